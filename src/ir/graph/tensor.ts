@@ -1,0 +1,206 @@
+/** Tensors: making them, reading their numbers, cutting positions out of them lazily. */
+import { bug, present } from '../../diagnostic.ts';
+import { byteLength, DOUBLE, elementType, FLOAT, FLOAT16, INT32, INT64 } from './dtype.ts';
+import { elementCount, type Bytes, type Tensor } from './graph.ts';
+
+/** Bytes that lie in memory already. */
+export function inMemory(bytes: Uint8Array): Bytes {
+	return { length: bytes.byteLength, read: () => bytes };
+}
+
+function bytesOf(array: ArrayBufferView): Bytes {
+	return inMemory(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+}
+
+export function floats(name: string, dims: readonly number[], values: ArrayLike<number>): Tensor {
+	return { name, type: FLOAT, dims, bytes: bytesOf(Float32Array.from(values)) };
+}
+
+export function ints(name: string, dims: readonly number[], values: readonly number[]): Tensor {
+	return { name, type: INT64, dims, bytes: bytesOf(BigInt64Array.from(values, BigInt)) };
+}
+
+/** A tensor of `dims` and element type `type` holding `values`, converted. */
+export function tensorOf(
+	name: string,
+	type: number,
+	dims: readonly number[],
+	values: ArrayLike<number>,
+): Tensor {
+	return { name, type, dims, bytes: bytesOf(encode(type, values)) };
+}
+
+const encoders = new Map<number, (values: ArrayLike<number>) => ArrayBufferView>([
+	[FLOAT, (values) => Float32Array.from(values)],
+	[DOUBLE, (values) => Float64Array.from(values)],
+	[FLOAT16, (values) => Uint16Array.from(values, halfBits)],
+	[16, (values) => Uint16Array.from(values, bfloatBits)],
+	[INT64, (values) => BigInt64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))],
+	[13, (values) => BigUint64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))],
+	[INT32, (values) => Int32Array.from(values)],
+	[12, (values) => Uint32Array.from(values)],
+	[2, (values) => Uint8Array.from(values)],
+	[9, (values) => Uint8Array.from(values)],
+	[3, (values) => Int8Array.from(values)],
+	[4, (values) => Uint16Array.from(values)],
+	[5, (values) => Int16Array.from(values)],
+]);
+
+function encode(type: number, values: ArrayLike<number>): ArrayBufferView {
+	return (encoders.get(type) ?? bug('this element type cannot be written from numbers', { type }))(values);
+}
+
+type Decoder = (view: DataView, at: number) => number;
+const decoders = new Map<number, readonly [size: number, decode: Decoder]>([
+	[FLOAT, [4, (view, at) => view.getFloat32(at, true)]],
+	[DOUBLE, [8, (view, at) => view.getFloat64(at, true)]],
+	[FLOAT16, [2, (view, at) => halfValue(view.getUint16(at, true))]],
+	[16, [2, (view, at) => bfloatValue(view.getUint16(at, true))]],
+	[INT64, [8, (view, at) => Number(view.getBigInt64(at, true))]],
+	[13, [8, (view, at) => Number(view.getBigUint64(at, true))]],
+	[INT32, [4, (view, at) => view.getInt32(at, true)]],
+	[12, [4, (view, at) => view.getUint32(at, true)]],
+	[2, [1, (view, at) => view.getUint8(at)]],
+	[9, [1, (view, at) => view.getUint8(at)]],
+	[3, [1, (view, at) => view.getInt8(at)]],
+	[4, [2, (view, at) => view.getUint16(at, true)]],
+	[5, [2, (view, at) => view.getInt16(at, true)]],
+]);
+
+/** Whether `numbersOf` can read the tensor: its data is there and its elements are whole bytes of a known kind. */
+export function isReadable(tensor: Tensor): boolean {
+	return tensor.bytes !== undefined && decoders.has(tensor.type);
+}
+
+/** The elements as numbers, row-major. float32 comes without a copy where alignment allows. */
+export function numbersOf(tensor: Tensor): Float32Array | Float64Array {
+	const bytes = present(tensor.bytes, `data of tensor '${tensor.name}'`).read();
+	if (tensor.type === FLOAT) return asFloat32(bytes);
+	const [size, decode] = present(decoders.get(tensor.type), `decoder of element type ${tensor.type}`);
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	return Float64Array.from({ length: bytes.byteLength / size }, (_, index) => decode(view, index * size));
+}
+
+function asFloat32(bytes: Uint8Array): Float32Array {
+	const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+	return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
+/**
+ * The tensor without the positions of `axis` that `keep` does not list; `keep` is in the order wanted.
+ * The bytes are gathered when read, and not held afterwards.
+ */
+export function cutTensor(tensor: Tensor, axis: number, keep: ArrayLike<number>): Tensor {
+	const dims = tensor.dims.map((dim, index) => (index === axis ? keep.length : dim));
+	const { origin: _, ...rest } = tensor;
+	if (tensor.bytes === undefined) return { ...rest, dims };
+	const bits = present(elementType(tensor.type), `element type ${tensor.type}`).bits;
+	const base = tensor.bytes;
+	const length = byteLength(tensor.type, elementCount(dims));
+	const read = (): Uint8Array =>
+		bits < 8
+			? gatherBits(base.read(), tensor.dims, bits, axis, keep)
+			: gather(base.read(), tensor.dims, bits / 8, axis, keep);
+	return { ...rest, dims, bytes: { length, read } };
+}
+
+function gather(
+	from: Uint8Array,
+	dims: readonly number[],
+	size: number,
+	axis: number,
+	keep: ArrayLike<number>,
+): Uint8Array {
+	const inner = elementCount(dims.slice(axis + 1)) * size;
+	const outer = elementCount(dims.slice(0, axis));
+	const to = new Uint8Array(outer * keep.length * inner);
+	const stride = (dims[axis] ?? 0) * inner;
+	const runs = runsOf(keep);
+	let at = 0;
+	for (let block = 0; block < outer; block++) {
+		for (const [first, count] of runs) {
+			const start = block * stride + first * inner;
+			to.set(from.subarray(start, start + count * inner), at);
+			at += count * inner;
+		}
+	}
+	return to;
+}
+
+/** Consecutive positions joined, so that whole stretches are copied at once. */
+function runsOf(keep: ArrayLike<number>): [first: number, count: number][] {
+	const runs: [number, number][] = [];
+	for (const position of Array.from(keep)) {
+		const last = runs.at(-1);
+		if (last !== undefined && last[0] + last[1] === position) last[1]++;
+		else runs.push([position, 1]);
+	}
+	return runs;
+}
+
+/** As `gather`, for elements packed two or four to a byte, the first in the low bits (ONNX packing of 4- and 2-bit types). */
+function gatherBits(
+	from: Uint8Array,
+	dims: readonly number[],
+	bits: number,
+	axis: number,
+	keep: ArrayLike<number>,
+): Uint8Array {
+	const perByte = 8 / bits;
+	const mask = (1 << bits) - 1;
+	const wide = Uint8Array.from(
+		{ length: elementCount(dims) },
+		(_, index) => ((from[Math.floor(index / perByte)] ?? 0) >> ((index % perByte) * bits)) & mask,
+	);
+	const kept = gather(wide, dims, 1, axis, keep);
+	const packed = new Uint8Array(Math.ceil(kept.length / perByte));
+	kept.forEach((value, index) => {
+		const at = Math.floor(index / perByte);
+		packed[at] = (packed[at] ?? 0) | (value << ((index % perByte) * bits));
+	});
+	return packed;
+}
+
+const scratch = new DataView(new ArrayBuffer(8));
+
+/** IEEE 754 binary16 bits of a number, rounded to nearest even. */
+export function halfBits(value: number): number {
+	scratch.setFloat32(0, value);
+	const bits = scratch.getUint32(0);
+	const sign = (bits >>> 16) & 0x8000;
+	const magnitude = Math.abs(value);
+	if (Number.isNaN(value)) return 0x7e00;
+	if (magnitude >= 65520) return sign | 0x7c00;
+	if (magnitude < 2 ** -14) return sign | roundEven(magnitude * 2 ** 24);
+	const exponent = ((bits >>> 23) & 0xff) - 127;
+	const mantissa = roundEven((magnitude / 2 ** exponent - 1) * 1024);
+	return sign | (((exponent + 15) << 10) + mantissa);
+}
+
+function roundEven(value: number): number {
+	const floor = Math.floor(value);
+	const rest = value - floor;
+	if (rest !== 0.5) return Math.round(value);
+	return floor % 2 === 0 ? floor : floor + 1;
+}
+
+export function halfValue(bits: number): number {
+	const sign = bits & 0x8000 ? -1 : 1;
+	const exponent = (bits >> 10) & 31;
+	const mantissa = bits & 1023;
+	if (exponent === 0) return sign * mantissa * 2 ** -24;
+	if (exponent === 31) return mantissa ? NaN : sign * Infinity;
+	return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+}
+
+function bfloatBits(value: number): number {
+	scratch.setFloat32(0, value);
+	const bits = scratch.getUint32(0);
+	if (Number.isNaN(value)) return 0x7fc0;
+	return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+function bfloatValue(bits: number): number {
+	scratch.setUint32(0, bits << 16);
+	return scratch.getFloat32(0);
+}
