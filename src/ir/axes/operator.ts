@@ -1,0 +1,108 @@
+/** What the table knows of an operator. A new operator is one entry; its law test comes by itself. */
+import { type Attribute } from '../graph/graph.ts';
+import { notedRow, notedSizes, type Hints } from './notation.ts';
+import { type Row, type Side, type Unrelated } from './row.ts';
+import { type NodeView } from './view.ts';
+
+/** One number of a size vector: a literal (ONNX's 0 and -1 included), or the original vector's element. */
+export type SizePiece = number | { readonly piece: number };
+
+/** What changes in a node when positions of its operands go: its size slots. */
+export type Resized = {
+	readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
+	/** New int64 vectors (or scalars, `scalar: true`) for inputs that carry sizes, bounds or indices. */
+	readonly inputs?: ReadonlyMap<number, { readonly pieces: readonly SizePiece[]; readonly scalar?: boolean }>;
+	/** Positions gathered from the first output afterwards, where the operator itself cannot pick them. */
+	readonly gather?: { readonly axis: number; readonly indices: readonly number[] };
+	/** Why it cannot be done, when it cannot. */
+	readonly refused?: string;
+};
+
+/** The removal as one node sees it. */
+export type Removal = {
+	readonly row: Row;
+	/** Kept positions of an axis in order, or undefined when nothing of it goes. */
+	kept(side: Side, slot: number, axis: number): Int32Array | undefined;
+	/** How many coordinates of the letter with this name stay. */
+	count(letter: string): number;
+	/** Coordinates of the letter that go; undefined when none. */
+	dead(letter: string): Uint8Array | undefined;
+};
+
+/** Sizes and attributes to build one-node models from, for the law test; see `test/ir/axes/law.test.ts`. */
+export type Example = {
+	/** Sizes of each input; null is an absent one, numbers wrapped in `ints` are constant int64 vectors. */
+	readonly inputs: readonly (ExampleInput | null)[];
+	readonly outputs?: number;
+	readonly attributes?: Readonly<Record<string, Attribute>>;
+	readonly opset?: number;
+};
+export type ExampleInput =
+	| readonly number[]
+	/** Constant integers, as shapes, axes and indices are. */
+	| { readonly ints: readonly number[]; readonly scalar?: boolean }
+	/** A constant or fed tensor of another kind: values drawn positive, or of an integer type. */
+	| {
+			readonly sizes: readonly number[];
+			readonly type?: number;
+			readonly positive?: boolean;
+			readonly below?: number;
+	  };
+
+export type Operator = {
+	/** ONNX operator names that this entry describes. */
+	readonly ops: readonly string[];
+	/** '' for the ONNX default domain, `com.microsoft` for onnxruntime's. */
+	readonly domain: string;
+	/** How axes run through a node, given its attributes and sizes. */
+	readonly row: (view: NodeView) => Row | Unrelated;
+	/** Sizes of the outputs from those of the inputs. */
+	readonly sizes: (view: NodeView) => readonly (readonly number[] | undefined)[];
+	/** Integers of the first output, for operators of shape arithmetic; at most 4,096 of them. */
+	readonly values?: (view: NodeView) => readonly number[] | undefined;
+	/** Element type of the outputs; by default that of the first input. */
+	readonly type?: (view: NodeView) => number;
+	/** New size slots; by default none. */
+	readonly resize?: (view: NodeView, removal: Removal) => Resized;
+	/** Why the whole operator is pinned on purpose, for `prunec list ops`. */
+	readonly note?: string;
+	readonly examples: readonly Example[];
+};
+
+type Noted = Omit<Operator, 'row' | 'sizes' | 'domain' | 'ops'> & {
+	readonly domain?: string;
+	/** The notation, or how attributes and ranks choose it. */
+	readonly axes: string | ((view: NodeView) => string | Unrelated);
+	readonly hints?: (view: NodeView) => Hints;
+	/** Only where the notation does not tell them. */
+	readonly sizes?: Operator['sizes'];
+};
+
+/** An operator described by notation; sizes of its outputs follow from the letters. */
+export function noted(
+	ops: string | readonly string[],
+	{ axes, hints, domain = '', ...rest }: Noted,
+): Operator {
+	const text = (view: NodeView): string | Unrelated => (typeof axes === 'string' ? axes : axes(view));
+	return {
+		ops: typeof ops === 'string' ? [ops] : ops,
+		domain,
+		row: (view) => {
+			const notation = text(view);
+			return typeof notation === 'string' ? notedRow(notation, view, hints?.(view)) : notation;
+		},
+		sizes: (view) => {
+			const notation = text(view);
+			return typeof notation === 'string' ? notedSizes(notation, view, hints?.(view)) : [];
+		},
+		...rest,
+	};
+}
+
+/** An operator whose row is built from concrete sizes. */
+export function built(
+	ops: string | readonly string[],
+	{ domain = '', ...rest }: Omit<Operator, 'ops' | 'domain'> & { readonly domain?: string },
+): Operator {
+	return { ops: typeof ops === 'string' ? [ops] : ops, domain, ...rest };
+}

@@ -1,0 +1,92 @@
+/**
+ * A row says how axes run through one operator: its letters, and for every axis of every operand the letters that
+ * its positions are made of. The relation that all of prunec stands on, for every term:
+ *
+ *     position p of the axis is dead  ⇔  some part's letter is dead at coordinate index[p]
+ */
+
+/**
+ * What removing coordinates of a letter means at this operator.
+ * - `carried`: cutting inputs cuts outputs, and nothing else changes.
+ * - `contracted`: cutting is the same as zeroing (a summed axis).
+ * - `statistic`: legal, but a mean or norm over the axis then runs over fewer positions.
+ * - `indexed`: rows may go if the indices that select them are remapped.
+ * - `scale`: the operator computes a factor from the size (fused attention's 1/√d).
+ * - `gate`: positions have fixed meanings (gates of an LSTM, the three of packed q, k, v).
+ * - `recurrent`: hidden units that feed back; cutting equals zeroing the recurrence's columns and cutting the output.
+ * - `produced`: made by the operator (Expand, Pad, Tile); only a size slot changes.
+ * - `pinned`: the operator mixes the axis; nothing of it can go here.
+ */
+export type Role =
+	'carried' | 'contracted' | 'statistic' | 'indexed' | 'scale' | 'gate' | 'recurrent' | 'produced' | 'pinned';
+
+export type Letter = { readonly name: string; readonly size: number; readonly role: Role };
+
+/** One letter's share in an axis: position p has coordinate `index[p]`, or none where that is -1; null is the identity. */
+export type Part = { readonly letter: number; readonly index: Int32Array | null };
+
+export type Side = 'in' | 'out';
+
+/** An axis of an operand and the letters its positions are made of; an axis without a term is pinned when reached. */
+export type Term = {
+	readonly side: Side;
+	readonly slot: number;
+	readonly axis: number;
+	readonly parts: readonly Part[];
+};
+
+export type Row = {
+	readonly letters: readonly Letter[];
+	readonly terms: readonly Term[];
+	/** Coordinates that the operator picks by number and drops the axis of (Gather with a scalar): they must stay. */
+	readonly selected?: readonly { readonly letter: number; readonly coordinates: readonly number[] }[];
+};
+
+/** Why a node has no row, in words that a plan can print. */
+export type Unrelated = { readonly unrelated: string };
+
+export function isRow(row: Row | Unrelated): row is Row {
+	return 'letters' in row;
+}
+
+/** Builds a row axis by axis, for operators whose relation is no fixed notation (Reshape, Concat, Slice, …). */
+export class RowBuilder {
+	readonly letters: Letter[] = [];
+	readonly terms: Term[] = [];
+	readonly selected: { letter: number; coordinates: readonly number[] }[] = [];
+
+	letter(name: string, size: number, role: Role = 'carried'): number {
+		return this.letters.push({ name, size, role }) - 1;
+	}
+
+	/** Links an axis of input `slot` to letters: a number is the whole letter, a part gives the coordinate map. */
+	input(slot: number, axis: number, ...parts: readonly (number | Part)[]): this {
+		return this.term('in', slot, axis, parts);
+	}
+
+	output(slot: number, axis: number, ...parts: readonly (number | Part)[]): this {
+		return this.term('out', slot, axis, parts);
+	}
+
+	/** One axis that goes through unchanged, from input axis to output axis. */
+	through(
+		name: string,
+		size: number,
+		input: readonly [slot: number, axis: number],
+		output: readonly [slot: number, axis: number],
+	): number {
+		const letter = this.letter(name, size);
+		this.input(...input, letter).output(...output, letter);
+		return letter;
+	}
+
+	build(): Row {
+		return { letters: this.letters, terms: this.terms, selected: this.selected };
+	}
+
+	private term(side: Side, slot: number, axis: number, parts: readonly (number | Part)[]): this {
+		const whole = parts.map((part) => (typeof part === 'number' ? { letter: part, index: null } : part));
+		this.terms.push({ side, slot, axis, parts: whole });
+		return this;
+	}
+}
