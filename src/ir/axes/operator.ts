@@ -64,6 +64,8 @@ export type Operator = {
 	readonly type?: (view: NodeView) => number;
 	/** New size slots; by default none. */
 	readonly resize?: (view: NodeView, removal: Removal) => Resized;
+	/** Only the sizes of the input matter (Shape, Size): positions of it may go, and the output is kept as it was. */
+	readonly reads?: 'shape';
 	/** Why the whole operator is pinned on purpose, for `prunec list ops`. */
 	readonly note?: string;
 	readonly examples: readonly Example[];

@@ -1,0 +1,151 @@
+/** The graph as propagation walks it: nodes with their rows, tensors with their readers, one tensor per use of a constant. */
+import { constantsOf } from '../graph/constants.ts';
+import { type Facts } from '../graph/facts.ts';
+import {
+	capturedNames,
+	nodeLabel,
+	subgraphs,
+	type Model,
+	type Node,
+	type Tensor,
+	type ValueName,
+} from '../graph/graph.ts';
+import { operatorOf } from './table.ts';
+import { isRow, type Row, type Term } from './row.ts';
+import { type NodeView } from './view.ts';
+
+export type NetTensor = {
+	/** The value's name; for a constant, the name and the use, since equal constants are edited per use. */
+	readonly key: string;
+	readonly name: ValueName;
+	readonly sizes: readonly number[];
+	readonly dynamic: readonly boolean[];
+	readonly constant?: Tensor;
+	readonly io: readonly ('input' | 'output')[];
+	/** Read inside an If, Loop or Scan body, where no row follows. */
+	readonly captured: boolean;
+	producer?: NetNode;
+	readonly consumers: NetNode[];
+};
+
+export type NetNode = {
+	readonly index: number;
+	readonly node: Node;
+	readonly view: NodeView;
+	readonly row: Row | undefined;
+	/** Why there is no row, naming the operator. */
+	readonly why: string;
+	/** Reads sizes only: its output is kept as it was, and nothing is pinned. */
+	readonly readsShape: boolean;
+	readonly inputs: readonly (NetTensor | undefined)[];
+	readonly outputs: readonly (NetTensor | undefined)[];
+	/** Terms by operand axis. */
+	readonly terms: ReadonlyMap<string, Term>;
+};
+
+export type Net = {
+	readonly model: Model;
+	readonly facts: Facts;
+	readonly nodes: readonly NetNode[];
+	readonly tensors: ReadonlyMap<string, NetTensor>;
+	readonly byNode: ReadonlyMap<number, NetNode>;
+};
+
+export const termKey = (term: Pick<Term, 'side' | 'slot' | 'axis'>): string =>
+	`${term.side}${term.slot}.${term.axis}`;
+
+export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetTensor | undefined {
+	return side === 'in' ? node.inputs[slot] : node.outputs[slot];
+}
+
+/** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
+export function buildNet(model: Model, facts: Facts): Net {
+	return new NetBuilder(model, facts).build();
+}
+
+class NetBuilder {
+	private readonly tensors = new Map<string, NetTensor>();
+	private readonly constants: ReadonlyMap<ValueName, Tensor>;
+	private readonly captured: ReadonlySet<ValueName>;
+	private readonly io = new Map<ValueName, ('input' | 'output')[]>();
+	private readonly model: Model;
+	private readonly facts: Facts;
+
+	constructor(model: Model, facts: Facts) {
+		this.model = model;
+		this.facts = facts;
+		this.constants = constantsOf(model.graph);
+		this.captured = new Set(
+			model.graph.nodes.flatMap(subgraphs).flatMap((inner) => [...capturedNames(inner)]),
+		);
+		model.graph.inputs.forEach(({ name }) => this.io.set(name, ['input']));
+		model.graph.outputs.forEach(({ name }) => this.io.set(name, [...(this.io.get(name) ?? []), 'output']));
+	}
+
+	build(): Net {
+		const active = this.model.graph.nodes.filter(
+			(node) =>
+				node.op !== 'Constant' && !(node.op === 'Identity' && this.constants.has(node.outputs[0] ?? '')),
+		);
+		const nodes = active.map((node, index) => this.node(node, index));
+		return {
+			model: this.model,
+			facts: this.facts,
+			nodes,
+			tensors: this.tensors,
+			byNode: new Map(nodes.map((net) => [net.node.id, net])),
+		};
+	}
+
+	private node(node: Node, index: number): NetNode {
+		const view = this.facts.view(node);
+		const inputs = node.inputs.map((name, slot) => this.operand(name, `@${node.id}.${slot}`));
+		const outputs = node.outputs.map((name) => this.operand(name, ''));
+		const { row, why } = rowOf(node, view);
+		const readsShape = operatorOf(node)?.reads === 'shape';
+		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
+		const net = { index, node, view, row, why, readsShape, inputs, outputs, terms };
+		new Set(inputs).forEach((tensor) => tensor?.consumers.push(net));
+		outputs.forEach((tensor) => {
+			if (tensor !== undefined) tensor.producer = net;
+		});
+		return net;
+	}
+
+	private operand(name: ValueName, use: string): NetTensor | undefined {
+		if (name === '') return undefined;
+		const constant = this.constants.get(name);
+		const key = constant === undefined ? name : `${name}${use}`;
+		const known = this.tensors.get(key);
+		if (known !== undefined) return known;
+		const fact = this.facts.of(name);
+		const tensor: NetTensor = {
+			key,
+			name,
+			sizes: constant?.dims ?? fact?.sizes ?? [],
+			dynamic: constant === undefined ? (fact?.dynamic ?? []) : [],
+			...(constant && { constant }),
+			io:
+				constant === undefined
+					? (this.io.get(name) ?? [])
+					: (this.io.get(name) ?? []).filter((side) => side === 'output'),
+			captured: this.captured.has(name),
+			consumers: [],
+		};
+		this.tensors.set(key, tensor);
+		return tensor;
+	}
+}
+
+function rowOf(node: Node, view: NodeView): { row: Row | undefined; why: string } {
+	const label = nodeLabel(node);
+	const operator = operatorOf(node);
+	if (subgraphs(node).length > 0) return { row: undefined, why: `${label} has a body` };
+	if (operator === undefined) return { row: undefined, why: `${label} is an operator without a row` };
+	const blind = [...view.inputs, ...view.outputs].some(
+		(operand) => operand !== undefined && operand.sizes === undefined,
+	);
+	if (blind) return { row: undefined, why: `sizes at ${label} cannot be told` };
+	const row = operator.row(view);
+	return isRow(row) ? { row, why: '' } : { row: undefined, why: `${label}: ${row.unrelated}` };
+}
