@@ -1,0 +1,104 @@
+/** A cut: which positions of which axes go, as plain sets, and the check that every operator's relation holds. */
+import { nodeLabel } from '../graph/graph.ts';
+import { operandOf, termKey, type Net, type NetNode, type NetTensor } from './net.ts';
+import { type Family } from './families.ts';
+
+export type Cut = {
+	/** 1 where a position of a tensor's axis goes. */
+	readonly dead: ReadonlyMap<NetTensor, readonly (Uint8Array | undefined)[]>;
+	/** 1 where a coordinate of a node's letter goes. */
+	readonly letters: ReadonlyMap<NetNode, readonly (Uint8Array | undefined)[]>;
+};
+
+export type Chosen = { readonly family: Family; readonly units: ReadonlySet<number> };
+
+/** The union of removals; those of different families commute, kept positions are the product of what each keeps. */
+export function cutOf(chosen: readonly Chosen[]): Cut {
+	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
+	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
+	for (const { family, units } of chosen) {
+		for (const [tensor, axes] of family.axes) mark(dead, tensor, axes, units);
+		for (const [node, classes] of family.letters) mark(letters, node, classes, units);
+	}
+	return { dead, letters };
+}
+
+function mark<K>(
+	into: Map<K, (Uint8Array | undefined)[]>,
+	key: K,
+	vectors: readonly (Int32Array | undefined)[],
+	units: ReadonlySet<number>,
+): void {
+	vectors.forEach((classes, at) => {
+		if (!classes?.some((unit) => units.has(unit))) return;
+		const sets = into.get(key) ?? [];
+		into.set(key, sets);
+		const set = (sets[at] ??= new Uint8Array(classes.length));
+		classes.forEach((unit, position) => {
+			if (units.has(unit)) set[position] = 1;
+		});
+	});
+}
+
+/** Kept positions in order, or undefined when none of the axis goes. */
+export function keptPositions(cut: Cut, tensor: NetTensor, axis: number): Int32Array | undefined {
+	const set = cut.dead.get(tensor)?.[axis];
+	if (set === undefined) return undefined;
+	const kept: number[] = [];
+	set.forEach((gone, position) => {
+		if (!gone) kept.push(position);
+	});
+	return Int32Array.from(kept);
+}
+
+/**
+ * Checks the relation of every row at every node, independently of how the cut was found.
+ * @returns what is broken, one sentence each; empty when the cut is sound.
+ */
+export function verifyCut(net: Net, cut: Cut): string[] {
+	return net.nodes.flatMap((node) => [...checkReach(node, cut), ...checkRelation(node, cut)]);
+}
+
+function checkReach(node: NetNode, cut: Cut): string[] {
+	const problems: string[] = [];
+	for (const [side, operands] of [
+		['in', node.inputs],
+		['out', node.outputs],
+	] as const) {
+		operands.forEach((tensor, slot) => {
+			const axes = tensor && cut.dead.get(tensor);
+			axes?.forEach((set, axis) => {
+				if (set === undefined) return;
+				if (set.every(Boolean)) problems.push(`axis ${axis} of '${tensor?.name ?? ''}' would be empty`);
+				if (node.row === undefined ? !node.readsShape : !node.terms.has(termKey({ side, slot, axis }))) {
+					problems.push(
+						node.row === undefined ? node.why : `${nodeLabel(node.node)} does not carry axis ${axis}`,
+					);
+				}
+			});
+		});
+	}
+	return problems;
+}
+
+function checkRelation(node: NetNode, cut: Cut): string[] {
+	const letters = cut.letters.get(node) ?? [];
+	for (const term of node.row?.terms ?? []) {
+		const tensor = operandOf(node, term.side, term.slot);
+		if (tensor === undefined) continue;
+		const set = cut.dead.get(tensor)?.[term.axis];
+		if (set === undefined && !term.parts.some((part) => letters[part.letter])) continue;
+		for (let position = 0; position < (tensor.sizes[term.axis] ?? 0); position++) {
+			const says = term.parts.some((part) => {
+				const at = part.index === null ? position : (part.index[position] ?? -1);
+				return at >= 0 && letters[part.letter]?.[at] === 1;
+			});
+			if (says !== (set?.[position] === 1)) {
+				return [
+					`${nodeLabel(node.node)}: position ${position} of axis ${term.axis} (${term.side}put ${term.slot}) disagrees`,
+				];
+			}
+		}
+	}
+	return [];
+}

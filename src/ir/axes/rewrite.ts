@@ -1,0 +1,233 @@
+/** From a cut to a patch: weights sliced, size slots overwritten, `Shape` kept as it was. */
+import { bug } from '../../diagnostic.ts';
+import { INT64 } from '../graph/dtype.ts';
+import { nodeLabel, type Attribute, type Node, type Tensor, type ValueName } from '../graph/graph.ts';
+import { freshNames, type Edit } from '../graph/patch.ts';
+import { cutTensor, tensorOf } from '../graph/tensor.ts';
+import { keptPositions, type Cut } from './cut.ts';
+import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
+import { operatorOf } from './table.ts';
+import { type Removal, type Resized, type SizePiece } from './operator.ts';
+import { type Row } from './row.ts';
+
+/** The edits that carry a cut out, or why an operator cannot follow it. */
+export function rewriteCut(
+	net: Net,
+	cut: Cut,
+): { readonly edits: readonly Edit[] } | { readonly refused: string } {
+	return new Rewriter(net, cut).run();
+}
+
+class Rewriter {
+	private readonly edits: Edit[] = [];
+	private readonly fresh: (base: string) => ValueName;
+	private readonly inputs = new Map<NetNode, ValueName[]>();
+	private readonly sliced = new Map<string, ValueName>();
+	private readonly net: Net;
+	private readonly cut: Cut;
+	private refused: string | undefined;
+
+	constructor(net: Net, cut: Cut) {
+		this.net = net;
+		this.cut = cut;
+		this.fresh = freshNames(net.model.graph);
+	}
+
+	run(): { readonly edits: readonly Edit[] } | { readonly refused: string } {
+		this.sliceConstants();
+		for (const node of this.net.nodes) {
+			if (node.readsShape) this.freezeShape(node);
+			else this.resize(node);
+		}
+		this.resizeInterface();
+		return this.refused === undefined ? { edits: this.edits } : { refused: this.refused };
+	}
+
+	private namesOf(node: NetNode): ValueName[] {
+		const names = this.inputs.get(node) ?? [...node.node.inputs];
+		this.inputs.set(node, names);
+		return names;
+	}
+
+	/** Cuts constants once per use; equal cuts of one constant stay one, and a constant cut at all its uses keeps its name. */
+	private sliceConstants(): void {
+		const uses = new Map<ValueName, { node: NetNode; slot: number; tensor: NetTensor; key: string }[]>();
+		for (const node of this.net.nodes) {
+			node.inputs.forEach((tensor, slot) => {
+				if (tensor?.constant === undefined) return;
+				const key = (this.cut.dead.get(tensor) ?? []).map((set) => set?.join('') ?? '').join('/');
+				uses.set(tensor.name, [...(uses.get(tensor.name) ?? []), { node, slot, tensor, key }]);
+			});
+		}
+		for (const [name, all] of uses) {
+			const alone = new Set(all.map(({ key }) => key)).size === 1 && this.isOwned(name);
+			for (const { node, slot, tensor, key } of all) {
+				if (this.cut.dead.get(tensor)?.some(Boolean))
+					this.namesOf(node)[slot] = this.slice(tensor, key, alone);
+			}
+		}
+	}
+
+	/** Whether setting the constant under its own name reaches nobody else: it is no graph output and not behind an Identity. */
+	private isOwned(name: ValueName): boolean {
+		const { graph } = this.net.model;
+		if (graph.outputs.some((output) => output.name === name)) return false;
+		const readers = graph.nodes.filter(
+			(node) => node.op === 'Identity' && (node.inputs[0] === name || node.outputs[0] === name),
+		);
+		return readers.length === 0;
+	}
+
+	private slice(tensor: NetTensor, key: string, keepsName: boolean): ValueName {
+		const id = `${tensor.name}|${key}`;
+		const known = this.sliced.get(id);
+		if (known !== undefined) return known;
+		const name = keepsName ? tensor.name : this.fresh(`${tensor.name}_pruned`);
+		this.sliced.set(id, name);
+		let sliced: Tensor = { ...(tensor.constant ?? bug('a weight without data')), name };
+		tensor.sizes.forEach((_, axis) => {
+			const kept = keptPositions(this.cut, tensor, axis);
+			if (kept !== undefined) sliced = cutTensor(sliced, axis, kept);
+		});
+		this.edits.push({ kind: 'constant', tensor: sliced });
+		return name;
+	}
+
+	private resize(node: NetNode): void {
+		const names = this.inputs.get(node);
+		const touched = this.cut.letters.get(node)?.some(Boolean) ?? false;
+		const resized =
+			touched && node.row
+				? operatorOf(node.node)?.resize?.(node.view, this.removal(node, node.row))
+				: undefined;
+		if (resized?.refused !== undefined) this.refused ??= `${nodeLabel(node.node)}: ${resized.refused}`;
+		if (names === undefined && resized === undefined) return;
+		this.edits.push({ kind: 'node', node: this.resized(node, resized ?? {}) });
+	}
+
+	private resized(node: NetNode, resized: Resized): Node {
+		const inputs = this.namesOf(node);
+		for (const [slot, { pieces, scalar }] of resized.inputs ?? []) {
+			while (inputs.length <= slot) inputs.push('');
+			inputs[slot] = this.vector(node, slot, pieces, scalar ?? false);
+		}
+		const attributes = new Map<string, Attribute>(node.node.attributes);
+		for (const [name, value] of Object.entries(resized.attributes ?? {})) {
+			if (value === undefined) attributes.delete(name);
+			else attributes.set(name, value);
+		}
+		const outputs = resized.gather === undefined ? node.node.outputs : this.gatherAfter(node, resized.gather);
+		return { ...node.node, inputs, outputs, attributes };
+	}
+
+	private removal(node: NetNode, row: Row): Removal {
+		const at = (letter: string): number => row.letters.findIndex(({ name }) => name === letter);
+		const dead = (letter: string): Uint8Array | undefined => this.cut.letters.get(node)?.[at(letter)];
+		return {
+			row,
+			dead,
+			kept: (side, slot, axis) => {
+				const tensor = operandOf(node, side, slot);
+				return tensor && keptPositions(this.cut, tensor, axis);
+			},
+			count: (letter) => {
+				const set = dead(letter);
+				return set === undefined
+					? (row.letters[at(letter)]?.size ?? 0)
+					: set.filter((gone) => gone === 0).length;
+			},
+		};
+	}
+
+	/** A size vector: a constant where all is known, else its pieces put together from the vector it replaces. */
+	private vector(node: NetNode, slot: number, pieces: readonly SizePiece[], scalar: boolean): ValueName {
+		const known = node.view.inputs[slot]?.type ?? 0;
+		const type = known === 0 ? INT64 : known;
+		const base = node.node.outputs[0] ?? 'sizes';
+		const literal = (values: readonly number[], dims: readonly number[]): ValueName => {
+			const name = this.fresh(`${base}_sizes`);
+			this.edits.push({ kind: 'constant', tensor: tensorOf(name, type, dims, values) });
+			return name;
+		};
+		const values = pieces.filter((piece) => typeof piece === 'number');
+		if (values.length === pieces.length) return literal(values, scalar ? [] : [values.length]);
+		const source = node.node.inputs[slot] ?? '';
+		const parts = pieces.map((piece) =>
+			typeof piece === 'number' ? literal([piece], [1]) : this.pick(source, piece.piece, base),
+		);
+		return this.concat(parts, this.fresh(`${base}_sizes`));
+	}
+
+	private pick(source: ValueName, element: number, base: string): ValueName {
+		const index = this.fresh(`${base}_index`);
+		const output = this.fresh(`${base}_size`);
+		this.edits.push({ kind: 'constant', tensor: tensorOf(index, INT64, [1], [element]) });
+		this.insert('Gather', [source, index], output);
+		return output;
+	}
+
+	private concat(parts: readonly ValueName[], output: ValueName): ValueName {
+		this.insert('Concat', parts, output);
+		return output;
+	}
+
+	private insert(op: string, inputs: readonly ValueName[], output: ValueName, axis = 0): void {
+		const attributes = new Map<string, Attribute>([['axis', { kind: 'int', value: axis }]]);
+		this.edits.push({
+			kind: 'insert',
+			node: { name: '', op, domain: '', inputs, outputs: [output], attributes },
+		});
+	}
+
+	private gatherAfter(
+		node: NetNode,
+		{ axis, indices }: { axis: number; indices: readonly number[] },
+	): ValueName[] {
+		const [output = '', ...rest] = node.node.outputs;
+		const whole = this.fresh(`${output}_whole`);
+		const index = this.fresh(`${output}_index`);
+		this.edits.push({ kind: 'constant', tensor: tensorOf(index, INT64, [indices.length], indices) });
+		this.insert('Gather', [whole, index], output, axis);
+		return [whole, ...rest];
+	}
+
+	/** `Shape` of a cut tensor goes on reporting the original sizes: who computes with them computes what it did before. */
+	private freezeShape(node: NetNode): void {
+		const [input] = node.inputs;
+		const [output = ''] = node.node.outputs;
+		if (input === undefined || !this.cut.dead.get(input)?.some(Boolean)) return;
+		const known = node.view.outputs[0]?.known;
+		const moved =
+			known?.fixed.some((fixed, at) => !fixed && this.cut.dead.get(input)?.[at] !== undefined) ?? true;
+		if (known === undefined || moved) {
+			this.refused ??= `${nodeLabel(node.node)} reads a size that depends on the input and on what is removed`;
+			return;
+		}
+		const now = this.fresh(`${output}_now`);
+		const parts = known.values.map((value, at) =>
+			known.fixed[at] ? this.literalSize(value, output) : this.pick(now, at, output),
+		);
+		this.edits.push({ kind: 'node', node: { ...node.node, outputs: [now] } });
+		this.concat(parts, output);
+	}
+
+	private literalSize(value: number, base: string): ValueName {
+		const name = this.fresh(`${base}_was`);
+		this.edits.push({ kind: 'constant', tensor: tensorOf(name, INT64, [1], [value]) });
+		return name;
+	}
+
+	private resizeInterface(): void {
+		for (const side of ['inputs', 'outputs'] as const) {
+			for (const info of this.net.model.graph[side]) {
+				const tensor = this.net.tensors.get(info.name);
+				const sets = tensor && this.cut.dead.get(tensor);
+				if (tensor === undefined || !sets?.some(Boolean) || info.dims === undefined) continue;
+				const dims = info.dims.map((dim, axis) =>
+					typeof dim === 'number' ? (keptPositions(this.cut, tensor, axis)?.length ?? dim) : dim,
+				);
+				this.edits.push({ kind: 'interface', side, info: { ...info, dims } });
+			}
+		}
+	}
+}
