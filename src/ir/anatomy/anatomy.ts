@@ -1,0 +1,33 @@
+/**
+ * What people call the parts of a network, found from its dataflow: attentions and their heads, feed-forward blocks and
+ * their neurons, the residual values between them, and layers. Names only label what was found.
+ */
+import { findFamilies, type Family } from '../axes/families.ts';
+import { type Net } from '../axes/net.ts';
+import { findAttentions } from './attention.ts';
+import { findFeedForwards } from './ffn.ts';
+import { arrange } from './layers.ts';
+import { linearOf, type Layer, type Linear } from './parts.ts';
+import { isStateTensor } from './state.ts';
+
+export type Anatomy = {
+	readonly net: Net;
+	readonly families: readonly Family[];
+	readonly layers: readonly Layer[];
+	readonly linears: readonly Linear[];
+};
+
+/** Finds the anatomy. Key–value caches and other state pairs follow the heads they belong to. */
+export function findAnatomy(net: Net): Anatomy {
+	const families = findFamilies(net, { io: (tensor) => isStateTensor(net, tensor) });
+	const attentions = findAttentions(net, families);
+	const blocks = [...attentions, ...findFeedForwards(net, families)].sort(
+		(a, b) => a.node.index - b.node.index,
+	);
+	return {
+		net,
+		families,
+		layers: arrange(net, blocks),
+		linears: net.nodes.flatMap((node) => linearOf(node) ?? []),
+	};
+}

@@ -1,0 +1,195 @@
+/** Attentions: a softmax of a product of two activations, multiplied with a third; or a fused operator. */
+import { type Family } from '../axes/families.ts';
+import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+import { isActivationProduct, linearOf, type Block, type Choke, type Linear } from './parts.ts';
+
+const fusedOps: ReadonlySet<string> = new Set([
+	'Attention',
+	'MultiHeadAttention',
+	'GroupQueryAttention',
+	'QAttention',
+	'DecoderMaskedMultiHeadAttention',
+]);
+/** Operators that a search for the two products may cross: they move or rescale, and mix nothing. */
+const crossable: ReadonlySet<string> = new Set([
+	'Add',
+	'Sub',
+	'Mul',
+	'Div',
+	'Where',
+	'Cast',
+	'Identity',
+	'Dropout',
+	'Reshape',
+	'Transpose',
+	'Expand',
+	'Squeeze',
+	'Unsqueeze',
+	'Clip',
+	'IsNaN',
+	'Softmax',
+	'Slice',
+	'Max',
+	'Min',
+	'Concat',
+	'Split',
+]);
+
+export function findAttentions(net: Net, families: readonly Family[]): Block[] {
+	const fused = net.nodes
+		.filter(({ node }) => fusedOps.has(node.op))
+		.map((node) => fusedBlock(node, families));
+	const decomposed = net.nodes
+		.filter(({ node }) => node.op === 'Softmax')
+		.flatMap((softmax) => decomposedBlock(softmax, families) ?? []);
+	const byNode = new Map([...fused, ...decomposed].map((block) => [block.node, block]));
+	return [...byNode.values()];
+}
+
+function decomposedBlock(softmax: NetNode, families: readonly Family[]): Block | undefined {
+	const scores = search(
+		softmax,
+		(node) => node.inputs,
+		(tensor) => (tensor.producer ? [tensor.producer] : []),
+	);
+	const values = search(
+		softmax,
+		(node) => node.outputs,
+		(tensor) => tensor.consumers,
+	);
+	const output = values?.outputs[0];
+	if (scores === undefined || values === undefined || output === undefined) return undefined;
+	const candidates = families.filter(
+		(family) => headLetters(values, family).length > 0 && touchesMatrix(family),
+	);
+	const family = candidates.find(({ units }) => units > 0) ?? candidates[0];
+	const choke = family && (chokeAt(output, family) ?? chokeAtProjection(family));
+	const heads =
+		family === undefined ? 1 : Math.max(1, family.units + (family.units === 0 ? family.pinned : 0));
+	const width = output.sizes.at(-1) ?? 1;
+	return block(values, family, choke, heads, width, crossOf(scores));
+}
+
+function block(
+	node: NetNode,
+	family: Family | undefined,
+	choke: Choke | undefined,
+	units: number,
+	width: number,
+	cross: boolean,
+): Block {
+	const removable = family !== undefined && family.units > 1 && choke !== undefined;
+	return {
+		kind: 'attention',
+		node,
+		units,
+		width,
+		choke,
+		family: removable ? family : undefined,
+		reasons: removable ? [] : (family?.reasons ?? ['one head']),
+		linears: family === undefined ? [] : linearsOf(family),
+		gated: false,
+		cross,
+	};
+}
+
+function fusedBlock(node: NetNode, families: readonly Family[]): Block {
+	const letter =
+		node.row?.letters.findIndex(
+			({ name }) => name === (node.node.op === 'GroupQueryAttention' ? 'k' : 'h'),
+		) ?? -1;
+	const found = families.filter((family) => family.letters.get(node)?.[letter] !== undefined);
+	const family = found.find(({ units }) => units > 0) ?? found[0];
+	const [output] = node.outputs;
+	const choke = family && output && chokeAt(output, family);
+	const heads = node.row?.letters[letter]?.size ?? 1;
+	const width = (output?.sizes.at(-1) ?? heads) / heads;
+	return { ...block(node, family, choke, heads, width, false), fused: node.node.op };
+}
+
+/** The nearest product of two activations on one side of a softmax. */
+function search(
+	from: NetNode,
+	operands: (node: NetNode) => readonly (NetTensor | undefined)[],
+	next: (tensor: NetTensor) => readonly NetNode[],
+): NetNode | undefined {
+	const seen = new Set<NetNode>([from]);
+	const queue = [from];
+	for (let node = queue.shift(); node !== undefined; node = queue.shift()) {
+		for (const neighbour of operands(node).flatMap((tensor) => (tensor ? next(tensor) : []))) {
+			if (seen.has(neighbour)) continue;
+			seen.add(neighbour);
+			if (isActivationProduct(neighbour)) return neighbour;
+			if (crossable.has(neighbour.node.op)) queue.push(neighbour);
+		}
+	}
+	return undefined;
+}
+
+/** Batch letters of the product with the values that this family labels. */
+function headLetters(values: NetNode, family: Family): number[] {
+	const labels = family.letters.get(values);
+	if (labels === undefined) return [];
+	return (values.row?.letters ?? []).flatMap((letter, at) =>
+		letter.name.startsWith('~') && letter.size > 1 && labels[at] !== undefined ? [at] : [],
+	);
+}
+
+/** A family that reaches a projection; tables and masks alone make no head. */
+export function touchesMatrix(family: Family): boolean {
+	return [...family.axes.keys()].some(
+		(tensor) =>
+			tensor.constant !== undefined &&
+			tensor.sizes.length > 1 &&
+			tensor.consumers.some((node) => linearOf(node) !== undefined || fusedOps.has(node.node.op)),
+	);
+}
+
+/** The family's units on an axis of a value, when each position is one unit's and the axis does not grow with the input. */
+export function chokeAt(tensor: NetTensor, family: Family): Choke | undefined {
+	for (const [axis, unitAt] of (family.axes.get(tensor) ?? []).entries()) {
+		if (unitAt?.some((unit) => unit >= 0) && !tensor.dynamic[axis]) return { tensor, axis, unitAt };
+	}
+	return undefined;
+}
+
+/** Where heads lie on an axis together with the batch, they are masked where the output projection reads them. */
+export function chokeAtProjection(family: Family): Choke | undefined {
+	for (const linear of linearsOf(family)) {
+		const slot = 1 - linear.slot;
+		const input = operandOf(linear.node, 'in', slot);
+		const reads = family.axes.get(linear.weight)?.[linear.inAxis] !== undefined;
+		const choke = reads && input ? chokeAt(input, family) : undefined;
+		if (choke !== undefined) return choke;
+	}
+	return undefined;
+}
+
+/** Products with a weight that the family cuts. */
+export function linearsOf(family: Family): Linear[] {
+	return [...family.letters.keys()]
+		.sort((a, b) => a.index - b.index)
+		.flatMap((node) => linearOf(node) ?? [])
+		.filter(({ weight }) => family.axes.get(weight)?.some(Boolean));
+}
+
+/** Queries and keys grow with different inputs: attention across two sequences. */
+function crossOf(scores: NetNode): boolean {
+	const roots = scores.inputs.map((tensor) => (tensor ? inputsBehind(tensor) : new Set<string>()));
+	const [left = new Set<string>(), right = new Set<string>()] = roots;
+	const encoder = (names: ReadonlySet<string>): boolean => [...names].some((name) => /encoder/i.test(name));
+	return encoder(left) !== encoder(right);
+}
+
+function inputsBehind(tensor: NetTensor): Set<string> {
+	const names = new Set<string>();
+	const seen = new Set<NetTensor>();
+	const pending = [tensor];
+	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+		if (seen.has(next)) continue;
+		seen.add(next);
+		if (next.io.includes('input')) names.add(next.name);
+		pending.push(...(next.producer?.inputs.filter((input) => input !== undefined) ?? []));
+	}
+	return names;
+}

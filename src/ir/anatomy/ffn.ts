@@ -1,0 +1,98 @@
+/** Feed-forward blocks: projections around an activation whose result is added back to what went in. */
+import { type Family } from '../axes/families.ts';
+import { operandOf, type Net, type NetNode } from '../axes/net.ts';
+import { isActivationProduct, type Block, type Linear } from './parts.ts';
+import { chokeAt, linearsOf } from './attention.ts';
+import { residualAfter } from './layers.ts';
+
+const activations: ReadonlySet<string> = new Set([
+	'Relu',
+	'Gelu',
+	'FastGelu',
+	'BiasGelu',
+	'QuickGelu',
+	'Erf',
+	'Tanh',
+	'Sigmoid',
+	'HardSigmoid',
+	'HardSwish',
+	'Elu',
+	'Selu',
+	'LeakyRelu',
+	'PRelu',
+	'Mish',
+	'Softplus',
+	'Silu',
+	'Swish',
+	'Clip',
+	'Celu',
+	'ThresholdedRelu',
+]);
+const mixers: ReadonlySet<string> = new Set([
+	'Softmax',
+	'Conv',
+	'ConvTranspose',
+	'FusedConv',
+	'Attention',
+	'MultiHeadAttention',
+	'GroupQueryAttention',
+]);
+
+export function findFeedForwards(net: Net, families: readonly Family[]): Block[] {
+	const blocks = families.flatMap((family) => feedForward(net, family) ?? []);
+	return [...new Map(blocks.map((block) => [block.node, block])).values()];
+}
+
+function feedForward(net: Net, family: Family): Block | undefined {
+	const nodes = [...family.letters.keys()].filter((node) => family.letters.get(node)?.some(Boolean));
+	if (!nodes.some(({ node }) => activations.has(node.op))) return undefined;
+	if (nodes.some((node) => mixers.has(node.node.op) || isActivationProduct(node))) return undefined;
+	const linears = linearsOf(family);
+	const down = linears.filter((linear) => cuts(family, linear, linear.inAxis));
+	const up = linears.filter((linear) => cuts(family, linear, linear.outAxis));
+	const [last] = down;
+	if (
+		last === undefined ||
+		up.length === 0 ||
+		down.length !== 1 ||
+		residualAfter(net, last.node) === undefined
+	)
+		return undefined;
+	const input = operandOf(last.node, 'in', 1 - last.slot);
+	const choke = input && chokeAt(input, family);
+	const removable = family.units > 1 && choke !== undefined;
+	return {
+		kind: 'ffn',
+		node: last.node,
+		units: widthOf(last),
+		width: 1,
+		choke,
+		family: removable ? family : undefined,
+		reasons: removable ? [] : family.reasons,
+		linears: [...up, last],
+		gated: isGated(up, family),
+		cross: false,
+	};
+}
+
+function widthOf(down: Linear): number {
+	return down.weight.sizes[down.inAxis] ?? 0;
+}
+
+function cuts(family: Family, linear: Linear, axis: number): boolean {
+	return family.axes.get(linear.weight)?.[axis] !== undefined;
+}
+
+/** Two projections in, or one packed that each unit owns two columns of. */
+function isGated(up: readonly Linear[], family: Family): boolean {
+	const [first] = up;
+	if (up.length > 1 || first === undefined) return up.length > 1;
+	const units = family.axes.get(first.weight)?.[first.outAxis];
+	return (
+		units !== undefined && units.length >= 2 * family.units && units.filter((unit) => unit === 0).length > 1
+	);
+}
+
+export function isActivation(node: NetNode): boolean {
+	return activations.has(node.node.op);
+}

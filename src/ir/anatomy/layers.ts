@@ -1,0 +1,170 @@
+/** Layers: blocks in the order of the residual path, and the values between them. */
+import { type ValueName } from '../graph/graph.ts';
+import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+import { type Block, type Layer, type Residual } from './parts.ts';
+
+const passing: ReadonlySet<string> = new Set([
+	'Identity',
+	'Cast',
+	'Dropout',
+	'Reshape',
+	'Transpose',
+	'Squeeze',
+	'Unsqueeze',
+	'Slice',
+]);
+const skipNorms: ReadonlySet<string> = new Set([
+	'SkipLayerNormalization',
+	'SkipSimplifiedLayerNormalization',
+]);
+const projections: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm']);
+
+/** The sum that ends a residual branch: the node, the value added to, and the value that comes out. */
+export type Sum = { readonly node: NetNode; readonly skip: NetTensor; readonly output: NetTensor };
+
+/** Follows a branch forward to the addition of two activations that ends it. */
+export function residualAfter(_net: Net, from: NetNode): Sum | undefined {
+	let value = from.outputs[0];
+	for (let steps = 0; steps < 24 && value !== undefined; steps++) {
+		const current: NetTensor = value;
+		const sum = current.consumers.flatMap((node) => sumAt(node, current) ?? [])[0];
+		if (sum !== undefined) return sum;
+		value = current.consumers.flatMap((node) => passedOn(node) ?? [])[0];
+	}
+	return undefined;
+}
+
+function sumAt(node: NetNode, value: NetTensor): Sum | undefined {
+	const { op } = node.node;
+	if (op !== 'Add' && !skipNorms.has(op)) return undefined;
+	const skip = [operandOf(node, 'in', 0), operandOf(node, 'in', 1)].find((input) => input !== value);
+	const [output] = node.outputs;
+	if (skip === undefined || output === undefined || skip.constant !== undefined || !sameSizes(skip, value))
+		return undefined;
+	return { node, skip, output };
+}
+
+function sameSizes(left: NetTensor, right: NetTensor): boolean {
+	return (
+		left.sizes.length === right.sizes.length && left.sizes.every((size, axis) => size === right.sizes[axis])
+	);
+}
+
+/** The output of a node that only moves, scales or shifts by constants, or projects on. */
+function passedOn(node: NetNode): NetTensor | undefined {
+	const { op } = node.node;
+	const byConstant =
+		['Add', 'Mul', 'Div'].includes(op) && node.inputs.some((input) => input?.constant !== undefined);
+	const projects = projections.has(op) && node.inputs.some((input) => input?.constant !== undefined);
+	return passing.has(op) || byConstant || projects ? node.outputs[0] : undefined;
+}
+
+type Step = { readonly block: Block; readonly sum: Sum | undefined };
+
+/** Groups blocks into layers: an attention opens one (a cross-attention joins), a feed-forward closes it. */
+export function arrange(net: Net, blocks: readonly Block[]): Layer[] {
+	const steps = blocks.map((block): Step => ({ block, sum: residualAfter(net, block.node) }));
+	const residuals = steps.map((step, at) => residualOf(step, steps.slice(at + 1)));
+	const groups: number[][] = [];
+	let open: number[] | undefined;
+	steps.forEach(({ block }, at) => {
+		const before = open?.map((index) => steps[index]?.block.kind);
+		const starts =
+			open === undefined ||
+			before?.includes('ffn') === true ||
+			(block.kind === 'attention' && !joins(block, before));
+		if (starts) groups.push((open = []));
+		open?.push(at);
+	});
+	return groups.map((group, index) => ({
+		index,
+		blocks: group.flatMap((at) => steps[at]?.block ?? []),
+		residuals: group.flatMap((at) => residuals[at] ?? []),
+		name: commonName(group.flatMap((at) => steps[at]?.block ?? [])),
+	}));
+}
+
+function joins(block: Block, before: readonly (string | undefined)[] | undefined): boolean {
+	return block.cross && before?.length === 1;
+}
+
+/** The value the next block adds to is this block's result; the last one's ends at its sum, or at the norm behind it. */
+function residualOf({ block, sum }: Step, later: readonly Step[]): Residual | undefined {
+	if (sum === undefined) return undefined;
+	const next = later.find(({ sum: other }) => other !== undefined && isBehind(other.skip, sum.output));
+	const after = next?.sum?.skip.name ?? lastAfter(sum);
+	return after === sum.skip.name ? undefined : { block, before: sum.skip.name, after };
+}
+
+/** Whether `value` is made from `origin` by a norm or nothing: within a short, product-free chain. */
+function isBehind(value: NetTensor, origin: NetTensor): boolean {
+	const pending = [value];
+	const seen = new Set<NetTensor>();
+	for (let next = pending.shift(); next !== undefined && seen.size < 40; next = pending.shift()) {
+		if (next === origin) return true;
+		if (seen.has(next)) continue;
+		seen.add(next);
+		const { producer } = next;
+		if (producer === undefined || projections.has(producer.node.op)) continue;
+		pending.push(...producer.inputs.filter((input) => input !== undefined && input.constant === undefined));
+	}
+	return false;
+}
+
+/** With norms after the sum (the skip is itself what the projections read), the last layer's norm belongs to it. */
+function lastAfter(sum: Sum): ValueName {
+	const isPost = sum.skip.consumers.some(
+		(node) => projections.has(node.node.op) || node.node.op === 'Attention',
+	);
+	if (!isPost || skipNorms.has(sum.node.node.op)) return sum.output.name;
+	return normAfter(sum.output)?.name ?? sum.output.name;
+}
+
+/** The output of the normalization that reads a value: one operator, or the chain from its mean to its last affine step. */
+function normAfter(value: NetTensor): NetTensor | undefined {
+	const native = value.consumers.find(({ node }) => /LayerNormalization|RMSNormalization/.test(node.op));
+	if (native !== undefined) return native.outputs[0];
+	if (!value.consumers.some(({ node }) => node.op === 'ReduceMean')) return undefined;
+	const reached = new Set<NetTensor>([value]);
+	let last: NetTensor | undefined;
+	const inside: ReadonlySet<string> = new Set([
+		'ReduceMean',
+		'Sub',
+		'Pow',
+		'Mul',
+		'Add',
+		'Sqrt',
+		'Div',
+		'Cast',
+		'Reciprocal',
+	]);
+	const pending = [value];
+	for (let next = pending.shift(); next !== undefined && reached.size < 24; next = pending.shift()) {
+		for (const node of next.consumers) {
+			const [output] = node.outputs;
+			const foreign = node.inputs.some(
+				(input) => input !== undefined && input.constant === undefined && !reached.has(input),
+			);
+			if (!inside.has(node.node.op) || output === undefined || reached.has(output) || foreign) continue;
+			reached.add(output);
+			pending.push(output);
+			if (sameSizes(output, value)) last = output;
+		}
+	}
+	return last;
+}
+
+function commonName(blocks: readonly Block[]): string {
+	const names = blocks.flatMap(({ linears, node }) => [
+		node.node.name,
+		...linears.map((linear) => linear.node.node.name),
+	]);
+	const labelled = names.filter((name) => name !== '');
+	const [first = ''] = labelled;
+	let length = first.length;
+	for (const name of labelled) while (!name.startsWith(first.slice(0, length))) length--;
+	return first
+		.slice(0, length)
+		.replace(/[/._]+$/, '')
+		.replace(/^[/._]+/, '');
+}

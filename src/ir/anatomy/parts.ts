@@ -1,0 +1,89 @@
+/** The parts of a network, as types, and the matrix products they are told by. */
+import { type ValueName } from '../graph/graph.ts';
+import { type Family } from '../axes/families.ts';
+import { type NetNode, type NetTensor } from '../axes/net.ts';
+
+/** A value where a structure's units lie on one axis, just before everybody who reads them. */
+export type Choke = {
+	readonly tensor: NetTensor;
+	readonly axis: number;
+	/** The unit at each position, -1 for none. */
+	readonly unitAt: Int32Array;
+};
+
+/** A matrix product with a constant weight. */
+export type Linear = {
+	readonly node: NetNode;
+	/** Which input is the weight. */
+	readonly slot: number;
+	readonly weight: NetTensor;
+	/** Axes of the weight: the one that is summed over, and the one that is written. */
+	readonly inAxis: number;
+	readonly outAxis: number;
+};
+
+/** A structure with removable units. */
+export type Block = {
+	readonly kind: 'attention' | 'ffn';
+	/** The node it is told by: the product with the values, the fused operator, or the projection that ends it. */
+	readonly node: NetNode;
+	/** Heads or hidden neurons. */
+	readonly units: number;
+	/** Width of one unit: of a head's values, 1 for neurons. */
+	readonly width: number;
+	readonly choke: Choke | undefined;
+	/** What goes with the units; absent when nothing of them can go. */
+	readonly family: Family | undefined;
+	/** Why units cannot go, most frequent reason first. */
+	readonly reasons: readonly string[];
+	readonly linears: readonly Linear[];
+	/** Gated feed-forward: two projections in, one out. */
+	readonly gated: boolean;
+	/** Fused operator's name, where it is one. */
+	readonly fused?: string;
+	readonly cross: boolean;
+};
+
+/** A block on its residual branch: `after` is `before` plus what the block adds, normalised if norms follow the sum. */
+export type Residual = {
+	readonly block: Block;
+	readonly before: ValueName;
+	readonly after: ValueName;
+};
+
+export type Layer = {
+	readonly index: number;
+	readonly blocks: readonly Block[];
+	/** Whole residual steps, in order; empty where the residual path could not be followed. */
+	readonly residuals: readonly Residual[];
+	/** A label made of the names of its nodes, when they share one. */
+	readonly name: string;
+};
+
+const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm']);
+
+export function isProduct(node: NetNode): boolean {
+	return products.has(node.node.op);
+}
+
+/** The node as a product with a constant matrix, if it is one. */
+export function linearOf(node: NetNode): Linear | undefined {
+	if (!isProduct(node) || node.row === undefined) return undefined;
+	const slot = node.inputs[1]?.constant !== undefined ? 1 : node.inputs[0]?.constant !== undefined ? 0 : -1;
+	const weight = node.inputs[slot];
+	if (weight?.constant === undefined || weight.sizes.length !== 2) return undefined;
+	if (node.inputs[1 - slot]?.constant !== undefined) return undefined;
+	const contracted = node.row.terms.find(
+		(term) =>
+			term.side === 'in' &&
+			term.slot === slot &&
+			node.row?.letters[term.parts[0]?.letter ?? -1]?.role === 'contracted',
+	);
+	if (contracted === undefined) return undefined;
+	return { node, slot, weight, inAxis: contracted.axis, outAxis: 1 - contracted.axis };
+}
+
+/** Both operands come from the model's input: a product of activations. */
+export function isActivationProduct(node: NetNode): boolean {
+	return isProduct(node) && node.inputs[0]?.constant === undefined && node.inputs[1]?.constant === undefined;
+}

@@ -1,0 +1,84 @@
+/** State pairs: caches that go in as `past` and come out as `present`, found by where they meet. */
+import { type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+
+const layout: ReadonlySet<string> = new Set([
+	'Identity',
+	'Cast',
+	'Transpose',
+	'Reshape',
+	'Squeeze',
+	'Unsqueeze',
+	'Gather',
+	'Split',
+	'Slice',
+	'Concat',
+	'Expand',
+	'Flatten',
+]);
+/** Fused operators that append to a cache: its input slots. */
+const caches: Readonly<Record<string, readonly number[]>> = {
+	Attention: [4],
+	MultiHeadAttention: [6, 7],
+	GroupQueryAttention: [3, 4],
+	DecoderMaskedMultiHeadAttention: [5, 6],
+	QAttention: [8],
+};
+
+/** Whether a tensor is a graph input or output that carries state: its shape follows what it belongs to. */
+export function isStateTensor(net: Net, tensor: NetTensor): boolean {
+	if (tensor.io.includes('input')) return meetings(tensor).some((node) => reachesOutput(node));
+	const met = ancestorsByLayout(tensor);
+	return [...net.tensors.values()].some(
+		(other) =>
+			other.io.includes('input') &&
+			other.constant === undefined &&
+			other.sizes.length > 2 &&
+			meetings(other).some((node) => met.has(node)),
+	);
+}
+
+/** Where a graph input, through layout operators only, is joined with new positions. */
+function meetings(tensor: NetTensor): NetNode[] {
+	const found: NetNode[] = [];
+	const seen = new Set<NetTensor>();
+	const pending = [tensor];
+	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+		if (seen.has(next)) continue;
+		seen.add(next);
+		for (const node of next.consumers) {
+			const slots = caches[node.node.op];
+			if (slots?.some((slot) => node.inputs[slot] === next)) found.push(node);
+			else if (node.node.op === 'Concat' && node.inputs.some((input) => input !== next)) found.push(node);
+			else if (layout.has(node.node.op))
+				pending.push(...node.outputs.filter((output) => output !== undefined));
+		}
+	}
+	return found;
+}
+
+function reachesOutput(node: NetNode): boolean {
+	const seen = new Set<NetTensor>();
+	const pending = node.outputs.filter((output) => output !== undefined);
+	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+		if (seen.has(next)) continue;
+		seen.add(next);
+		if (next.io.includes('output')) return true;
+		for (const reader of next.consumers) {
+			if (layout.has(reader.node.op))
+				pending.push(...reader.outputs.filter((output) => output !== undefined));
+		}
+	}
+	return false;
+}
+
+function ancestorsByLayout(tensor: NetTensor): Set<NetNode> {
+	const seen = new Set<NetNode>();
+	const pending = [tensor];
+	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+		const { producer } = next;
+		if (producer === undefined || seen.has(producer)) continue;
+		seen.add(producer);
+		if (layout.has(producer.node.op)) pending.push(...producer.inputs.filter((input) => input !== undefined));
+	}
+	return seen;
+}
