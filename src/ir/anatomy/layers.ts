@@ -106,7 +106,8 @@ function isBehind(value: NetTensor, origin: NetTensor): boolean {
 		seen.add(next);
 		const { producer } = next;
 		if (producer === undefined || projections.has(producer.node.op)) continue;
-		pending.push(...producer.inputs.filter((input) => input !== undefined && input.constant === undefined));
+		for (const input of producer.inputs)
+			if (input !== undefined && input.constant === undefined) pending.push(input);
 	}
 	return false;
 }

@@ -10,6 +10,7 @@ import {
 	type Tensor,
 	type ValueName,
 } from '../graph/graph.ts';
+import { sortNodes } from '../graph/order.ts';
 import { operatorOf } from './table.ts';
 import { isRow, type Row, type Term } from './row.ts';
 import { type NodeView } from './view.ts';
@@ -83,7 +84,7 @@ class NetBuilder {
 	}
 
 	build(): Net {
-		const active = this.model.graph.nodes.filter(
+		const active = sortNodes(this.model.graph.nodes).filter(
 			(node) =>
 				node.op !== 'Constant' && !(node.op === 'Identity' && this.constants.has(node.outputs[0] ?? '')),
 		);

@@ -1,5 +1,6 @@
 /** Which values of a graph are constants: initializers, `Constant` nodes, and `Identity` of those. */
 import { floats, inMemory, ints, isReadable, numbersOf } from './tensor.ts';
+import { sortNodes } from './order.ts';
 import { elementCount, type Graph, type Node, type Tensor, type ValueName } from './graph.ts';
 
 /** The tensor a `Constant` node makes, whichever attribute form it uses; undefined for sparse ones and strings. */
@@ -20,7 +21,7 @@ export function constantTensor(node: Node): Tensor | undefined {
 /** Every constant value of the graph by name. Initializers that are also graph inputs count: IR 3 lists them there. */
 export function constantsOf(graph: Graph): Map<ValueName, Tensor> {
 	const constants = new Map<ValueName, Tensor>(graph.initializers);
-	for (const node of graph.nodes) {
+	for (const node of sortNodes(graph.nodes)) {
 		const [output = ''] = node.outputs;
 		const source = node.inputs[0] === undefined ? undefined : constants.get(node.inputs[0]);
 		const tensor =

@@ -4,6 +4,7 @@
  */
 import { type Model, type Node, type ValueName } from './graph.ts';
 import { constantsOf, smallNumbers } from './constants.ts';
+import { sortNodes } from './order.ts';
 import { bindShapes, fedInputs, samples, type Shapes } from './bindings.ts';
 import { operatorOf } from '../axes/table.ts';
 import { type NodeView, type Operand } from '../axes/view.ts';
@@ -60,7 +61,7 @@ function evaluate(model: Model, shapes: Shapes, start: SampledValues): SampledVa
 	for (const input of fedInputs(model)) {
 		values.set(input.name, { type: input.type, sizes: shapes.get(input.name), values: undefined });
 	}
-	for (const node of model.graph.nodes) {
+	for (const node of sortNodes(model.graph.nodes)) {
 		if (node.op === 'Constant') continue;
 		outputsOf(node, sampledView(model, node, values)).forEach((value, slot) => {
 			const name = node.outputs[slot];

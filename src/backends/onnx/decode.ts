@@ -1,0 +1,311 @@
+/** From ONNX's protobuf to the graph. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+import { Fault, type Diagnostic } from '../../diagnostic.ts';
+import { byteLength, elementType } from '../../ir/graph/dtype.ts';
+import {
+	elementCount,
+	type Attribute,
+	type Bytes,
+	type Dim,
+	type Graph,
+	type Model,
+	type Node,
+	type Tensor,
+	type ValueInfo,
+} from '../../ir/graph/graph.ts';
+import { tensorOf } from '../../ir/graph/tensor.ts';
+import { badTensor, malformed } from '../../messages/model.ts';
+import { remember } from './origin.ts';
+import { Extent, fieldsOf, memorySource, type Field, type Message, type Source } from './wire.ts';
+
+/** How deep messages may nest, as in protobuf's own implementations. */
+const depthLimit = 100;
+
+/** Finds the bytes of a tensor whose data lies in another file; undefined when the file is missing. */
+export type External = (
+	entries: ReadonlyMap<string, string>,
+	tensor: { name: string; length: number },
+) => Bytes | undefined;
+
+export type Decoded = { readonly model: Model; readonly diagnostics: readonly Diagnostic[] };
+
+/** Reads a model that lies in memory. Throws `Fault`. */
+export function decodeModel(bytes: Uint8Array): Model {
+	return decodeSource(memorySource(bytes), () => undefined);
+}
+
+export function decodeSource(source: Source, external: External): Model {
+	return new Decoder(source, external).model();
+}
+
+const text = new TextDecoder('utf-8');
+
+class Decoder {
+	private nextId = 0;
+	private depth = 0;
+	private readonly source: Source;
+	private readonly external: External;
+
+	constructor(source: Source, external: External) {
+		this.source = source;
+		this.external = external;
+	}
+
+	model(): Model {
+		const message: Message = { source: this.source, start: 0, end: this.source.length, place: 'model' };
+		const fields = fieldsOf(message);
+		const graphField = fields.find(({ number, wire }) => number === 7 && wire === 2);
+		if (graphField === undefined) throw new Fault(malformed({ problem: 'there is no graph', offset: 0 }));
+		const opsets = this.each(fields, 8, message).map((entry): [string, number] => {
+			const own = fieldsOf(entry);
+			const domain = this.text(own, 1);
+			return [domain === 'ai.onnx' ? '' : domain, this.int(own, 2)];
+		});
+		const model: Model = {
+			irVersion: this.int(fields, 1),
+			opsets: new Map(opsets),
+			graph: this.graph(this.inner(message, graphField, 'graph')),
+			metadata: new Map(this.entries(fields, 14, message)),
+			functions: this.each(fields, 25, message).map((entry) => {
+				const own = fieldsOf(entry);
+				return { domain: this.text(own, 10), name: this.text(own, 1) };
+			}),
+		};
+		return remember(model, message);
+	}
+
+	private graph(message: Message): Graph {
+		return this.nested(message, () => {
+			const fields = fieldsOf(message);
+			const list = (number: number): Message[] => this.each(fields, number, message);
+			const initializers = list(5).map((entry) => this.tensor(entry));
+			const infos = list(13).map((entry) => this.valueInfo(entry));
+			const graph: Graph = {
+				name: this.text(fields, 2),
+				inputs: list(11).map((entry) => this.valueInfo(entry)),
+				outputs: list(12).map((entry) => this.valueInfo(entry)),
+				nodes: list(1).map((entry) => this.node(entry)),
+				initializers: new Map(initializers.map((tensor) => [tensor.name, tensor])),
+				valueInfo: new Map(infos.map((info) => [info.name, info])),
+			};
+			return remember(graph, message);
+		});
+	}
+
+	private node(message: Message): Node {
+		const fields = fieldsOf(message);
+		const attributes = this.each(fields, 5, message).map((entry) => this.attribute(entry));
+		const domain = this.text(fields, 7);
+		const node: Node = {
+			id: this.nextId++,
+			name: this.text(fields, 3),
+			op: this.text(fields, 4),
+			domain: domain === 'ai.onnx' ? '' : domain,
+			inputs: this.texts(fields, 1),
+			outputs: this.texts(fields, 2),
+			attributes: new Map(attributes),
+		};
+		return remember(node, message);
+	}
+
+	private attribute(message: Message): [string, Attribute] {
+		return this.nested(message, () => {
+			const fields = fieldsOf(message);
+			const attribute = this.attributeValue(fields, message);
+			return [this.text(fields, 1), remember(attribute, message)];
+		});
+	}
+
+	private attributeValue(fields: readonly Field[], message: Message): Attribute {
+		const type = this.int(fields, 20) || guessType(fields);
+		const one = (number: number): Message | undefined => this.each(fields, number, message)[0];
+		const [tensor, graph] = [one(5), one(6)];
+		if (type === 1) return { kind: 'float', value: this.floats(fields, 2)[0] ?? 0 };
+		if (type === 2) return { kind: 'int', value: this.int(fields, 3) };
+		if (type === 3) return { kind: 'string', value: this.text(fields, 4) };
+		if (type === 4 && tensor) return { kind: 'tensor', value: this.tensor(tensor) };
+		if (type === 5 && graph) return { kind: 'graph', value: this.graph(graph) };
+		if (type === 6) return { kind: 'floats', value: this.floats(fields, 7) };
+		if (type === 7) return { kind: 'ints', value: this.ints(fields, 8) };
+		if (type === 8) return { kind: 'strings', value: this.texts(fields, 9) };
+		if (type === 10)
+			return { kind: 'graphs', value: this.each(fields, 11, message).map((entry) => this.graph(entry)) };
+		return { kind: 'other', type };
+	}
+
+	private tensor(message: Message): Tensor {
+		const fields = fieldsOf(message);
+		const name = this.text(fields, 8);
+		const type = this.int(fields, 2);
+		const dims = this.ints(fields, 1);
+		if (dims.some((dim) => dim < 0) || !Number.isSafeInteger(elementCount(dims) * 16)) {
+			throw new Fault(
+				malformed(
+					{ problem: `tensor '${name}' has impossible dimensions`, offset: message.start },
+					{ at: message.place },
+				),
+			);
+		}
+		const bytes = this.data(fields, { name, type, dims }, message);
+		return remember({ name, type, dims, ...(bytes && { bytes }) }, message);
+	}
+
+	private data(fields: readonly Field[], tensor: Tensor, message: Message): Bytes | undefined {
+		const expected = byteLength(tensor.type, elementCount(tensor.dims));
+		const known = elementType(tensor.type);
+		if (this.int(fields, 14) === 1) {
+			return this.external(new Map(this.entries(fields, 13, message)), {
+				name: tensor.name,
+				length: expected,
+			});
+		}
+		const raw = fields.find(({ number }) => number === 9);
+		if (raw !== undefined) {
+			const length = raw.end - raw.at;
+			if (known !== undefined && known.bits > 0 && length !== expected) {
+				throw new Fault(badTensor({ name: tensor.name, found: length, expected }, { at: message.place }));
+			}
+			return new Extent(this.source, raw.at, length);
+		}
+		if (known === undefined || known.kind === 'string') return undefined;
+		return this.typedData(fields, tensor, expected);
+	}
+
+	/** Data in the typed fields, converted to raw form when it is read. */
+	private typedData(fields: readonly Field[], { name, type, dims }: Tensor, expected: number): Bytes {
+		const read = (): Uint8Array => {
+			const numbers =
+				type === 1 || type === 14
+					? this.floats(fields, 4)
+					: type === 11 || type === 15
+						? this.doubles(fields, 10)
+						: undefined;
+			const values = numbers ?? this.ints(fields, type === 7 ? 7 : type === 12 || type === 13 ? 11 : 5);
+			if (type === 10 || type === 16 || (elementType(type)?.bits ?? 0) < 8) return packBits(values, type);
+			return tensorOf(name, type, dims, values).bytes?.read() ?? new Uint8Array(0);
+		};
+		return { length: expected, read };
+	}
+
+	private valueInfo(message: Message): ValueInfo {
+		const fields = fieldsOf(message);
+		const type = this.each(fields, 2, message)[0];
+		const tensor = type && this.each(fieldsOf(type), 1, type)[0];
+		const own = tensor ? fieldsOf(tensor) : [];
+		const shape = tensor && this.each(own, 2, tensor)[0];
+		const dims = shape && this.each(fieldsOf(shape), 1, shape).map((entry) => this.dim(entry));
+		return remember({ name: this.text(fields, 1), type: this.int(own, 1), ...(dims && { dims }) }, message);
+	}
+
+	private dim(message: Message): Dim {
+		const fields = fieldsOf(message);
+		const symbol = this.text(fields, 2);
+		const value = fields.find(({ number }) => number === 1)?.value ?? -1;
+		if (symbol !== '') return symbol;
+		return value > 0 ? value : value === 0 && fields.length > 0 ? 0 : null;
+	}
+
+	private nested<T>(message: Message, read: () => T): T {
+		if (++this.depth > depthLimit) {
+			throw new Fault(
+				malformed(
+					{ problem: `messages nest deeper than ${depthLimit}`, offset: message.start },
+					{ at: message.place },
+				),
+			);
+		}
+		const value = read();
+		this.depth--;
+		return value;
+	}
+
+	private inner(message: Message, field: Field, name: string): Message {
+		return { source: message.source, start: field.at, end: field.end, place: `${message.place}.${name}` };
+	}
+
+	private each(fields: readonly Field[], number: number, message: Message): Message[] {
+		return fields
+			.filter((field) => field.number === number && field.wire === 2)
+			.map((field, at) => this.inner(message, field, `${number}[${at}]`));
+	}
+
+	private entries(fields: readonly Field[], number: number, message: Message): [string, string][] {
+		return this.each(fields, number, message).map((entry) => {
+			const own = fieldsOf(entry);
+			return [this.text(own, 1), this.text(own, 2)];
+		});
+	}
+
+	private int(fields: readonly Field[], number: number): number {
+		return fields.findLast((field) => field.number === number && field.wire === 0)?.value ?? 0;
+	}
+
+	private texts(fields: readonly Field[], number: number): string[] {
+		return fields
+			.filter((field) => field.number === number && field.wire === 2)
+			.map(({ at, end }) => text.decode(this.source.read(at, end - at)));
+	}
+
+	private text(fields: readonly Field[], number: number): string {
+		return this.texts(fields, number).at(-1) ?? '';
+	}
+
+	/** Repeated integers, packed or not. */
+	private ints(fields: readonly Field[], number: number): number[] {
+		return fields
+			.filter((field) => field.number === number)
+			.flatMap((field) => (field.wire === 0 ? [field.value] : this.packed(field)));
+	}
+
+	private packed({ at, end }: Field): number[] {
+		const bytes = this.source.read(at, end - at);
+		const values: number[] = [];
+		let value = 0n;
+		let shift = 0n;
+		for (const byte of bytes) {
+			value |= BigInt(byte & 127) << shift;
+			shift += 7n;
+			if (byte >= 128) continue;
+			values.push(Number(BigInt.asIntN(64, value)));
+			value = 0n;
+			shift = 0n;
+		}
+		return values;
+	}
+
+	private floats(fields: readonly Field[], number: number): number[] {
+		return this.fixed(fields, number, 4, (view, at) => view.getFloat32(at, true));
+	}
+
+	private doubles(fields: readonly Field[], number: number): number[] {
+		return this.fixed(fields, number, 8, (view, at) => view.getFloat64(at, true));
+	}
+
+	private fixed(
+		fields: readonly Field[],
+		number: number,
+		size: number,
+		read: (view: DataView, at: number) => number,
+	): number[] {
+		return fields
+			.filter((field) => field.number === number)
+			.flatMap(({ at, end }) => {
+				const bytes = this.source.read(at, end - at);
+				const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+				return Array.from({ length: Math.floor(bytes.length / size) }, (_, index) =>
+					read(view, index * size),
+				);
+			});
+	}
+}
+
+/** Old exporters leave the type out; the field that is there tells it. */
+function guessType(fields: readonly Field[]): number {
+	const types: Readonly<Record<number, number>> = { 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 11: 10 };
+	return fields.map(({ number }) => types[number] ?? 0).find((type) => type > 0) ?? 0;
+}
+
+/** Half floats and packed integers lie in int32_data as bits. */
+function packBits(values: readonly number[], type: number): Uint8Array {
+	const wide = type === 10 || type === 16;
+	return wide ? new Uint8Array(Uint16Array.from(values).buffer) : Uint8Array.from(values);
+}

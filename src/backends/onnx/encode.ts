@@ -1,0 +1,207 @@
+/** From the graph to ONNX's protobuf: what nobody changed is copied, what changed keeps its unknown fields. */
+import {
+	elementCount,
+	type Attribute,
+	type Bytes,
+	type Graph,
+	type Model,
+	type Node,
+	type Tensor,
+	type ValueInfo,
+} from '../../ir/graph/graph.ts';
+import { byteLength } from '../../ir/graph/dtype.ts';
+import { derivedFrom, untouched } from './origin.ts';
+import {
+	bytesField,
+	Extent,
+	fieldsOf,
+	floatField,
+	joinChunks,
+	textField,
+	varintField,
+	type Chunk,
+	type Message,
+} from './wire.ts';
+
+/** Where a tensor's data goes when it is not written inside the model. */
+export type Placement = { readonly location: string; readonly offset: number; readonly length: number };
+/** Decides for each initializer whether its data lies outside. */
+export type Place = (tensor: Tensor) => Placement | undefined;
+
+const inline: Place = () => undefined;
+
+export function encodeModel(model: Model): Uint8Array {
+	return joinChunks(modelChunks(model));
+}
+
+/**
+ * The model in memory with its large untouched weights left where they lie: as external data in the file they were read
+ * from, in `folder`. Changed weights are inside.
+ */
+export function encodeForSession(model: Model): { readonly bytes: Uint8Array; readonly folder?: string } {
+	let folder: string | undefined;
+	const place: Place = ({ bytes }) => {
+		if (!(bytes instanceof Extent) || bytes.source.path === undefined || bytes.length < 1024)
+			return undefined;
+		const cut = bytes.source.path.lastIndexOf('/');
+		const own = cut < 0 ? '.' : bytes.source.path.slice(0, cut);
+		folder ??= own;
+		return folder === own
+			? { location: bytes.source.path.slice(cut + 1), offset: bytes.offset, length: bytes.length }
+			: undefined;
+	};
+	const bytes = joinChunks(modelChunks(model, place));
+	return { bytes, ...(folder !== undefined && { folder }) };
+}
+
+export function modelChunks(model: Model, place: Place = inline): Chunk[] {
+	const same = place === inline ? untouched(model) : undefined;
+	if (same !== undefined) return [extentOf(same)];
+	const lists = new Map<number, Chunk[]>([
+		[1, varintField(1, model.irVersion)],
+		[
+			8,
+			[...model.opsets].flatMap(([domain, version]) =>
+				bytesField(8, [...textField(1, domain), ...varintField(2, version)]),
+			),
+		],
+		[7, bytesField(7, graphChunks(model.graph, place))],
+		[
+			14,
+			[...model.metadata].flatMap(([key, value]) =>
+				bytesField(14, [...textField(1, key), ...textField(2, value)]),
+			),
+		],
+	]);
+	return rebuild(derivedFrom(model), lists);
+}
+
+/** The fields of the old message in their order; those in `lists` come out new, at the place of their first. */
+function rebuild(message: Message | undefined, lists: ReadonlyMap<number, Chunk[]>): Chunk[] {
+	if (message === undefined) return [...lists.values()].flat();
+	const written = new Set<number>();
+	const chunks: Chunk[] = [];
+	for (const field of fieldsOf(message)) {
+		const list = lists.get(field.number);
+		if (list === undefined) chunks.push(new Extent(message.source, field.start, field.end - field.start));
+		else if (!written.has(field.number)) chunks.push(...list);
+		if (list !== undefined) written.add(field.number);
+	}
+	for (const [number, list] of lists) if (!written.has(number)) chunks.push(...list);
+	return chunks;
+}
+
+function extentOf({ source, start, end }: Message): Extent {
+	return new Extent(source, start, end - start);
+}
+
+function graphChunks(graph: Graph, place: Place): Chunk[] {
+	const same = place === inline ? untouched(graph) : undefined;
+	if (same !== undefined) return [extentOf(same)];
+	const list = <T>(number: number, items: Iterable<T>, encode: (item: T) => Chunk[]): [number, Chunk[]] => [
+		number,
+		[...items].flatMap((item) => bytesField(number, encode(item))),
+	];
+	const lists = new Map<number, Chunk[]>([
+		list(1, graph.nodes, nodeChunks),
+		[2, textField(2, graph.name)],
+		list(5, graph.initializers.values(), (tensor) => tensorChunks(tensor, place)),
+		list(11, graph.inputs, valueChunks),
+		list(12, graph.outputs, valueChunks),
+		list(13, graph.valueInfo.values(), valueChunks),
+	]);
+	return rebuild(derivedFrom(graph), lists);
+}
+
+function nodeChunks(node: Node): Chunk[] {
+	const same = untouched(node);
+	if (same !== undefined) return [extentOf(same)];
+	const lists = new Map<number, Chunk[]>([
+		[1, node.inputs.flatMap((name) => textField(1, name))],
+		[2, node.outputs.flatMap((name) => textField(2, name))],
+		...(node.name === '' ? [] : [[3, textField(3, node.name)] as const]),
+		[4, textField(4, node.op)],
+		[5, [...node.attributes].flatMap(([name, attribute]) => bytesField(5, attributeChunks(name, attribute)))],
+		...(node.domain === '' ? [] : [[7, textField(7, node.domain)] as const]),
+	]);
+	return rebuild(derivedFrom(node), lists);
+}
+
+function attributeChunks(name: string, attribute: Attribute): Chunk[] {
+	const same = untouched(attribute);
+	if (same !== undefined) return [extentOf(same)];
+	return [...textField(1, name), ...attributeValue(attribute)];
+}
+
+function attributeValue(attribute: Attribute): Chunk[] {
+	const type = (number: number): Chunk[] => varintField(20, number);
+	switch (attribute.kind) {
+		case 'float':
+			return [...floatField(2, attribute.value), ...type(1)];
+		case 'int':
+			return [...varintField(3, attribute.value), ...type(2)];
+		case 'string':
+			return [...textField(4, attribute.value), ...type(3)];
+		case 'tensor':
+			return [...bytesField(5, tensorChunks(attribute.value, inline)), ...type(4)];
+		case 'graph':
+			return [...bytesField(6, graphChunks(attribute.value, inline)), ...type(5)];
+		case 'floats':
+			return [...attribute.value.flatMap((value) => floatField(7, value)), ...type(6)];
+		case 'ints':
+			return [...attribute.value.flatMap((value) => varintField(8, value)), ...type(7)];
+		case 'strings':
+			return [...attribute.value.flatMap((value) => textField(9, value)), ...type(8)];
+		case 'graphs':
+			return [...attribute.value.flatMap((graph) => bytesField(11, graphChunks(graph, inline))), ...type(10)];
+		case 'other':
+			return type(attribute.type);
+	}
+}
+
+function tensorChunks(tensor: Tensor, place: Place): Chunk[] {
+	const placed = place(tensor);
+	const same = untouched(tensor);
+	if (same !== undefined && placed === undefined) return [extentOf(same)];
+	const named = [
+		...tensor.dims.flatMap((dim) => varintField(1, dim)),
+		...varintField(2, tensor.type),
+		...textField(8, tensor.name),
+	];
+	if (placed !== undefined) return [...named, ...placementChunks(placed)];
+	const origin = derivedFrom(tensor);
+	if (origin !== undefined && tensor.bytes === undefined)
+		return rebuild(origin, new Map([[8, textField(8, tensor.name)]]));
+	const data: Bytes = tensor.bytes ?? {
+		length: byteLength(tensor.type, elementCount(tensor.dims)),
+		read: () => new Uint8Array(0),
+	};
+	return [...named, ...bytesField(9, [data])];
+}
+
+function placementChunks({ location, offset, length }: Placement): Chunk[] {
+	const entry = (key: string, value: string): Chunk[] =>
+		bytesField(13, [...textField(1, key), ...textField(2, value)]);
+	return [
+		...entry('location', location),
+		...entry('offset', String(offset)),
+		...entry('length', String(length)),
+		...varintField(14, 1),
+	];
+}
+
+function valueChunks(info: ValueInfo): Chunk[] {
+	const same = untouched(info);
+	if (same !== undefined) return [extentOf(same)];
+	const dims = info.dims?.flatMap((dim) =>
+		bytesField(1, dim === null ? [] : typeof dim === 'string' ? textField(2, dim) : varintField(1, dim)),
+	);
+	const tensorType = [...varintField(1, info.type), ...(dims === undefined ? [] : bytesField(2, dims))];
+	return rebuild(
+		derivedFrom(info),
+		new Map([
+			[1, textField(1, info.name)],
+			[2, bytesField(2, bytesField(1, tensorType))],
+		]),
+	);
+}

@@ -1,0 +1,77 @@
+/** Data of tensors in files beside the model, kept inside the model's folder whatever the model says. */
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { Fault, type Diagnostic } from '../../diagnostic.ts';
+import { type Bytes } from '../../ir/graph/graph.ts';
+import { externalMissing, externalPath } from '../../messages/model.ts';
+import { Extent, fileSource, type Source } from './wire.ts';
+
+const refusals: readonly (readonly [RegExp, string])[] = [
+	[/^$/, 'is empty'],
+	[/\0/, 'holds a NUL'],
+	[/^(\/|[A-Za-z]:)/, 'is absolute'],
+	[/\\/, 'holds a backslash'],
+	[/(^|\/)\.\.(\/|$)/, 'climbs out of its folder'],
+	[/^\*?\/?_ORT_/, 'names memory, not a file'],
+	[/_ORT_MEM_ADDR_/, 'names memory, not a file'],
+];
+
+/** Opens external files once each and hands out extents of them. */
+export class ExternalFiles {
+	readonly diagnostics: Diagnostic[] = [];
+	private readonly sources = new Map<string, Source>();
+	private readonly model: string;
+
+	constructor(model: string) {
+		this.model = model;
+	}
+
+	close(): void {
+		for (const source of this.sources.values()) source.close();
+	}
+
+	/** The bytes of one tensor; undefined when its file is missing. Throws `Fault` for a location that is refused. */
+	find(
+		entries: ReadonlyMap<string, string>,
+		{ name, length }: { name: string; length: number },
+	): Bytes | undefined {
+		const location = entries.get('location') ?? '';
+		const refuse = (why: string): never => {
+			throw new Fault(externalPath({ name, location, why }));
+		};
+		const bad = refusals.find(([pattern]) => pattern.test(location));
+		if (bad !== undefined) refuse(bad[1]);
+		const source = this.open(name, location, refuse);
+		if (source === undefined) return undefined;
+		const offset = Number(entries.get('offset') ?? 0);
+		const said = Number(entries.get('length') ?? length);
+		if (!Number.isSafeInteger(offset) || offset < 0) refuse('has an impossible offset');
+		if (said !== length) refuse(`holds ${said} bytes where the tensor needs ${length}`);
+		if (offset + length > source.length) refuse('ends before the tensor does');
+		return new Extent(source, offset, length);
+	}
+
+	private open(name: string, location: string, refuse: (why: string) => never): Source | undefined {
+		const known = this.sources.get(location);
+		if (known !== undefined) return known;
+		const path = join(dirname(this.model), location);
+		if (!existsSync(path)) {
+			if (!this.diagnostics.some(({ message }) => message.includes(`'${location}'`))) {
+				this.diagnostics.push(externalMissing({ name, location }));
+			}
+			return undefined;
+		}
+		if (!this.isContained(path)) refuse('leads out of the folder of the model');
+		if (!statSync(path).isFile()) refuse('is not a regular file');
+		const source = fileSource(path);
+		this.sources.set(location, source);
+		return source;
+	}
+
+	/** Links are followed; the file must lie in the folder given, or in that of the file the model is a link to. */
+	private isContained(path: string): boolean {
+		const real = realpathSync(path);
+		const homes = [realpathSync(dirname(this.model)), dirname(realpathSync(this.model))];
+		return homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep));
+	}
+}

@@ -1,0 +1,60 @@
+/** What holds of every graph: checked on input and after every patch. Rules: https://onnx.ai/onnx/repo-docs/IR.html */
+import { type Diagnostic } from '../../diagnostic.ts';
+import { badTensor, structure } from '../../messages/model.ts';
+import { byteLength, elementType } from './dtype.ts';
+import {
+	elementCount,
+	nodeLabel,
+	subgraphs,
+	type Graph,
+	type Model,
+	type Tensor,
+	type ValueName,
+} from './graph.ts';
+
+/** What is wrong with a model; empty when it is well-formed. */
+export function verifyModel(model: Model): Diagnostic[] {
+	return verifyGraph(model.graph, new Set(), 'graph');
+}
+
+function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string): Diagnostic[] {
+	const problems: Diagnostic[] = [];
+	const known = new Set<ValueName>(outer);
+	const made = new Set<ValueName>();
+	const problem = (text: string): void => {
+		problems.push(structure({ problem: text }, { at: place }));
+	};
+	for (const { name } of graph.inputs) {
+		if (made.has(name)) problem(`input '${name}' is listed twice`);
+		made.add(name);
+	}
+	for (const [name, tensor] of graph.initializers) {
+		if (name === '') problem('an initializer has no name');
+		made.add(name);
+		problems.push(...verifyTensor(tensor, place));
+	}
+	made.forEach((name) => known.add(name));
+	graph.nodes.forEach((node) => {
+		node.outputs.forEach((name) => known.add(name));
+	});
+	for (const node of graph.nodes) {
+		const label = nodeLabel(node);
+		if (node.op === '') problem(`${label} has no operator`);
+		for (const name of node.inputs)
+			if (name !== '' && !known.has(name)) problem(`${label} reads '${name}', which nobody makes`);
+		for (const inner of subgraphs(node)) problems.push(...verifyGraph(inner, known, `${place}.${label}`));
+		for (const name of node.outputs) {
+			if (name !== '' && made.has(name)) problem(`'${name}' is made twice, again by ${label}`);
+			made.add(name);
+		}
+	}
+	for (const { name } of graph.outputs) if (!known.has(name)) problem(`output '${name}' is never made`);
+	return problems;
+}
+
+function verifyTensor({ name, type, dims, bytes }: Tensor, place: string): Diagnostic[] {
+	const known = elementType(type);
+	if (bytes === undefined || known === undefined || known.bits === 0) return [];
+	const expected = byteLength(type, elementCount(dims));
+	return bytes.length === expected ? [] : [badTensor({ name, found: bytes.length, expected }, { at: place })];
+}
