@@ -1,9 +1,29 @@
 /** Every operator that axes can run through: one line a family. */
 import { type Node } from '../graph/graph.ts';
-import { linear } from './rows-linear.ts';
 import { type Operator } from './operator.ts';
+import { convRows } from './rows-conv.ts';
+import { elementwiseRows } from './rows-elementwise.ts';
+import { fusedRows } from './rows-fused.ts';
+import { indexRows } from './rows-index.ts';
+import { layoutRows } from './rows-layout.ts';
+import { linear } from './rows-linear.ts';
+import { normalizeRows } from './rows-normalize.ts';
+import { reduceRows } from './rows-reduce.ts';
+import { sliceRows } from './rows-slice.ts';
+import { reshapeRows } from './rows-reshape.ts';
 
-export const operators: readonly Operator[] = [...linear];
+export const operators: readonly Operator[] = [
+	...linear,
+	...elementwiseRows,
+	...convRows,
+	...normalizeRows,
+	...reduceRows,
+	...reshapeRows,
+	...layoutRows,
+	...sliceRows,
+	...indexRows,
+	...fusedRows,
+];
 
 const key = (domain: string, op: string): string => `${domain}:${op}`;
 const byName = new Map(operators.flatMap((entry) => entry.ops.map((op) => [key(entry.domain, op), entry])));

@@ -1,0 +1,213 @@
+/** Reshape and its kin: rows from the concrete sizes, by the common refinement of both factorisations. */
+import { elementCount } from '../graph/graph.ts';
+import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
+import { RowBuilder, type Part, type Row, type Side, type Unrelated } from './row.ts';
+import {
+	fixedInts,
+	frontAxis,
+	inputSizes,
+	intAttribute,
+	intsAttribute,
+	outputSizes,
+	sampledInts,
+	type NodeView,
+	type Sizes,
+} from './view.ts';
+
+type Stretch = { readonly input: readonly number[]; readonly output: readonly number[] };
+
+/** Runs of axes with equal products: [2, 3, 8] → [2, 24] is {0}→{0}, {1, 2}→{1}. */
+export function stretches(from: Sizes, to: Sizes): Stretch[] | undefined {
+	const found: Stretch[] = [];
+	let [i, j] = [0, 0];
+	while (i < from.length || j < to.length) {
+		const [input, output]: [number[], number[]] = [[], []];
+		let [left, right] = [1, 1];
+		if (i < from.length) left *= from[push(input, i++)] ?? 1;
+		if (j < to.length) right *= to[push(output, j++)] ?? 1;
+		while (left !== right) {
+			if (left < right ? i >= from.length : j >= to.length) return undefined;
+			if (left < right) left *= from[push(input, i++)] ?? 1;
+			else right *= to[push(output, j++)] ?? 1;
+		}
+		while (i < from.length && from[i] === 1 && (j >= to.length || to[j] !== 1)) push(input, i++);
+		while (j < to.length && to[j] === 1 && (i >= from.length || from[i] !== 1)) push(output, j++);
+		found.push({ input, output });
+	}
+	return found;
+}
+
+function push(list: number[], axis: number): number {
+	list.push(axis);
+	return axis;
+}
+
+function reshapeRow(view: NodeView): Row | Unrelated {
+	const [from, to] = [inputSizes(view, 0), outputSizes(view, 0)];
+	if (from === undefined || to === undefined) return { unrelated: 'sizes cannot be told' };
+	if ([...from, ...to].includes(0)) return { unrelated: 'an axis is empty' };
+	const runs = stretches(from, to);
+	if (runs === undefined) return { unrelated: 'element counts differ' };
+	const builder = new RowBuilder();
+	runs.forEach((run, at) => {
+		refine(builder, at, run, from, to);
+	});
+	return builder.build();
+}
+
+type Factor = { readonly letter: number; readonly low: number; readonly high: number };
+
+/** Gives each mixed-radix digit that both sides share a letter; without a common refinement the axes stay without terms. */
+function refine(builder: RowBuilder, at: number, { input, output }: Stretch, from: Sizes, to: Sizes): void {
+	const total = elementCount(input.map((axis) => from[axis] ?? 1));
+	if (total === 1) return;
+	const cuts = [...new Set([1, total, ...strides(input, from), ...strides(output, to)])].sort(
+		(a, b) => a - b,
+	);
+	if (cuts.some((cut, index) => index > 0 && cut % (cuts[index - 1] ?? 1) !== 0)) return;
+	const factors: Factor[] = [];
+	for (let index = cuts.length - 1; index > 0; index--) {
+		const [low, high] = [cuts[index - 1] ?? 1, cuts[index] ?? 1];
+		factors.push({ letter: builder.letter(`r${at}.${factors.length}`, high / low), low, high });
+	}
+	link(builder, 'in', input, from, factors);
+	link(builder, 'out', output, to, factors);
+}
+
+function strides(axes: readonly number[], sizes: Sizes): number[] {
+	let stride = 1;
+	return axes.toReversed().map((axis) => (stride *= sizes[axis] ?? 1));
+}
+
+function link(
+	builder: RowBuilder,
+	side: Side,
+	axes: readonly number[],
+	sizes: Sizes,
+	factors: readonly Factor[],
+): void {
+	let low = 1;
+	for (const axis of axes.toReversed()) {
+		const size = sizes[axis] ?? 1;
+		const [bottom, top] = [low, low * size];
+		low = top;
+		if (size === 1) continue;
+		const own = factors.filter((factor) => factor.low >= bottom && factor.high <= top);
+		const parts =
+			own.length === 1
+				? own.map((factor): Part => ({ letter: factor.letter, index: null }))
+				: own.map((factor) => digit(factor, bottom, size));
+		if (side === 'in') builder.input(0, axis, ...parts);
+		else builder.output(0, axis, ...parts);
+	}
+}
+
+function digit({ letter, low, high }: Factor, bottom: number, size: number): Part {
+	const [stride, radix] = [low / bottom, high / low];
+	return {
+		letter,
+		index: Int32Array.from({ length: size }, (_, position) => Math.floor(position / stride) % radix),
+	};
+}
+
+/** The sizes a Reshape's target asks for: 0 copies, -1 is what is left. */
+function targetSizes(view: NodeView): (number[] | undefined)[] {
+	const from = inputSizes(view, 0);
+	const target = intsAttribute(view, 'shape') ?? sampledInts(view, 1);
+	if (from === undefined || target === undefined) return [];
+	const copied = target.map((size, axis) =>
+		size === 0 && !intAttribute(view, 'allowzero', 0) ? (from[axis] ?? 0) : size,
+	);
+	const known = elementCount(copied.filter((size) => size !== -1));
+	return [copied.map((size) => (size === -1 ? elementCount(from) / known : size))];
+}
+
+/**
+ * New sizes of the output, by axis: a literal where it does not move; for one that moves with the input 0 where it equals the
+ * input's same axis, -1 once, else the original vector's own element.
+ */
+function resizeReshape(view: NodeView, removal: Removal): Resized {
+	const [from, to] = [view.inputs[0], view.outputs[0]];
+	if (to?.sizes === undefined || from?.sizes === undefined) return { refused: 'its sizes cannot be told' };
+	const sizes = to.sizes;
+	let inferred = false;
+	const pieces = sizes.map((size, axis): SizePiece => {
+		const kept = removal.kept('out', 0, axis);
+		if (!to.dynamic[axis]) return kept?.length ?? size;
+		if (
+			kept === undefined &&
+			from.dynamic[axis] &&
+			from.sizes?.[axis] === size &&
+			!intAttribute(view, 'allowzero', 0)
+		)
+			return 0;
+		if (!inferred) {
+			inferred = true;
+			return -1;
+		}
+		return { piece: axis };
+	});
+	const moving = sizes.some(
+		(_, axis) => to.dynamic[axis] && removal.kept('out', 0, axis) !== undefined && pieces[axis] !== -1,
+	);
+	if (moving) return { refused: 'two of its sizes depend on the input and on what is removed' };
+	if (view.node.attributes.has('shape'))
+		return {
+			attributes: { shape: { kind: 'ints', value: pieces.filter((piece) => typeof piece === 'number') } },
+		};
+	return { inputs: new Map([[1, { pieces }]]) };
+}
+
+function axesOf(view: NodeView, rank: number): readonly number[] | undefined {
+	return (intsAttribute(view, 'axes') ?? fixedInts(view, 1))?.map((axis) => frontAxis(axis, rank));
+}
+
+function squeezed(view: NodeView): (number[] | undefined)[] {
+	const from = inputSizes(view, 0);
+	const axes = from && axesOf(view, from.length);
+	return [from?.filter((size, axis) => (axes === undefined ? size !== 1 : !axes.includes(axis)))];
+}
+
+function unsqueezed(view: NodeView): (number[] | undefined)[] {
+	const from = inputSizes(view, 0);
+	const rank = (from?.length ?? 0) + ((intsAttribute(view, 'axes') ?? fixedInts(view, 1))?.length ?? 0);
+	const axes = axesOf(view, rank);
+	if (from === undefined || axes === undefined) return [];
+	const rest = [...from];
+	return [Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)))];
+}
+
+function flattened(view: NodeView): (number[] | undefined)[] {
+	const from = inputSizes(view, 0);
+	if (from === undefined) return [];
+	const axis = frontAxis(intAttribute(view, 'axis', 1), from.length);
+	return [[elementCount(from.slice(0, axis)), elementCount(from.slice(axis))]];
+}
+
+const sameValues = (view: NodeView): readonly number[] | undefined => sampledInts(view, 0);
+
+export const reshapeRows: readonly Operator[] = [
+	built('Reshape', {
+		row: reshapeRow,
+		sizes: targetSizes,
+		values: sameValues,
+		resize: resizeReshape,
+		examples: [
+			{ inputs: [[2, 4, 12], { ints: [2, 4, 3, 4] }] },
+			{ inputs: [[2, 4, 3, 4], { ints: [0, -1, 12] }] },
+		],
+	}),
+	built('Flatten', { row: reshapeRow, sizes: flattened, examples: [{ inputs: [[3, 4, 5]] }] }),
+	built('Squeeze', {
+		row: reshapeRow,
+		sizes: squeezed,
+		values: sameValues,
+		examples: [{ inputs: [[3, 1, 5], { ints: [1] }] }],
+	}),
+	built('Unsqueeze', {
+		row: reshapeRow,
+		sizes: unsqueezed,
+		values: sameValues,
+		examples: [{ inputs: [[3, 5], { ints: [1] }] }],
+	}),
+];
