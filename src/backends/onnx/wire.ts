@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Fault } from '../../diagnostic.ts';
 import { type Bytes } from '../../ir/graph/graph.ts';
+import { toInt64 } from '../../ir/graph/tensor.ts';
 import { malformed } from '../../messages/model.ts';
 
 /** Where bytes come from: a file or memory. */
@@ -134,7 +135,7 @@ export function chunkLength(chunks: readonly Chunk[]): number {
 }
 
 export function varintBytes(value: number): Uint8Array {
-	let rest = BigInt.asUintN(64, BigInt(value));
+	let rest = BigInt.asUintN(64, toInt64(value));
 	const bytes: number[] = [];
 	while (rest > 127n) {
 		bytes.push(Number(rest & 127n) | 128);

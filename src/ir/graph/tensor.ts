@@ -17,7 +17,12 @@ export function floats(name: string, dims: readonly number[], values: ArrayLike<
 }
 
 export function ints(name: string, dims: readonly number[], values: readonly number[]): Tensor {
-	return { name, type: INT64, dims, bytes: bytesOf(BigInt64Array.from(values, BigInt)) };
+	return { name, type: INT64, dims, bytes: bytesOf(BigInt64Array.from(values, toInt64)) };
+}
+
+/** An int64; the largest one, which open-ended Slices use, is no exact double and comes back from 2^63. */
+export function toInt64(value: number): bigint {
+	return value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.round(value));
 }
 
 /** A tensor of `dims` and element type `type` holding `values`, converted. */
@@ -35,7 +40,7 @@ const encoders = new Map<number, (values: ArrayLike<number>) => ArrayBufferView>
 	[DOUBLE, (values) => Float64Array.from(values)],
 	[FLOAT16, (values) => Uint16Array.from(values, halfBits)],
 	[16, (values) => Uint16Array.from(values, bfloatBits)],
-	[INT64, (values) => BigInt64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))],
+	[INT64, (values) => BigInt64Array.from(Array.from(values, toInt64))],
 	[13, (values) => BigUint64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))],
 	[INT32, (values) => Int32Array.from(values)],
 	[12, (values) => Uint32Array.from(values)],

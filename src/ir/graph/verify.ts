@@ -44,7 +44,7 @@ function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string)
 			if (name !== '' && !known.has(name)) problem(`${label} reads '${name}', which nobody makes`);
 		for (const inner of subgraphs(node)) problems.push(...verifyGraph(inner, known, `${place}.${label}`));
 		for (const name of node.outputs) {
-			const repeats = graph.initializers.has(name) && node.op === 'Constant';
+			const repeats = node.op === 'Constant';
 			if (name !== '' && made.has(name) && !repeats) problem(`'${name}' is made twice, again by ${label}`);
 			made.add(name);
 		}
