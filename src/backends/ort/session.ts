@@ -1,0 +1,120 @@
+/** Sessions of onnxruntime, loaded when first needed. The only file that imports it. */
+import type * as Ort from 'onnxruntime-node';
+import { Fault, present } from '../../diagnostic.ts';
+import { elementType, FLOAT, FLOAT16 } from '../../ir/graph/dtype.ts';
+import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
+import { halfBits, halfValue } from '../../ir/graph/tensor.ts';
+import { noRuntime, sessionFailed } from '../../messages/run.ts';
+import { encodeForSession } from '../onnx/encode.ts';
+
+/** A tensor as numbers, row-major. */
+export type Value = {
+	readonly type: number;
+	readonly dims: readonly number[];
+	readonly data: ArrayLike<number>;
+};
+export type Feeds = ReadonlyMap<ValueName, Value>;
+
+export type Session = {
+	/** Runs the model; throws `Fault` when it cannot. Values that are no tensors of numbers are left out. */
+	run(feeds: Feeds, outputs?: readonly ValueName[]): Promise<Map<ValueName, Value>>;
+	release(): Promise<void>;
+};
+
+export type SessionOptions = {
+	/** Whose session it is, for messages: `original`, `reference`, `pruned`. */
+	readonly which: string;
+	readonly optimize?: 'disabled' | 'basic' | 'extended' | 'all';
+	readonly threads?: number;
+	/** Values to make fetchable beside the graph's outputs. */
+	readonly extra?: readonly ValueName[];
+};
+
+let runtime: Promise<typeof Ort> | undefined;
+
+function load(): Promise<typeof Ort> {
+	runtime ??= import('onnxruntime-node').catch(() => {
+		throw new Fault(noRuntime({}));
+	});
+	return runtime;
+}
+
+/** Opens a session. Untouched weights are read from the model's own file, not copied. */
+export async function openSession(
+	model: Model,
+	{ which, optimize = 'disabled', threads, extra = [] }: SessionOptions,
+): Promise<Session> {
+	const ort = await load();
+	const { bytes, folder } = encodeForSession(extra.length === 0 ? model : withOutputs(model, extra));
+	const fail = (problem: unknown): never => {
+		throw new Fault(sessionFailed({ which, cause: (problem as Error).message.split('\n')[0] ?? '' }));
+	};
+	const session = await ort.InferenceSession.create(bytes, {
+		graphOptimizationLevel: optimize,
+		logSeverityLevel: 4,
+		...(threads !== undefined && { intraOpNumThreads: threads }),
+		extra: {
+			session: {
+				intra_op: { allow_spinning: '0' },
+				...(folder !== undefined && { model_external_initializers_file_folder_path: folder }),
+			},
+		},
+	}).catch(fail);
+	return {
+		run: async (feeds, outputs) => {
+			const inputs = Object.fromEntries([...feeds].map(([name, value]) => [name, toOrt(ort, value)]));
+			const wanted = outputs ?? session.outputNames;
+			const results = await session.run(inputs, wanted).catch(fail);
+			return new Map(Object.entries(results).flatMap(([name, tensor]) => fromOrt(name, tensor)));
+		},
+		release: () => session.release(),
+	};
+}
+
+function withOutputs(model: Model, names: readonly ValueName[]): Model {
+	const known = new Set(model.graph.outputs.map(({ name }) => name));
+	const extra = [...new Set(names)].filter((name) => !known.has(name)).map((name) => ({ name, type: FLOAT }));
+	return { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, ...extra] } };
+}
+
+type Typed = { readonly make: (data: ArrayLike<number>) => Ort.Tensor.DataType };
+const makers: Readonly<Record<string, Typed['make']>> = {
+	float32: (data) => Float32Array.from(data),
+	float64: (data) => Float64Array.from(data),
+	float16: (data) => Uint16Array.from(data, halfBits),
+	int64: (data) => BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),
+	uint64: (data) => BigUint64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),
+	int32: (data) => Int32Array.from(data),
+	uint32: (data) => Uint32Array.from(data),
+	int16: (data) => Int16Array.from(data),
+	uint16: (data) => Uint16Array.from(data),
+	int8: (data) => Int8Array.from(data),
+	uint8: (data) => Uint8Array.from(data),
+	bool: (data) => Uint8Array.from(data),
+};
+
+function toOrt(ort: typeof Ort, { type, dims, data }: Value): Ort.Tensor {
+	const name = elementType(type)?.name ?? 'float32';
+	const make = present(makers[name], `feeds of ${name}`);
+	return new ort.Tensor(name as 'float32', make(data) as Float32Array, dims);
+}
+
+function fromOrt(name: ValueName, tensor: Ort.OnnxValue): [ValueName, Value][] {
+	const { type, dims, data } = tensor;
+	if (!Array.isArray(dims) || type === 'string' || elementCount(dims) !== data.length) return [];
+	const code = [...Array(27).keys()].find((at) => elementType(at)?.name === type) ?? FLOAT;
+	if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+		return [[name, { type: code, dims, data: Float64Array.from(data, Number) }]];
+	const numbers = data as unknown as ArrayLike<number>;
+	return [
+		[
+			name,
+			{
+				type: code,
+				dims,
+				data:
+					code === FLOAT16 && data instanceof Uint16Array ? Float64Array.from(numbers, halfValue) : numbers,
+			},
+		],
+	];
+}

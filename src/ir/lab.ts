@@ -1,0 +1,18 @@
+/** Numbers that passes need from runs of the model: handed in by the pipeline, so that passes stay pure. */
+import { type Model, type ValueName } from './graph/graph.ts';
+
+/** Sums over every position of a value, by coordinate of one axis. */
+export type Moments = { readonly count: number; readonly sum: Float64Array; readonly squares: Float64Array };
+
+export type Lab = {
+	/** Where the inputs come from, in words. */
+	readonly inputs: string;
+	/** Whether they are the user's own data. */
+	readonly calibrated: boolean;
+	moments(
+		model: Model,
+		requests: readonly { readonly value: ValueName; readonly axis: number }[],
+	): Promise<Moments[]>;
+	/** Mean cosine between two values along the last axis. */
+	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
+};

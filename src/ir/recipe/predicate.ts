@@ -1,0 +1,91 @@
+/** Evaluates a condition for one unit. */
+import { matchesGlob } from '../glob.ts';
+import { type Comparison, type Predicate, type Term } from './recipe.ts';
+
+export type Fields = (name: string) => number;
+
+export function evaluate(predicate: Predicate, fields: Fields, name: string): boolean {
+	switch (predicate.kind) {
+		case 'and':
+			return evaluate(predicate.left, fields, name) && evaluate(predicate.right, fields, name);
+		case 'or':
+			return evaluate(predicate.left, fields, name) || evaluate(predicate.right, fields, name);
+		case 'not':
+			return !evaluate(predicate.operand, fields, name);
+		case 'compare':
+			return compare(predicate.op, valueOf(predicate.left, fields), valueOf(predicate.right, fields));
+		case 'matches':
+			return matchesGlob(predicate.glob, name);
+	}
+}
+
+export function compare(op: Comparison, left: number, right: number): boolean {
+	switch (op) {
+		case '<':
+			return left < right;
+		case '<=':
+			return left <= right;
+		case '>':
+			return left > right;
+		case '>=':
+			return left >= right;
+		case '==':
+			return left === right;
+		case '!=':
+			return left !== right;
+	}
+}
+
+function valueOf(term: Term, fields: Fields): number {
+	switch (term.kind) {
+		case 'number':
+			return term.value;
+		case 'field':
+			return fields(term.name);
+		case 'negate':
+			return -valueOf(term.operand, fields);
+		case 'arithmetic':
+			return arithmetic(term.op, valueOf(term.left, fields), valueOf(term.right, fields));
+	}
+}
+
+function arithmetic(op: '+' | '-' | '*' | '/', left: number, right: number): number {
+	switch (op) {
+		case '+':
+			return left + right;
+		case '-':
+			return left - right;
+		case '*':
+			return left * right;
+		case '/':
+			return left / right;
+	}
+}
+
+/** Names of fields that a predicate reads. */
+export function fieldsOf(predicate: Predicate): string[] {
+	switch (predicate.kind) {
+		case 'and':
+		case 'or':
+			return [...fieldsOf(predicate.left), ...fieldsOf(predicate.right)];
+		case 'not':
+			return fieldsOf(predicate.operand);
+		case 'compare':
+			return [...termFields(predicate.left), ...termFields(predicate.right)];
+		case 'matches':
+			return [];
+	}
+}
+
+function termFields(term: Term): string[] {
+	switch (term.kind) {
+		case 'number':
+			return [];
+		case 'field':
+			return [term.name];
+		case 'negate':
+			return termFields(term.operand);
+		case 'arithmetic':
+			return [...termFields(term.left), ...termFields(term.right)];
+	}
+}

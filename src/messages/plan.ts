@@ -1,0 +1,87 @@
+/** Messages about what can and cannot be done to a model. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const emptyRange = defineDiagnostic({
+	code: 'plan/empty-range',
+	severity: 'error',
+	explain:
+		'A scope must select something. Layers count from 0 and ranges are half-open: `layers 6..12` are the layers 6 to 11.',
+	message: ({ what, count, kind }: { what: string; count: number; kind: string }) =>
+		`this model has ${count} ${kind}${count === 1 ? '' : 's'}, so \`${what}\` selects none`,
+	hint: ({ count, kind }) =>
+		count === 0
+			? '`prunec inspect` shows what was found'
+			: `its ${kind}s are 0 to ${count - 1}; \`50%..\` is the upper half of any model`,
+});
+export const noSuchUnit = defineDiagnostic({
+	code: 'plan/no-such-unit',
+	severity: 'error',
+	explain: 'A list or range names a unit that the structure does not have. Units count from 0.',
+	message: ({ index, what, count }: { index: number; what: string; count: number }) =>
+		`there is no ${what} ${index}: there are ${count}, from 0`,
+});
+export const pinned = defineDiagnostic({
+	code: 'plan/pinned-axis',
+	severity: 'warning',
+	explain:
+		'An operator on the way mixes all positions of the axis, has a fixed meaning for each, is unknown, or the axis ends at a model input or output. Nothing of it can go without changing what the model computes.',
+	message: ({ what, why }: { what: string; why: string }) => `${what} cannot be pruned: ${why}`,
+});
+export const nothingSelected = defineDiagnostic({
+	code: 'plan/nothing-selected',
+	severity: 'warning',
+	explain: 'No candidate meets the condition, so this statement changes nothing.',
+	message: ({ what, nearest }: { what: string; nearest: string }) =>
+		`no ${what} meets the condition${nearest}`,
+});
+export const everythingSelected = defineDiagnostic({
+	code: 'plan/everything-selected',
+	severity: 'error',
+	explain: 'A structure must keep at least one unit: an operator over nothing has no result.',
+	message: ({ what, count }: { what: string; count: number }) => `this would remove all ${count} ${what}`,
+	hint: () => 'keep at least one; `prune layers` removes whole structures',
+});
+export const alignedAway = defineDiagnostic({
+	code: 'plan/aligned-away',
+	severity: 'warning',
+	explain: 'Kept counts go to multiples that onnxruntime computes fast; here that leaves nothing to remove.',
+	message: ({ what, align }: { what: string; align: number }) =>
+		`aligning to ${align} leaves nothing of ${what} to remove`,
+	hint: () => 'add `align 1`, or ask for more',
+});
+export const noGain = defineDiagnostic({
+	code: 'plan/rank-saves-nothing',
+	severity: 'warning',
+	explain:
+		'Two factors of rank r hold r·(m + n) numbers; they are smaller than an m × n matrix only below m·n/(m + n).',
+	message: ({ where, rank }: { where: string; rank: number; most: number }) =>
+		`rank ${rank} saves nothing for ${where}`,
+	hint: ({ most }) => (most < 1 ? undefined : `ranks up to ${most} make it smaller`),
+});
+export const needsData = defineDiagnostic({
+	code: 'plan/needs-data',
+	severity: 'error',
+	explain: 'This metric is measured by running the model, which this command does not do.',
+	message: ({ metric }: { metric: string }) => `'${metric}' must be measured on inputs`,
+	hint: () => 'use `by l2` where units have weights, or a command that runs the model',
+});
+export const noAnatomy = defineDiagnostic({
+	code: 'plan/nothing-found',
+	severity: 'error',
+	explain: 'The structure that the statement names was not found in the dataflow of this model.',
+	message: ({ target }: { target: string }) => `this model has no ${target} that prunec can find`,
+	hint: () => '`prunec inspect` shows what was found and what stands in the way',
+});
+export const changed = defineDiagnostic({
+	code: 'plan/other-model',
+	severity: 'error',
+	explain: 'A plan belongs to one model, byte for byte: its decisions are positions in that model.',
+	message: ({ path }: { path: string }) => `the plan was made for another model than '${path}'`,
+	hint: () => 'make it again with `prunec plan`',
+});
+export const broken = defineDiagnostic({
+	code: 'plan/cannot-rewrite',
+	severity: 'error',
+	explain: 'An operator cannot follow this cut in the form that the model has it.',
+	message: ({ why }: { why: string }) => `the rewrite stops at ${why}`,
+});

@@ -1,0 +1,50 @@
+/** Messages about running models. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const noRuntime = defineDiagnostic({
+	code: 'run/no-onnxruntime',
+	severity: 'error',
+	explain:
+		'Proofs, drift, latency and measured metrics run the model in onnxruntime, an optional dependency that is not installed.',
+	message: () => 'onnxruntime-node is not installed',
+	hint: () => 'npm install onnxruntime-node, or add --no-verify',
+});
+export const sessionFailed = defineDiagnostic({
+	code: 'run/session-failed',
+	severity: 'error',
+	explain: 'onnxruntime refuses to load or run a model.',
+	message: ({ which, cause }: { which: string; cause: string }) =>
+		`onnxruntime cannot run the ${which} model: ${cause}`,
+	hint: () => 'if the inputs do not fit, give their sizes with --shape or their values with --data',
+});
+export const proofFailed = defineDiagnostic({
+	code: 'verify/proof-failed',
+	severity: 'error',
+	explain:
+		'The pruned model and its plain reference disagree by more than rounding. This is a mistake of prunec; nothing was written.',
+	message: ({ output, error, tolerance }: { output: string; error: number; tolerance: number }) =>
+		`output '${output}' differs from the reference by ${error.toExponential(2)}, more than ${tolerance.toExponential(2)}`,
+	hint: () => 'please report it with the recipe and `prunec inspect --json` of the model',
+});
+export const proofWeak = defineDiagnostic({
+	code: 'verify/weak-proof',
+	severity: 'warning',
+	explain:
+		'Removing one more unit, or the removal itself, moves no output on these inputs, so equality to the reference shows little.',
+	message: ({ statement }: { statement: string }) =>
+		`the proof of \`${statement}\` is weak: its negative control moved nothing`,
+	hint: () => 'give real inputs with --data',
+});
+export const notMet = defineDiagnostic({
+	code: 'verify/expectation',
+	severity: 'error',
+	explain: 'A promise of the recipe does not hold for the result, so nothing was written.',
+	message: ({ text, value }: { text: string; value: string }) => `\`${text}\` does not hold: it is ${value}`,
+	hint: () => 'add --keep-going to write it all the same',
+});
+export const badData = defineDiagnostic({
+	code: 'run/data',
+	severity: 'error',
+	explain: 'Inputs must fit the model: names, element types and ranks.',
+	message: ({ path, why }: { path: string; why: string }) => `cannot use the data of '${path}': ${why}`,
+});

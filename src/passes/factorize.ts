@@ -1,0 +1,159 @@
+/** Low-rank factors: one product with a matrix becomes two with thinner ones (Eckart–Young; methods in the reference). */
+import { Fault, present, type Diagnostic } from '../diagnostic.ts';
+import { type Block, type Linear } from '../ir/anatomy/parts.ts';
+import { type Tensor } from '../ir/graph/graph.ts';
+import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
+import { noAnatomy, noGain, pinned } from '../messages/plan.ts';
+import { tailShare, truncate } from '../numerics/svd.ts';
+import { layersInScope } from './scope.ts';
+import { type Decision, type Planned, type PlanRequest, type Technique } from './technique.ts';
+
+type Matrices = Extract<Decision, { kind: 'factors' }>['matrices'];
+type Placed = { readonly linear: Linear; readonly layer: number };
+
+function factorize(
+	target: string,
+	kind: Block['kind'],
+	aliases: readonly string[],
+	example: string,
+): Technique {
+	return {
+		words: {
+			name: `factorize-${target}`,
+			verb: 'factorize',
+			target,
+			aliases,
+			summary: `Replace the matrices of ${kind === 'ffn' ? 'feed-forward blocks' : 'attentions'} by two of lower rank (truncated SVD).`,
+			example,
+			amounts: ['rank', 'energy'],
+			bare: false,
+			clauses: ['in', 'except', 'align'],
+			metrics: [],
+		},
+		plan: (request) => plan(request, kind),
+	};
+}
+
+export const factorizeFfn = factorize('ffn', 'ffn', ['neurons', 'intermediate'], 'factorize ffn rank 64');
+export const factorizeAttention = factorize(
+	'attention',
+	'attention',
+	['heads'],
+	'factorize attention energy 95%',
+);
+
+function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned> {
+	const { step, numbering } = request;
+	const placed = layersInScope(request).flatMap(({ layer, given }) =>
+		layer.blocks
+			.filter((block) => block.kind === kind)
+			.flatMap((block) => block.linears.map((linear): Placed => ({ linear, layer: given }))),
+	);
+	if (placed.length === 0) throw new Fault(noAnatomy({ target: step.target }, { span: step.span }));
+	const tensors = new Map<string, Tensor>();
+	const refused: Diagnostic[] = [];
+	const matrices: Matrices[number][] = [];
+	const layers = new Set<number>();
+	for (const { linear, layer } of placed) {
+		const made = factor(linear, request, tensors);
+		if ('code' in made) refused.push(made);
+		else {
+			matrices.push(made);
+			layers.add(layer);
+		}
+	}
+	return Promise.resolve({
+		plan: {
+			statement: step.text,
+			technique: `factorize-${step.target}`,
+			line: step.line,
+			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			selected: matrices.length,
+			of: placed.length,
+			unit: 'matrices',
+			removed: [...layers].map((layer) => ({ layer, units: [] })),
+			refused,
+			decision: { kind: 'factors', matrices },
+		},
+		tensors,
+		numbering,
+	});
+}
+
+/** Ranks chosen by energy go down to a multiple that onnxruntime computes fast; a rank given is taken as written. */
+function rankFor({ step }: PlanRequest, energies: Float64Array): number {
+	if (step.amount?.kind === 'rank') return step.amount.rank;
+	const share = step.amount?.kind === 'energy' ? step.amount.share : 1;
+	let rank = 0;
+	while (rank < energies.length && tailShare(energies, rank) > 1 - share) rank++;
+	const align = step.align ?? (rank >= 32 ? 16 : 4);
+	return rank > align ? Math.floor(rank / align) * align : rank;
+}
+
+function factor(
+	linear: Linear,
+	request: PlanRequest,
+	tensors: Map<string, Tensor>,
+): Matrices[number] | Diagnostic {
+	const weight = present(linear.weight.constant, 'a weight');
+	const where = linear.node.node.name || weight.name;
+	const place = { span: request.step.span, at: where };
+	if (linear.slot !== 1)
+		return pinned({ what: `the matrix of '${where}'`, why: 'it stands on the left of its product' }, place);
+	if (!isReadable(weight))
+		return pinned({ what: `the matrix of '${where}'`, why: 'its weights are not there' }, place);
+	const [rows, cols] = [weight.dims[linear.inAxis] ?? 0, weight.dims[linear.outAxis] ?? 0];
+	const most = Math.ceil((rows * cols) / (rows + cols)) - 1;
+	const asked = request.step.amount?.kind === 'rank' ? request.step.amount.rank : 0;
+	if (asked > most) return noGain({ where, rank: asked, most }, place);
+	const values = orient(numbersOf(weight), rows, cols, linear.inAxis === 0);
+	const { left, right, rank, energies } = truncate(values, rows, cols, (all) => rankFor(request, all));
+	if (rank > most) return noGain({ where, rank, most }, place);
+	const base = `${linear.node.node.id}`;
+	tensors.set(`${base}.left`, tensorOf(`${base}.left`, weight.type, [rows, rank], left));
+	tensors.set(`${base}.right`, tensorOf(`${base}.right`, weight.type, [rank, cols], right));
+	const error = relativeError(values, left, right, rows, rank, cols);
+	return {
+		node: linear.node.node.id,
+		slot: linear.slot,
+		rank,
+		left: `${base}.left`,
+		right: `${base}.right`,
+		tail: tailShare(energies, rank),
+		error,
+	};
+}
+
+/** The matrix as in × out, whichever way it is stored. */
+function orient(values: ArrayLike<number>, rows: number, cols: number, asStored: boolean): Float64Array {
+	return Float64Array.from(
+		{ length: rows * cols },
+		(_, at) => values[asStored ? at : (at % cols) * rows + Math.floor(at / cols)] ?? 0,
+	);
+}
+
+/** Squared relative error of the product of the factors: must equal the spectral tail. */
+function relativeError(
+	values: Float64Array,
+	left: Float64Array,
+	right: Float64Array,
+	rows: number,
+	rank: number,
+	cols: number,
+): number {
+	let [error, total] = [0, 0];
+	const row = new Float64Array(cols);
+	for (let i = 0; i < rows; i++) {
+		row.fill(0);
+		for (let k = 0; k < rank; k++) {
+			const factorLeft = left[i * rank + k] ?? 0;
+			for (let j = 0; j < cols; j++) row[j] = (row[j] ?? 0) + factorLeft * (right[k * cols + j] ?? 0);
+		}
+		for (let j = 0; j < cols; j++) {
+			const value = values[i * cols + j] ?? 0;
+			error += (value - (row[j] ?? 0)) ** 2;
+			total += value * value;
+		}
+	}
+	return total > 0 ? error / total : 0;
+}

@@ -1,0 +1,147 @@
+/** Whole layers, or their attention or feed-forward half: readers of the result read what went in. */
+import { Fault, type Diagnostic } from '../diagnostic.ts';
+import { type Residual } from '../ir/anatomy/parts.ts';
+import { countToRemove } from '../ir/recipe/amounts.ts';
+import { evaluate } from '../ir/recipe/predicate.ts';
+import { resolveRanges } from '../ir/recipe/ranges.ts';
+import { everythingSelected, needsData, noAnatomy, noSuchUnit, pinned } from '../messages/plan.ts';
+import { importance } from './select.ts';
+import { layersInScope, type Placed } from './scope.ts';
+import { drawAt } from './scores.ts';
+import { type Planned, type PlanRequest, type Technique } from './technique.ts';
+
+export const pruneLayers: Technique = {
+	words: {
+		name: 'prune-layers',
+		verb: 'prune',
+		target: 'layers',
+		aliases: ['layer', 'blocks'],
+		summary: 'Remove whole residual layers, or with `only attention` or `only ffn` that half of them.',
+		example: 'prune layers [1, 3]',
+		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
+		bare: false,
+		clauses: ['in', 'except', 'where', 'by', 'only', 'min'],
+		metrics: ['block_influence', 'random'],
+	},
+	plan,
+};
+
+type Candidate = Placed & { readonly steps: readonly Residual[] };
+
+async function plan(request: PlanRequest): Promise<Planned> {
+	const { step, numbering } = request;
+	const placed = layersInScope(request);
+	if (placed.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
+	const candidates = placed.flatMap(({ layer, given }): Candidate[] => {
+		const steps = layer.residuals.filter(({ block }) => step.only === undefined || block.kind === step.only);
+		const whole =
+			steps.length ===
+			layer.blocks.filter((block) => step.only === undefined || block.kind === step.only).length;
+		return whole && steps.length > 0 ? [{ layer, given, steps }] : [];
+	});
+	const refused = placed
+		.filter((one) => !candidates.some(({ given }) => given === one.given))
+		.map(({ given }) => pathRefusal(given, request));
+	const { chosen, metric } = await choose(request, candidates);
+	const pairs = chosen
+		.flatMap(({ steps }) => steps.map(({ before, after }) => ({ from: after, to: before })))
+		.reverse();
+	const stay = numbering.layers.filter(
+		(given) => step.only !== undefined || !chosen.some((one) => one.given === given),
+	);
+	return {
+		plan: {
+			statement: step.text,
+			technique: 'prune-layers',
+			line: step.line,
+			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			selected: chosen.length,
+			of: placed.length,
+			unit: step.only === undefined ? 'layers' : `${step.only} halves`,
+			...(metric !== undefined && { metric }),
+			removed: chosen.map(({ given }) => ({ layer: given, units: [] })),
+			refused,
+			decision: { kind: 'bypass', pairs },
+		},
+		tensors: new Map(),
+		numbering: { ...numbering, layers: stay },
+	};
+}
+
+function pathRefusal(given: number, { step }: PlanRequest): Diagnostic {
+	return pinned(
+		{ what: `layer ${given}`, why: 'its residual path could not be followed' },
+		{ span: step.span, at: `layer ${given}` },
+	);
+}
+
+async function choose(
+	request: PlanRequest,
+	candidates: readonly Candidate[],
+): Promise<{ chosen: readonly Candidate[]; metric?: string }> {
+	const { step, numbering, anatomy } = request;
+	const least = Math.max(
+		step.only === undefined ? 1 : 0,
+		step.min === 1 && step.only !== undefined ? 0 : step.min,
+	);
+	if (step.amount?.kind === 'set') {
+		const wanted = new Set(resolveRanges(step.amount.ranges, numbering.layerCount));
+		if (wanted.size === 0)
+			throw new Fault(
+				noSuchUnit(
+					{ index: numbering.layerCount, what: 'layer', count: numbering.layerCount },
+					{ span: step.span },
+				),
+			);
+		return {
+			chosen: checkRest(
+				request,
+				candidates.filter(({ given }) => wanted.has(given)),
+				anatomy.layers.length - least,
+			),
+		};
+	}
+	const metric = step.by ?? 'block_influence';
+	const scores = await scoresOf(request, candidates, metric);
+	const relative = importance([...scores]);
+	if (step.where !== undefined) {
+		const { where } = step;
+		const chosen = candidates.filter(({ given, layer }, at) =>
+			evaluate(
+				where,
+				(name) => ({ importance: relative[at], layer: given, index: given })[name] ?? scores[at] ?? 0,
+				layer.name,
+			),
+		);
+		return { chosen: checkRest(request, chosen, anatomy.layers.length - least), metric };
+	}
+	if (step.amount === undefined) return { chosen: [], metric };
+	const { remove } = countToRemove(step.amount, candidates.length, { align: 1, min: least });
+	const order = candidates.map((_, at) => at).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);
+	const gone = new Set(order.slice(0, remove));
+	return { chosen: candidates.filter((_, at) => gone.has(at)), metric };
+}
+
+function checkRest(
+	{ step, anatomy }: PlanRequest,
+	chosen: readonly Candidate[],
+	most: number,
+): readonly Candidate[] {
+	if (chosen.length > most)
+		throw new Fault(
+			everythingSelected({ what: 'layers', count: anatomy.layers.length }, { span: step.span }),
+		);
+	return chosen;
+}
+
+/** Block influence: one minus the mean cosine of what goes in and what comes out (ShortGPT, arXiv:2403.03853). */
+async function scoresOf(
+	{ step, model, lab, seed }: PlanRequest,
+	candidates: readonly Candidate[],
+	metric: string,
+): Promise<number[]> {
+	if (metric === 'random') return candidates.map(({ given }) => drawAt(seed, given));
+	if (lab === undefined) throw new Fault(needsData({ metric }, { span: step.spans.by ?? step.span }));
+	const pairs = candidates.map(({ steps }) => [steps[0]?.before ?? '', steps.at(-1)?.after ?? ''] as const);
+	return (await lab.similarity(model, pairs)).map((cosine) => 1 - cosine);
+}

@@ -1,0 +1,166 @@
+/** Carries a recipe out step by step: plan, lower, apply, verify. What a step needs measured comes through the lab. */
+import { bug, Fault, type Diagnostic } from '../diagnostic.ts';
+import { findAnatomy } from '../ir/anatomy/anatomy.ts';
+import { buildNet, type Net } from '../ir/axes/net.ts';
+import { costOf, type Cost } from '../ir/cost.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
+import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch, type Patch } from '../ir/graph/patch.ts';
+import { verifyModel } from '../ir/graph/verify.ts';
+import { type Lab } from '../ir/lab.ts';
+import { type Recipe } from '../ir/recipe/recipe.ts';
+import { keptPositions } from '../ir/axes/cut.ts';
+import { broken } from '../messages/plan.ts';
+import { cutFrom, lower } from './lower.ts';
+import { techniques } from './table.ts';
+import { type Lowered, type Numbering, type StepPlan } from './technique.ts';
+
+/** Kept positions of graph inputs and outputs, by name and axis. */
+export type Kept = ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>;
+
+/** A step that was carried out: what proves it, and what it costs. */
+export type Done = {
+	readonly plan: StepPlan;
+	readonly before: Model;
+	readonly after: Model;
+	readonly lowered: Lowered;
+	readonly kept: Kept;
+	readonly cost: readonly [before: Cost, after: Cost];
+};
+
+export type RunOptions = {
+	readonly shapes: Shapes;
+	readonly seed: number;
+	readonly lab?: Lab;
+	/** Called after every step, with the step's number from 1. */
+	readonly onStep?: (done: Done, at: number) => Promise<void>;
+};
+
+export type RunResult = {
+	readonly model: Model;
+	readonly steps: readonly StepPlan[];
+	readonly tensors: ReadonlyMap<string, Tensor>;
+	readonly kept: Kept;
+};
+
+/** Plans and carries out every step of a recipe. Throws `Fault`. */
+export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
+	const tensors = new Map<string, Tensor>();
+	const steps: StepPlan[] = [];
+	let kept: Kept = new Map();
+	let numbering: Numbering | undefined;
+	let current = model;
+	for (const [at, step] of recipe.steps.entries()) {
+		const net = netOf(current, options.shapes);
+		const anatomy = findAnatomy(net);
+		numbering ??= firstNumbering(anatomy.layers.length);
+		const technique =
+			techniques.find(({ words }) => words.name === step.technique) ??
+			bug('a step of no technique', { step: step.technique });
+		const { lab, seed } = options;
+		const planned = await technique.plan({
+			step,
+			model: current,
+			net,
+			anatomy,
+			numbering,
+			protect: recipe.protect,
+			seed,
+			...(lab && { lab }),
+		});
+		numbering = planned.numbering;
+		for (const [name, tensor] of planned.tensors) tensors.set(`${at}.${name}`, tensor);
+		const done = carryOut(net, planned.plan, planned.tensors, options.shapes);
+		await options.onStep?.(done, at + 1);
+		kept = compose(kept, done.kept);
+		steps.push(planned.plan);
+		current = done.after;
+	}
+	return { model: current, steps, tensors, kept };
+}
+
+/** Carries out decisions that were taken before. */
+export async function runPlan(
+	steps: readonly StepPlan[],
+	tensors: ReadonlyMap<string, Tensor>,
+	model: Model,
+	options: RunOptions,
+): Promise<{ readonly model: Model; readonly kept: Kept }> {
+	let current = model;
+	let kept: Kept = new Map();
+	for (const [at, plan] of steps.entries()) {
+		const own = new Map(
+			[...tensors]
+				.filter(([name]) => name.startsWith(`${at}.`))
+				.map(([name, tensor]) => [name.slice(`${at}.`.length), tensor]),
+		);
+		const done = carryOut(netOf(current, options.shapes), plan, own, options.shapes);
+		await options.onStep?.(done, at + 1);
+		kept = compose(kept, done.kept);
+		current = done.after;
+	}
+	return { model: current, kept };
+}
+
+function netOf(model: Model, shapes: Shapes): Net {
+	return buildNet(model, inferFacts(model, shapes));
+}
+
+function firstNumbering(layers: number): Numbering {
+	return { layers: Array.from({ length: layers }, (_, at) => at), layerCount: layers, units: new Map() };
+}
+
+function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>, shapes: Shapes): Done {
+	const lowered = lower(net, plan.decision, tensors, plan.statement);
+	const after = checked(net.model, lowered.patch);
+	const shrunk = shrinkShapes(shapes, keptOf(net, plan));
+	const cost = [costOf(net.model, net.facts), costOf(after, inferFacts(after, shrunk))] as const;
+	return { plan, before: net.model, after, lowered, kept: keptOf(net, plan), cost };
+}
+
+function shrinkShapes(shapes: Shapes, kept: Kept): Shapes {
+	return new Map(
+		[...shapes].map(([name, dims]) => [
+			name,
+			dims.map((dim, axis) => kept.get(name)?.get(axis)?.length ?? dim),
+		]),
+	);
+}
+
+function checked(model: Model, patch: Patch): Model {
+	const after = applyPatch(model, patch);
+	const problems: Diagnostic[] = patch.edits.length === 0 ? [] : verifyModel(after);
+	if (problems.length > 0) throw new Fault(...problems.map(({ message }) => broken({ why: message })));
+	return after;
+}
+
+/** What is left of graph inputs and outputs whose shape the step changes. */
+function keptOf(net: Net, { decision }: StepPlan): Kept {
+	if (decision.kind !== 'cut') return new Map();
+	const cut = cutFrom(net, decision);
+	const kept = new Map<ValueName, Map<number, Int32Array>>();
+	for (const [tensor, sets] of cut.dead) {
+		if (tensor.io.length === 0) continue;
+		sets.forEach((_, axis) => {
+			const positions = keptPositions(cut, tensor, axis);
+			if (positions !== undefined)
+				kept.set(tensor.name, (kept.get(tensor.name) ?? new Map<number, Int32Array>()).set(axis, positions));
+		});
+	}
+	return kept;
+}
+
+/** Positions kept by one step and then another, in terms of the first one's original. */
+function compose(first: Kept, second: Kept): Kept {
+	const result = new Map([...first].map(([name, axes]) => [name, new Map(axes)]));
+	for (const [name, axes] of second) {
+		const own = result.get(name) ?? new Map<number, Int32Array>();
+		result.set(name, own);
+		for (const [axis, positions] of axes) {
+			const before = own.get(axis);
+			own.set(axis, before === undefined ? positions : positions.map((at) => before[at] ?? at));
+		}
+	}
+	return result;
+}

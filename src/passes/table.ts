@@ -1,0 +1,17 @@
+/** Every technique, one line each, and the words they bring to the language. */
+import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
+import { factorizeAttention, factorizeFfn } from './factorize.ts';
+import { pruneLayers } from './prune-layers.ts';
+import { pruneFfn, pruneHeads } from './prune-units.ts';
+import { metrics } from './scores.ts';
+import { type Technique } from './technique.ts';
+
+export const techniques: readonly Technique[] = [
+	pruneHeads,
+	pruneFfn,
+	pruneLayers,
+	factorizeFfn,
+	factorizeAttention,
+];
+
+export const vocabulary: Vocabulary = { techniques: techniques.map(({ words }) => words), metrics };
