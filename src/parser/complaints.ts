@@ -1,0 +1,133 @@
+/** Errors of the grammar in the words of the language. */
+import {
+	EOF,
+	type IParserErrorMessageProvider,
+	type IRecognitionException,
+	type IToken,
+	tokenMatcher,
+} from 'chevrotain';
+import { type Diagnostic, type Span } from '../diagnostic.ts';
+import * as messages from '../messages/parse.ts';
+import { tokenSpan } from './cst.ts';
+import { Clause, Comma, End, Infix, NumberToken, Word } from './tokens.ts';
+import { isText } from './values.ts';
+
+/** The grammar's errors carry the expected token's name as their text: the words come from here. */
+export const bareMessages: IParserErrorMessageProvider = {
+	buildMismatchTokenMessage: ({ expected }) => expected.name,
+	buildNotAllInputParsedMessage: () => '',
+	buildNoViableAltMessage: () => '',
+	buildEarlyExitMessage: () => '',
+};
+
+/** By rule and expected token; by rule alone where any token is missed. */
+const wanted: Readonly<Record<string, string>> = {
+	number: 'a number',
+	bound: 'a number',
+	range: 'a position or a range, as `3` or `6..12`',
+	extent: 'the last position of the range',
+	positions: 'positions, as `6..12` or `[0, 5]`',
+	'positions ListClose': '`,` or `]`',
+	targets: 'a target, as `heads`',
+	operand: 'a number or a field, as `importance`',
+	'operand GroupClose': '`)`, or an operator between two operands',
+	place: 'a place, as `layers 6..12` or a glob in quotes',
+	'named after by': 'the name of a metric, as `by l2`',
+	'named after only': '`attention` or `ffn`',
+	header: 'the name of the recipe, as `bert-lite`',
+	param: 'the name of the parameter, as `param floor = 0.1`',
+	'param Equal': '`=` and a value, as `param floor = 0.1`',
+	'param to': '`to` and a number, as `from 0 to 1`',
+	sizes: 'sizes, as `input input_ids 1x128`',
+	'sizes after input': 'the name of an input, as `input input_ids 1x128`',
+	protect: 'a glob in quotes, as `protect "*.pooler.*"`',
+	'calibrate with': '`with` and a path, as `calibrate with "calib.jsonl"`',
+	calibrate: 'a path in quotes',
+	expect: 'what is expected, as `cosine >= 0.98`',
+};
+
+/** One message for an error of the grammar. */
+export function complaint(error: IRecognitionException): Diagnostic {
+	const rule = error.context.ruleStack.at(-1) ?? '';
+	const before = previousOf(error)?.image ?? '';
+	const what =
+		wanted[`${rule} ${error.message}`] ??
+		wanted[`${rule} after ${before}`] ??
+		wanted[rule] ??
+		'something else';
+	return messages.expected(
+		{ wanted: what, found: described(error.token), hint: hintFor(rule, error.token) },
+		{ span: whereOf(error) },
+	);
+}
+
+function hintFor(rule: string, found: IToken): string | undefined {
+	if (rule === 'place' && found.tokenType === NumberToken) {
+		return 'several ranges of layers stand in brackets: `layers [0..3, 5..7]`';
+	}
+	if (rule === 'place' && found.image === '[') return '`layers [0, 5]` names layers';
+	return undefined;
+}
+
+function previousOf(error: IRecognitionException): IToken | undefined {
+	return 'previousToken' in error ? (error.previousToken as IToken | undefined) : undefined;
+}
+
+/** Where the offending token is; when the statement ends too early, straight behind its last token. */
+export function whereOf(error: IRecognitionException): Span {
+	if (error.token.tokenType !== EOF && error.token.tokenType !== End) return tokenSpan(error.token);
+	const previous = previousOf(error);
+	const end = previous === undefined ? 0 : tokenSpan(previous).end;
+	return { start: end, end };
+}
+
+export function described(token: IToken): string {
+	if (token.tokenType === EOF || token.tokenType === End) return 'the end of the statement';
+	return isText(token) ? 'a string' : `\`${token.image}\``;
+}
+
+/** What stands behind a complete statement on its line. */
+export function leftover(token: IToken): Diagnostic {
+	const place = { span: tokenSpan(token) };
+	if (isText(token)) {
+		return messages.unexpected(
+			{ found: described(token), hint: 'several strings are separated by commas' },
+			place,
+		);
+	}
+	const hint = tokenMatcher(token, Word) ? 'a statement ends with `;` or a line break' : undefined;
+	return messages.unexpected({ found: described(token), hint }, place);
+}
+
+/** What begins neither an amount nor a clause of a transform, and is no word that could be misspelt. */
+export function oddity(token: IToken): Diagnostic {
+	return messages.unexpected(
+		{ found: described(token), hint: oddityHint(token) },
+		{ span: tokenSpan(token) },
+	);
+}
+
+function oddityHint(token: IToken): string | undefined {
+	if (isText(token)) return 'a glob stands behind `in` or `except`';
+	if (tokenMatcher(token, Infix)) return 'a condition stands behind `where`';
+	if (token.tokenType === Comma) return 'commas separate targets, places and the items of a list';
+	if (tokenMatcher(token, Clause)) {
+		return 'the clauses of a statement are `by`, `globally`, `only`, `where`, `in`, `except`, `align` and `min`';
+	}
+	return undefined;
+}
+
+/** What begins a line and can begin no statement. */
+export function noStatement(token: IToken): Diagnostic {
+	return messages.notAStatement(
+		{ found: described(token), hint: lineHint(token) },
+		{ span: tokenSpan(token) },
+	);
+}
+
+function lineHint(token: IToken): string | undefined {
+	if (tokenMatcher(token, Clause))
+		return 'a clause stands behind the verb, its targets and its amount: `prune heads 25% in layers 6..`';
+	if (tokenMatcher(token, Infix)) return `end the line before it with \`${token.image}\``;
+	return 'a statement begins with a verb, as `prune heads 25%`';
+}

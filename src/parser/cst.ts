@@ -1,0 +1,47 @@
+/** Reading of chevrotain's tree: children by name, and the span of anything. */
+import { type CstElement, type CstNode, type IToken } from 'chevrotain';
+import { type Span } from '../diagnostic.ts';
+
+export function nodes(parent: CstNode, name: string): readonly CstNode[] {
+	return (parent.children[name] ?? []).filter((child) => 'children' in child);
+}
+
+export function node(parent: CstNode, name: string): CstNode | undefined {
+	return nodes(parent, name)[0];
+}
+
+export function leaves(parent: CstNode, name: string): readonly IToken[] {
+	return (parent.children[name] ?? []).filter((child) => 'image' in child);
+}
+
+export function leaf(parent: CstNode, name: string): IToken | undefined {
+	return leaves(parent, name)[0];
+}
+
+/** All children in the order of the text. */
+export function inOrder(parent: CstNode): readonly CstElement[] {
+	return Object.values(parent.children)
+		.flat()
+		.map((child) => ({ child, at: spanOf(child).start }))
+		.toSorted((a, b) => a.at - b.at)
+		.map(({ child }) => child);
+}
+
+export function tokenSpan(token: IToken): Span {
+	return { start: token.startOffset, end: token.startOffset + token.image.length };
+}
+
+/** From the first token to the last; a node without tokens is at 0. */
+export function spanOf(element: CstElement): Span {
+	if ('image' in element) return tokenSpan(element);
+	const spans = Object.values(element.children).flat().filter(hasTokens).map(spanOf);
+	if (spans.length === 0) return { start: 0, end: 0 };
+	return {
+		start: spans.reduce((least, span) => Math.min(least, span.start), Infinity),
+		end: spans.reduce((most, span) => Math.max(most, span.end), 0),
+	};
+}
+
+function hasTokens(element: CstElement): boolean {
+	return 'image' in element || Object.values(element.children).flat().some(hasTokens);
+}

@@ -1,0 +1,346 @@
+/**
+ * The grammar: openers, clauses and their parts. It knows no verb and no target, and it takes any statement to its
+ * end: what stands where nothing can is kept as `rest` or `stray` for a message of its own.
+ */
+import { CstParser, type CstNode, type ParserMethod, type TokenType } from 'chevrotain';
+import { bareMessages } from './complaints.ts';
+import {
+	Anything,
+	clause,
+	Comma,
+	Comparison,
+	Dots,
+	DotsEqual,
+	End,
+	Equal,
+	GroupClose,
+	GroupOpen,
+	Infix,
+	ListClose,
+	ListOpen,
+	Loose,
+	Minus,
+	Name,
+	NumberToken,
+	opener,
+	operatorWord,
+	Parameter,
+	RecipeName,
+	Sizes,
+	Text,
+	tokens,
+	Version,
+	Word,
+} from './tokens.ts';
+
+type Rule = ParserMethod<[], CstNode>;
+/** An error inside is met by the nearest item or statement, which goes on behind it. */
+const inner = { resyncEnabled: false };
+
+export class RecipeParser extends CstParser {
+	readonly recipe: Rule;
+	readonly line: Rule;
+	readonly header: Rule;
+	readonly param: Rule;
+	readonly sizes: Rule;
+	readonly protect: Rule;
+	readonly calibrate: Rule;
+	readonly expect: Rule;
+	readonly transform: Rule;
+	readonly targets: Rule;
+	readonly extent: Rule;
+	readonly junk: Rule;
+	readonly item: Rule;
+	readonly counted: Rule;
+	readonly amount: Rule;
+	readonly places: Rule;
+	readonly place: Rule;
+	readonly where: Rule;
+	readonly named: Rule;
+	readonly stray: Rule;
+	readonly positions: Rule;
+	readonly range: Rule;
+	readonly bound: Rule;
+	readonly number: Rule;
+	readonly expression: Rule;
+	readonly operand: Rule;
+
+	/** With `validated`, chevrotain checks the grammar itself: a test does, a start does not have the time. */
+	constructor({ validated = false }: { readonly validated?: boolean } = {}) {
+		super([...tokens], {
+			recoveryEnabled: true,
+			maxLookahead: 1,
+			skipValidations: !validated,
+			errorMessageProvider: bareMessages,
+		});
+		this.number = this.RULE('number', () => this.#number(), inner);
+		this.bound = this.RULE('bound', () => this.#bound(), inner);
+		this.extent = this.RULE('extent', () => this.#extent(), inner);
+		this.range = this.RULE('range', () => this.#range(), inner);
+		this.positions = this.RULE('positions', () => this.#positions(), inner);
+		this.operand = this.RULE('operand', () => this.#operand(), inner);
+		this.expression = this.RULE('expression', () => this.#expression(), inner);
+		this.place = this.RULE('place', () => this.#place(), inner);
+		this.places = this.RULE('places', () => this.#places(), inner);
+		this.where = this.RULE('where', () => this.#where(), inner);
+		this.named = this.RULE('named', () => this.#named(), inner);
+		this.counted = this.RULE('counted', () => this.#counted(), inner);
+		this.amount = this.RULE('amount', () => this.SUBRULE(this.positions), inner);
+		this.stray = this.RULE('stray', () => this.#stray(), inner);
+		this.item = this.RULE('item', () => this.#item());
+		this.targets = this.RULE('targets', () => this.#targets());
+		this.transform = this.RULE('transform', () => this.#transform());
+		this.header = this.RULE('header', () => this.#header());
+		this.param = this.RULE('param', () => this.#param());
+		this.sizes = this.RULE('sizes', () => this.#sizes());
+		this.protect = this.RULE('protect', () => this.#protect());
+		this.calibrate = this.RULE('calibrate', () => this.#calibrate());
+		this.expect = this.RULE('expect', () => this.#expect());
+		this.junk = this.RULE('junk', () => this.CONSUME(Anything));
+		this.line = this.RULE('line', () => this.#line());
+		this.recipe = this.RULE('recipe_', () => this.#recipe());
+		this.performSelfAnalysis();
+	}
+
+	/** Better no token than one the author did not write. */
+	protected override canTokenTypeBeInsertedInRecovery(_type: TokenType): boolean {
+		return false;
+	}
+
+	#recipe(): void {
+		this.OPTION(() => this.SUBRULE(this.line));
+		this.MANY(() => {
+			this.CONSUME(End);
+			this.OPTION1(() => this.SUBRULE1(this.line));
+		});
+	}
+
+	#line(): void {
+		this.OR([
+			{ ALT: () => this.SUBRULE(this.header) },
+			{ ALT: () => this.SUBRULE(this.param) },
+			{ ALT: () => this.SUBRULE(this.sizes) },
+			{ ALT: () => this.SUBRULE(this.protect) },
+			{ ALT: () => this.SUBRULE(this.calibrate) },
+			{ ALT: () => this.SUBRULE(this.expect) },
+			{ ALT: () => this.SUBRULE(this.transform) },
+			{ ALT: () => this.SUBRULE(this.junk) },
+		]);
+		this.MANY(() => this.CONSUME(Anything, { LABEL: 'rest' }));
+	}
+
+	#header(): void {
+		this.CONSUME(opener.recipe);
+		this.CONSUME(RecipeName);
+		this.OPTION(() => this.CONSUME(Version));
+		this.OPTION1(() => this.CONSUME(Text));
+	}
+
+	#param(): void {
+		this.CONSUME(opener.param);
+		this.CONSUME(Word);
+		this.CONSUME(Equal);
+		this.SUBRULE(this.bound, { LABEL: 'value' });
+		this.OPTION(() => {
+			this.CONSUME(clause.from);
+			this.SUBRULE1(this.bound, { LABEL: 'from' });
+			this.CONSUME(clause.to);
+			this.SUBRULE2(this.bound, { LABEL: 'to' });
+		});
+	}
+
+	#sizes(): void {
+		this.CONSUME(opener.input);
+		this.OR([{ ALT: () => this.CONSUME(Word) }, { ALT: () => this.CONSUME(Text) }]);
+		this.OR1([{ ALT: () => this.CONSUME(Sizes) }, { ALT: () => this.CONSUME(NumberToken) }]);
+	}
+
+	#protect(): void {
+		this.CONSUME(opener.protect);
+		this.CONSUME(Text);
+		this.MANY(() => {
+			this.CONSUME(Comma);
+			this.CONSUME1(Text);
+		});
+	}
+
+	#calibrate(): void {
+		this.CONSUME(opener.calibrate);
+		this.CONSUME(clause.with);
+		this.CONSUME(Text);
+		this.MANY(() => {
+			this.OR([{ ALT: () => this.CONSUME(clause.take) }, { ALT: () => this.CONSUME(Word) }]);
+			this.SUBRULE(this.number);
+		});
+	}
+
+	#expect(): void {
+		this.CONSUME(opener.expect);
+		this.AT_LEAST_ONE(() => this.CONSUME(Word));
+		this.OPTION(() => {
+			this.OR([{ ALT: () => this.CONSUME(Comparison) }, { ALT: () => this.CONSUME(Equal) }]);
+			this.SUBRULE(this.bound);
+		});
+	}
+
+	#transform(): void {
+		this.CONSUME(Name);
+		this.OPTION(() => this.SUBRULE(this.targets));
+		this.MANY(() => this.SUBRULE(this.item));
+	}
+
+	#targets(): void {
+		this.CONSUME(Word);
+		this.MANY(() => {
+			this.CONSUME(Comma);
+			this.CONSUME1(Word);
+		});
+	}
+
+	#item(): void {
+		this.OR([
+			{ ALT: () => this.SUBRULE(this.counted) },
+			{ ALT: () => this.SUBRULE(this.places) },
+			{ ALT: () => this.SUBRULE(this.where) },
+			{ ALT: () => this.SUBRULE(this.named) },
+			{ ALT: () => this.CONSUME(clause.globally) },
+			{ ALT: () => this.SUBRULE(this.amount) },
+			{ ALT: () => this.SUBRULE(this.stray) },
+		]);
+	}
+
+	#counted(): void {
+		this.OR(
+			[clause.keep, clause.lowest, clause.rank, clause.energy, clause.align, clause.min].map((word) => ({
+				ALT: () => this.CONSUME(word, { LABEL: 'word' }),
+			})),
+		);
+		this.SUBRULE(this.number);
+	}
+
+	#named(): void {
+		this.OR([{ ALT: () => this.CONSUME(clause.by) }, { ALT: () => this.CONSUME(clause.only) }]);
+		this.CONSUME(Word);
+	}
+
+	#places(): void {
+		this.OR([{ ALT: () => this.CONSUME(clause.in) }, { ALT: () => this.CONSUME(clause.except) }]);
+		this.SUBRULE(this.place);
+		this.MANY(() => {
+			this.CONSUME(Comma);
+			this.SUBRULE1(this.place);
+		});
+	}
+
+	#place(): void {
+		this.OR([
+			{ ALT: () => this.CONSUME(Text) },
+			{
+				ALT: () => {
+					this.AT_LEAST_ONE(() => this.CONSUME(Word));
+					this.OPTION(() => this.SUBRULE(this.positions));
+				},
+			},
+		]);
+	}
+
+	#where(): void {
+		this.CONSUME(clause.where);
+		this.SUBRULE(this.expression);
+	}
+
+	#stray(): void {
+		this.CONSUME(Anything);
+		this.MANY(() => this.CONSUME(Loose));
+	}
+
+	#positions(): void {
+		this.OR([
+			{ ALT: () => this.SUBRULE(this.range) },
+			{
+				ALT: () => {
+					this.CONSUME(ListOpen);
+					this.OPTION(() => {
+						this.SUBRULE1(this.range);
+						this.MANY(() => {
+							this.CONSUME(Comma);
+							this.SUBRULE2(this.range);
+						});
+					});
+					this.CONSUME(ListClose);
+				},
+			},
+		]);
+	}
+
+	#range(): void {
+		this.OR([
+			{
+				ALT: () => {
+					this.SUBRULE(this.bound, { LABEL: 'from' });
+					this.OPTION(() => this.SUBRULE1(this.extent));
+				},
+			},
+			{ ALT: () => this.SUBRULE2(this.extent) },
+		]);
+	}
+
+	#extent(): void {
+		this.OR([
+			{
+				ALT: () => {
+					this.CONSUME(Dots);
+					this.OPTION(() => this.SUBRULE1(this.bound, { LABEL: 'to' }));
+				},
+			},
+			{
+				ALT: () => {
+					this.CONSUME(DotsEqual);
+					this.SUBRULE2(this.bound, { LABEL: 'to' });
+				},
+			},
+		]);
+		this.OPTION1(() => {
+			this.CONSUME(clause.step);
+			this.SUBRULE(this.number);
+		});
+	}
+
+	#bound(): void {
+		this.OPTION(() => this.CONSUME(Minus));
+		this.SUBRULE(this.number);
+	}
+
+	#number(): void {
+		this.OR([{ ALT: () => this.CONSUME(NumberToken) }, { ALT: () => this.CONSUME(Parameter) }]);
+	}
+
+	#expression(): void {
+		this.SUBRULE(this.operand);
+		this.MANY(() => {
+			this.CONSUME(Infix);
+			this.SUBRULE1(this.operand);
+		});
+	}
+
+	#operand(): void {
+		this.MANY(() => {
+			this.OR([
+				{ ALT: () => this.CONSUME(operatorWord.not, { LABEL: 'prefix' }) },
+				{ ALT: () => this.CONSUME(Minus, { LABEL: 'prefix' }) },
+			]);
+		});
+		this.OR1([
+			{
+				ALT: () => {
+					this.CONSUME(GroupOpen);
+					this.SUBRULE(this.expression);
+					this.CONSUME(GroupClose);
+				},
+			},
+			{ ALT: () => this.CONSUME(Word) },
+			{ ALT: () => this.CONSUME(Text) },
+			{ ALT: () => this.SUBRULE(this.number) },
+		]);
+	}
+}

@@ -1,0 +1,219 @@
+/** One line of the grammar becomes one statement of the syntax, with a message for each part that cannot be read. */
+import { type CstNode, type IRecognitionException, type IToken } from 'chevrotain';
+import { type Diagnostic, present, type Span } from '../diagnostic.ts';
+import * as messages from '../messages/parse.ts';
+import { complaint, described, leftover, noStatement, oddity, whereOf } from './complaints.ts';
+import { inOrder, leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
+import { readItem, strayToken, wordOf } from './items.ts';
+import { type ComparisonSign, type Item, type Statement } from './syntax.ts';
+import { Clause, Word } from './tokens.ts';
+import { isText, readNumber, readText } from './values.ts';
+import { tokenMatcher } from 'chevrotain';
+
+/** What the statements of one text share. */
+export type Source = {
+	readonly lineOf: (offset: number) => number;
+	/** Of the lines above an offset, the `##` ones that touch it. */
+	readonly docAbove: (offset: number) => string | undefined;
+	/** Offsets of all clause words, ascending. */
+	readonly clauses: readonly number[];
+};
+
+type Parts = { readonly span: Span; readonly line: number; readonly broken: boolean; readonly doc?: string };
+type Outcome = { readonly statement?: Statement; readonly diagnostics: readonly Diagnostic[] };
+type Make = (from: CstNode, parts: Parts, problems: Diagnostic[]) => Statement | undefined;
+
+const makers: Readonly<Record<string, Make>> = {
+	header: makeRecipe,
+	param: makeParam,
+	sizes: makeInput,
+	protect: makeProtect,
+	calibrate: makeCalibrate,
+	expect: makeExpect,
+};
+
+/** Reads a `line` node; `errors` are the grammar's errors inside it. */
+export function readStatement(
+	line: CstNode,
+	errors: readonly IRecognitionException[],
+	source: Source,
+): Outcome {
+	const span = spanOf(line);
+	const mishaps = mishapsOf(line, errors, source);
+	const doc = source.docAbove(span.start);
+	const broken = mishaps.some((one) => one.diagnostic !== undefined);
+	const parts = { span, line: source.lineOf(span.start), broken, ...(doc !== undefined && { doc }) };
+	const problems = mishaps.flatMap((one) => one.diagnostic ?? []);
+	const statement = makeStatement(line, parts, mishaps, problems);
+	return { ...(statement !== undefined && { statement }), diagnostics: problems };
+}
+
+function makeStatement(
+	line: CstNode,
+	parts: Parts,
+	mishaps: readonly Mishap[],
+	problems: Diagnostic[],
+): Statement | undefined {
+	const transform = node(line, 'transform');
+	if (transform !== undefined) return makeTransform(transform, parts, mishaps, problems);
+	for (const [name, make] of Object.entries(makers)) {
+		const from = node(line, name);
+		if (from !== undefined) return make(from, parts, problems);
+	}
+	return undefined;
+}
+
+/** A place where reading went wrong: with a message, or a word that the checker will have a message for. */
+type Mishap = { readonly start: number; readonly diagnostic?: Diagnostic; readonly stray?: CstNode };
+
+/** Up to the next clause word, what follows a mishap is its consequence: only the first of each stretch counts. */
+function mishapsOf(
+	line: CstNode,
+	errors: readonly IRecognitionException[],
+	source: Source,
+): readonly Mishap[] {
+	const all: Mishap[] = errors.map((error) => ({
+		start: whereOf(error).start,
+		diagnostic: complaint(error),
+	}));
+	const rest = leaf(line, 'rest');
+	const junk = node(line, 'junk');
+	const odd = junk && strayToken(junk);
+	if (odd !== undefined) all.push({ start: odd.startOffset, diagnostic: noStatement(odd) });
+	else if (rest !== undefined) all.push({ start: rest.startOffset, diagnostic: leftover(rest) });
+	for (const stray of straysOf(line)) {
+		const token = strayToken(stray);
+		if (tokenMatcher(token, Word)) all.push({ start: token.startOffset, stray });
+		else all.push({ start: token.startOffset, diagnostic: oddity(token) });
+	}
+	const sorted = all.toSorted((a, b) => a.start - b.start);
+	if (junk !== undefined) return sorted.slice(0, 1);
+	return sorted.filter((one, index) => {
+		const before = sorted[index - 1];
+		return before === undefined || source.clauses.some((at) => at > before.start && at <= one.start);
+	});
+}
+
+function straysOf(line: CstNode): readonly CstNode[] {
+	const transform = node(line, 'transform');
+	return transform === undefined ? [] : nodes(transform, 'item').flatMap((item) => nodes(item, 'stray'));
+}
+
+function makeTransform(
+	from: CstNode,
+	parts: Parts,
+	mishaps: readonly Mishap[],
+	problems: Diagnostic[],
+): Statement | undefined {
+	const verb = leaf(from, 'Name');
+	if (verb === undefined) return undefined;
+	const items: Item[] = [];
+	for (const item of nodes(from, 'item')) {
+		const stray = node(item, 'stray');
+		const read = item.recoveredNode === true ? undefined : readItem(item, problems);
+		if (read !== undefined && !followsMishap(item, mishaps)) items.push(read);
+		if (stray !== undefined && mishaps.some((one) => one.stray === stray)) {
+			items.push({ kind: 'stray', word: wordOf(strayToken(stray)), span: spanOf(stray) });
+		}
+	}
+	const targets = node(from, 'targets');
+	return {
+		kind: 'transform',
+		verb: wordOf(verb),
+		targets: targets === undefined ? [] : leaves(targets, 'Word').map(wordOf),
+		items,
+		...parts,
+	};
+}
+
+/** Whether an item begins with no clause word and stands behind a mishap, whose remains it then is. */
+function followsMishap(item: CstNode, mishaps: readonly Mishap[]): boolean {
+	const { start } = spanOf(item);
+	return node(item, 'amount') !== undefined && mishaps.some((one) => one.start < start);
+}
+
+function makeRecipe(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const [name, version, text] = [leaf(from, 'RecipeName'), leaf(from, 'Version'), leaf(from, 'String')];
+	if (name === undefined) return undefined;
+	return {
+		kind: 'recipe',
+		name: wordOf(name),
+		...(version !== undefined && { version: wordOf(version) }),
+		...(text !== undefined && { description: readText(text, problems) }),
+		...parts,
+	};
+}
+
+/** A parameter whose value could not be read is still declared. */
+function makeParam(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const name = leaf(from, 'Word');
+	if (name === undefined) return undefined;
+	const [value, low, high] = [node(from, 'value'), node(from, 'from'), node(from, 'to')];
+	return {
+		kind: 'param',
+		name: wordOf(name),
+		...(value !== undefined && { value: readNumber(value, problems) }),
+		...(low !== undefined &&
+			high !== undefined && { from: readNumber(low, problems), to: readNumber(high, problems) }),
+		...parts,
+	};
+}
+
+function makeInput(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const [word, text] = [leaf(from, 'Word'), leaf(from, 'String')];
+	const dims = leaf(from, 'Sizes') ?? leaf(from, 'Number');
+	if (dims === undefined || (word === undefined && text === undefined)) return undefined;
+	const name =
+		text === undefined ? nameText(present(word, 'the name of an input')) : readText(text, problems);
+	const sizes = dims.image.split('x').map(Number);
+	if (sizes.some((size) => !Number.isSafeInteger(size))) {
+		const wanted = 'sizes, as `input input_ids 1x128`';
+		problems.push(messages.expected({ wanted, found: described(dims) }, { span: tokenSpan(dims) }));
+		return undefined;
+	}
+	return {
+		kind: 'input',
+		name: { ...name, quoted: text !== undefined },
+		dims: sizes,
+		dimsSpan: tokenSpan(dims),
+		...parts,
+	};
+}
+
+function nameText(token: IToken): { value: string; span: Span } {
+	return { value: token.image, span: tokenSpan(token) };
+}
+
+function makeProtect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const globs = leaves(from, 'String').map((text) => readText(text, problems));
+	return globs.length === 0 ? undefined : { kind: 'protect', globs, ...parts };
+}
+
+function makeCalibrate(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const path = leaf(from, 'String');
+	if (path === undefined) return undefined;
+	const settings = inOrder(from).flatMap((child, index, all) => {
+		const name = all[index - 1];
+		if (!('children' in child) || name === undefined || !('image' in name) || isText(name)) return [];
+		const span = { start: tokenSpan(name).start, end: spanOf(child).end };
+		return [{ name: wordOf(name), value: readNumber(child, problems), span }];
+	});
+	return { kind: 'calibrate', path: readText(path, problems), settings, ...parts };
+}
+
+function makeExpect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const subject = leaves(from, 'Word').map(wordOf);
+	const [sign, value] = [leaf(from, 'ComparisonSign') ?? leaf(from, 'Equal'), node(from, 'bound')];
+	if (sign?.image === '=') problems.push(messages.singleEquals({}, { span: tokenSpan(sign) }));
+	if (subject.length === 0 || (sign === undefined) !== (value === undefined)) return undefined;
+	if (sign === undefined || value === undefined) return { kind: 'expect', subject, ...parts };
+	const number = readNumber(value, problems);
+	const span = { start: tokenSpan(sign).start, end: number.span.end };
+	const image = sign.image === '=' ? '==' : (sign.image as ComparisonSign);
+	return { kind: 'expect', subject, bound: { sign: image, value: number, span }, ...parts };
+}
+
+/** Offsets of the clause words among tokens, ascending. */
+export function clauseOffsets(tokens: readonly IToken[]): readonly number[] {
+	return tokens.filter((token) => tokenMatcher(token, Clause)).map((token) => token.startOffset);
+}

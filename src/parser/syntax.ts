@@ -1,0 +1,151 @@
+/** What a recipe's text says, word for word, with the place of every word. Nothing here knows what a word means. */
+import { type Span } from '../diagnostic.ts';
+
+export type Unit = '' | '%' | 'x' | 'ms' | 'kB' | 'MB' | 'GB' | 'KiB' | 'MiB' | 'GiB' | 'K' | 'M' | 'G';
+
+export type Word = { readonly text: string; readonly span: Span };
+
+/** A string's value, its escapes resolved. */
+export type TextSyntax = { readonly value: string; readonly span: Span };
+
+export type NumberSyntax =
+	| {
+			readonly kind: 'number';
+			/** As written and signed, before the unit: 25 for `25%`. */
+			readonly value: number;
+			readonly unit: Unit;
+			readonly text: string;
+			readonly span: Span;
+	  }
+	/** `$name`; `negative` where a `-` stands before it. */
+	| { readonly kind: 'param'; readonly name: string; readonly negative: boolean; readonly span: Span };
+
+export type RangeSyntax =
+	/** One position: `5`, `-1`. */
+	| { readonly kind: 'index'; readonly at: NumberSyntax; readonly span: Span }
+	| {
+			readonly kind: 'range';
+			readonly from?: NumberSyntax;
+			readonly to?: NumberSyntax;
+			readonly inclusive: boolean;
+			readonly step?: NumberSyntax;
+			readonly span: Span;
+	  };
+
+/** `6..12`, or `[0, 4..6]`. */
+export type Positions = {
+	readonly ranges: readonly RangeSyntax[];
+	readonly listed: boolean;
+	readonly span: Span;
+};
+
+export type ComparisonSign = '<' | '<=' | '>' | '>=' | '==' | '!=';
+export type InfixSign = 'and' | 'or' | 'matches' | ComparisonSign | '+' | '-' | '*' | '/';
+
+export type Expression =
+	| { readonly kind: 'number'; readonly number: NumberSyntax; readonly span: Span }
+	| { readonly kind: 'field'; readonly name: string; readonly span: Span }
+	| { readonly kind: 'text'; readonly value: string; readonly span: Span }
+	| { readonly kind: 'prefix'; readonly sign: 'not' | '-'; readonly operand: Expression; readonly span: Span }
+	| {
+			readonly kind: 'infix';
+			readonly sign: InfixSign;
+			readonly left: Expression;
+			readonly right: Expression;
+			readonly span: Span;
+	  };
+
+/** `layers 6..12`, `encoder layers ..4`, `cross attention`, `"glob"`. */
+export type PlaceSyntax =
+	| {
+			readonly kind: 'words';
+			readonly words: readonly Word[];
+			readonly positions?: Positions;
+			readonly span: Span;
+	  }
+	| { readonly kind: 'glob'; readonly glob: string; readonly span: Span };
+
+export type Item =
+	/** `25%`, `keep 8`, `lowest 3`, `rank 64`, `energy 95%`, `align 8`, `min 0`. */
+	| {
+			readonly kind: 'count' | 'keep' | 'lowest' | 'rank' | 'energy' | 'align' | 'min';
+			readonly value: NumberSyntax;
+			readonly span: Span;
+	  }
+	| { readonly kind: 'set'; readonly positions: Positions; readonly span: Span }
+	| { readonly kind: 'in' | 'except'; readonly places: readonly PlaceSyntax[]; readonly span: Span }
+	| { readonly kind: 'where'; readonly condition: Expression; readonly span: Span }
+	| { readonly kind: 'by' | 'only'; readonly word: Word; readonly span: Span }
+	| { readonly kind: 'globally'; readonly span: Span }
+	/** A word that begins no clause, and what stands behind it up to the next clause. */
+	| { readonly kind: 'stray'; readonly word: Word; readonly span: Span };
+
+type Common = {
+	/** The `##` lines above it. */
+	readonly doc?: string;
+	readonly span: Span;
+	/** From 1. */
+	readonly line: number;
+	/** Whether a part of it could not be read; that part is absent. */
+	readonly broken: boolean;
+};
+
+export type RecipeStatement = Common & {
+	readonly kind: 'recipe';
+	readonly name: Word;
+	readonly version?: Word;
+	readonly description?: TextSyntax;
+};
+export type ParamStatement = Common & {
+	readonly kind: 'param';
+	readonly name: Word;
+	/** Absent when it could not be read: the name is declared all the same. */
+	readonly value?: NumberSyntax;
+	readonly from?: NumberSyntax;
+	readonly to?: NumberSyntax;
+};
+export type InputStatement = Common & {
+	readonly kind: 'input';
+	/** `quoted` when it was written as a string. */
+	readonly name: TextSyntax & { readonly quoted: boolean };
+	readonly dims: readonly number[];
+	readonly dimsSpan: Span;
+};
+export type ProtectStatement = Common & { readonly kind: 'protect'; readonly globs: readonly TextSyntax[] };
+export type CalibrateStatement = Common & {
+	readonly kind: 'calibrate';
+	readonly path: TextSyntax;
+	readonly settings: readonly { readonly name: Word; readonly value: NumberSyntax; readonly span: Span }[];
+};
+export type ExpectStatement = Common & {
+	readonly kind: 'expect';
+	readonly subject: readonly Word[];
+	/** Absent for `outputs unchanged`. */
+	readonly bound?: { readonly sign: ComparisonSign; readonly value: NumberSyntax; readonly span: Span };
+};
+export type TransformStatement = Common & {
+	readonly kind: 'transform';
+	readonly verb: Word;
+	readonly targets: readonly Word[];
+	readonly items: readonly Item[];
+};
+
+export type Statement =
+	| RecipeStatement
+	| ParamStatement
+	| InputStatement
+	| ProtectStatement
+	| CalibrateStatement
+	| ExpectStatement
+	| TransformStatement;
+
+/** `#` to the end of its line, `##` too; `text` holds the signs. */
+export type CommentSyntax = { readonly text: string; readonly span: Span };
+
+export type Syntax = {
+	readonly text: string;
+	readonly statements: readonly Statement[];
+	readonly comments: readonly CommentSyntax[];
+	/** Whether every statement was read without an error. */
+	readonly complete: boolean;
+};

@@ -1,0 +1,115 @@
+/** Numbers with their units, and strings with their escapes. */
+import { type CstNode, type IToken } from 'chevrotain';
+import { type Diagnostic, present } from '../diagnostic.ts';
+import * as messages from '../messages/parse.ts';
+import { leaf, node, spanOf, tokenSpan } from './cst.ts';
+import { type NumberSyntax, type TextSyntax, type Unit } from './syntax.ts';
+import { Text, UnclosedText } from './tokens.ts';
+
+/** What each unit multiplies a number by. */
+export const units: Readonly<Record<Unit, number>> = {
+	'': 1,
+	'%': 0.01,
+	x: 1,
+	ms: 1,
+	kB: 1e3,
+	MB: 1e6,
+	GB: 1e9,
+	KiB: 2 ** 10,
+	MiB: 2 ** 20,
+	GiB: 2 ** 30,
+	K: 1e3,
+	M: 1e6,
+	G: 1e9,
+};
+
+/** Reads `number` and `bound` nodes, the sign of a bound included. */
+export function readNumber(from: CstNode, problems: Diagnostic[]): NumberSyntax {
+	const span = spanOf(from);
+	const negative = leaf(from, 'Minus') !== undefined;
+	const inner = node(from, 'number') ?? from;
+	const parameter = leaf(inner, 'Parameter');
+	if (parameter !== undefined) return { kind: 'param', name: parameter.image.slice(1), negative, span };
+	const token = present(leaf(inner, 'Number'), 'the token of a number');
+	const { value, unit } = measured(token.image);
+	if (!isUnit(unit)) {
+		problems.push(
+			messages.unknownUnit({ unit, units: Object.keys(units).filter(Boolean) }, { span: tokenSpan(token) }),
+		);
+	}
+	if (value > Number.MAX_SAFE_INTEGER) {
+		problems.push(messages.numberTooLarge({ found: token.image }, { span: tokenSpan(token) }));
+	}
+	return {
+		kind: 'number',
+		value: negative ? -value : value,
+		unit: isUnit(unit) ? unit : '',
+		text: (negative ? '-' : '') + token.image,
+		span,
+	};
+}
+
+/** The value of a quantity as on the command line, `25%` as 0.25 and `40MB` as 40000000; nothing when it is none. */
+export function readQuantity(text: string): number | undefined {
+	const match = /^(-?)(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z]*))$/.exec(text.trim());
+	const { value, unit } = measured(match?.[2] ?? '');
+	if (match === null || !isUnit(unit) || value > Number.MAX_SAFE_INTEGER) return undefined;
+	return (match[1] === '-' ? -1 : 1) * inUnit(value, unit);
+}
+
+/** A share is divided, not multiplied: 29 % is the number 0.29. */
+export function inUnit(value: number, unit: Unit): number {
+	return unit === '%' ? value / 100 : value * units[unit];
+}
+
+function measured(image: string): { value: number; unit: string } {
+	const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(.*)$/.exec(image);
+	return { value: Number(match?.[1]), unit: match?.[2] ?? '' };
+}
+
+function isUnit(text: string): text is Unit {
+	return Object.hasOwn(units, text);
+}
+
+const escapes: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', n: '\n', t: '\t', r: '\r' };
+
+/** Reads a string token; one that is not closed is reported, and read up to the end of its line. */
+export function readText(token: IToken, problems: Diagnostic[]): TextSyntax {
+	const span = tokenSpan(token);
+	const closed = token.tokenType !== UnclosedText;
+	if (!closed) problems.push(messages.unclosedString({ text: `${token.image.trimEnd()}"` }, { span }));
+	const body = token.image.slice(1, closed ? -1 : undefined);
+	const value = body.replace(
+		/\\(u\{([0-9A-Fa-f]{1,6})\}|[^]?)/g,
+		(whole, letter: string, hex: string | undefined, at: number) => {
+			const start = span.start + 1 + at;
+			const meant = hex === undefined ? escapes[letter] : codePoint(hex);
+			if (meant === undefined && closed) {
+				problems.push(
+					messages.unknownEscape({ found: whole }, { span: { start, end: start + whole.length } }),
+				);
+			}
+			return meant ?? whole;
+		},
+	);
+	return { value, span };
+}
+
+function codePoint(hex: string): string | undefined {
+	const code = Number.parseInt(hex, 16);
+	return code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? undefined : String.fromCodePoint(code);
+}
+
+/** A string as it is written, the inverse of reading. */
+export function quote(value: string): string {
+	const named = new Map(Object.entries(escapes).map(([letter, meant]) => [meant, `\\${letter}`]));
+	// eslint-disable-next-line no-control-regex -- control characters are what is being escaped
+	const body = value.replace(/["\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (found) => {
+		return named.get(found) ?? `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`;
+	});
+	return `"${body}"`;
+}
+
+export function isText(token: IToken): boolean {
+	return token.tokenType === Text || token.tokenType === UnclosedText;
+}
