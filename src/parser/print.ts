@@ -1,0 +1,192 @@
+/** Syntax → canonical text, and the formatter made of it. */
+import { type Diagnostic, hasErrors } from '../diagnostic.ts';
+import { binding } from './expression.ts';
+import { readRecipe } from './read.ts';
+import {
+	type Expression,
+	type Item,
+	type NumberSyntax,
+	type PlaceSyntax,
+	type Positions,
+	type RangeSyntax,
+	type Statement,
+	type Syntax,
+} from './syntax.ts';
+import { quote } from './values.ts';
+
+/** The order in which clauses are printed. */
+const order: readonly Item['kind'][] = [
+	...(['count', 'set', 'keep', 'lowest', 'rank', 'energy'] as const),
+	...(['by', 'globally', 'where', 'only', 'in', 'except', 'align', 'min', 'stray'] as const),
+];
+
+/** One statement in canonical form, without its comments; lines but the first are indented. */
+export function printStatement(statement: Statement): string {
+	switch (statement.kind) {
+		case 'recipe': {
+			const { name, version, description } = statement;
+			const first = join('recipe', name.text, version?.text);
+			return description === undefined ? first : `${first}\n  ${quote(description.value)}`;
+		}
+		case 'param': {
+			const { name, value, from, to } = statement;
+			const bounds = from && to && `from ${printNumber(from)} to ${printNumber(to)}`;
+			return join('param', name.text, '=', value && printNumber(value), bounds);
+		}
+		case 'input': {
+			const { value, quoted } = statement.name;
+			return join('input', quoted ? quote(value) : value, statement.dims.join('x'));
+		}
+		case 'protect':
+			return `protect ${statement.globs.map(({ value }) => quote(value)).join(', ')}`;
+		case 'calibrate': {
+			const settings = statement.settings.map(({ name, value }) => `${name.text} ${printNumber(value)}`);
+			return join('calibrate with', quote(statement.path.value), ...settings);
+		}
+		case 'expect': {
+			const { subject, bound } = statement;
+			const words = subject.map(({ text }) => text);
+			return join('expect', ...words, bound && `${bound.sign} ${printNumber(bound.value)}`);
+		}
+		case 'transform': {
+			const targets = statement.targets.map(({ text }) => text).join(', ');
+			return printTransform(statement.verb.text, targets, statement.items);
+		}
+	}
+}
+
+/** A transform of the given verb and targets: what a step of several targets is called by itself. */
+export function printTransform(verb: string, targets: string, items: readonly Item[]): string {
+	const sorted = items.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+	return join(verb, targets, ...sorted.map(printItem));
+}
+
+function join(...words: readonly (string | undefined)[]): string {
+	return words.filter((word) => word !== undefined && word !== '').join(' ');
+}
+
+function printItem(item: Item): string {
+	switch (item.kind) {
+		case 'count':
+			return printNumber(item.value);
+		case 'keep':
+		case 'lowest':
+		case 'rank':
+		case 'energy':
+		case 'align':
+		case 'min':
+			return `${item.kind} ${printNumber(item.value)}`;
+		case 'set':
+			return printPositions(item.positions);
+		case 'in':
+		case 'except':
+			return `${item.kind} ${item.places.map(printPlace).join(', ')}`;
+		case 'where':
+			return `where ${printExpression(item.condition)}`;
+		case 'by':
+		case 'only':
+			return `${item.kind} ${item.word.text}`;
+		case 'globally':
+			return 'globally';
+		case 'stray':
+			return item.word.text;
+	}
+}
+
+function printPlace(place: PlaceSyntax): string {
+	if (place.kind === 'glob') return quote(place.glob);
+	return join(...place.words.map(({ text }) => text), place.positions && printPositions(place.positions));
+}
+
+export function printPositions({ ranges, listed }: Positions): string {
+	const text = ranges.map(printRange).join(', ');
+	return listed ? `[${text}]` : text;
+}
+
+function printRange(range: RangeSyntax): string {
+	if (range.kind === 'index') return printNumber(range.at);
+	const [from, to] = [range.from && printNumber(range.from), range.to && printNumber(range.to)];
+	const dots = `${from ?? ''}..${range.inclusive ? '=' : ''}${to ?? ''}`;
+	return join(dots, range.step && `step ${printNumber(range.step)}`);
+}
+
+export function printNumber(number: NumberSyntax): string {
+	if (number.kind === 'number') return number.text;
+	return `${number.negative ? '-' : ''}$${number.name}`;
+}
+
+export function printExpression(expression: Expression): string {
+	switch (expression.kind) {
+		case 'number':
+			return printNumber(expression.number);
+		case 'field':
+			return expression.name;
+		case 'text':
+			return quote(expression.value);
+		case 'prefix': {
+			const operand = wrapped(expression.operand, bindingOf(expression) - 1);
+			return expression.sign === 'not' ? `not ${operand}` : `-${operand}`;
+		}
+		case 'infix': {
+			const own = binding[expression.sign];
+			const [left, right] = [wrapped(expression.left, own - 1), wrapped(expression.right, own)];
+			return `${left} ${expression.sign} ${right}`;
+		}
+	}
+}
+
+/** In parentheses unless it binds tighter than `loosest`. */
+function wrapped(expression: Expression, loosest: number): string {
+	const text = printExpression(expression);
+	return bindingOf(expression) > loosest ? text : `(${text})`;
+}
+
+function bindingOf(expression: Expression): number {
+	if (expression.kind === 'infix') return binding[expression.sign];
+	if (expression.kind === 'prefix') return binding[expression.sign === 'not' ? 'not' : 'negate'];
+	return Infinity;
+}
+
+export type Formatting = { readonly text: string; readonly diagnostics: readonly Diagnostic[] };
+
+/**
+ * A recipe in canonical form: a statement a line, clauses in one order, comments kept, at most one blank line in a row.
+ * A text with mistakes comes back as it is.
+ */
+export function formatRecipe(text: string): Formatting {
+	const { syntax, diagnostics } = readRecipe(text);
+	if (hasErrors(diagnostics)) return { text, diagnostics };
+	const pieces = piecesOf(syntax).toSorted((a, b) => a.start - b.start);
+	let [result, end] = ['', 0];
+	for (const piece of pieces) {
+		const breaks = text.slice(end, piece.start).match(/\r\n|\r|\n/g)?.length ?? 0;
+		if (result !== '' && breaks > 1) result += '\n';
+		result += `${piece.text}\n`;
+		end = piece.end;
+	}
+	return { text: result, diagnostics };
+}
+
+type Piece = { readonly text: string; readonly start: number; readonly end: number };
+
+function piecesOf({ text, statements, comments }: Syntax): Piece[] {
+	const taken = new Set<number>();
+	const pieces = statements.map((statement): Piece => {
+		const { start, end } = statement.span;
+		const trailing = comments.find(
+			({ span }) => span.start >= end && /^[ \t\u00a0\ufeff;]*$/.test(text.slice(end, span.start)),
+		);
+		const inner = comments.filter(({ span }) => span.start > start && span.start < end);
+		for (const { span } of [...inner, ...(trailing ? [trailing] : [])]) taken.add(span.start);
+		const [first = '', ...rest] = printStatement(statement).split('\n');
+		const lines = [first, ...rest];
+		if (trailing !== undefined) lines.push(`${lines.pop() ?? ''}  ${trailing.text}`);
+		return {
+			text: [...inner.map((comment) => comment.text), ...lines].join('\n'),
+			start,
+			end: trailing?.span.end ?? end,
+		};
+	});
+	const free = comments.filter(({ span }) => !taken.has(span.start));
+	return [...pieces, ...free.map(({ text: said, span }) => ({ text: said, ...span }))];
+}
