@@ -53,6 +53,9 @@ export default tseslint.config(
 				{ ignoreRestSiblings: true, argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
 			],
 			'@typescript-eslint/no-non-null-assertion': 'error',
+			'@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+			// Texts here are ASCII equations and token lists, never emoji.
+			'@typescript-eslint/no-misused-spread': 'off',
 			'no-console': 'error',
 			'no-restricted-syntax': [
 				'error',
@@ -65,6 +68,11 @@ export default tseslint.config(
 			'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
 			'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
 		},
+	},
+	// One class by chevrotain's design: every rule of the language, one method each.
+	{
+		files: ['src/parser/grammar.ts'],
+		rules: { 'max-lines': ['error', { max: 340, skipBlankLines: true, skipComments: true }] },
 	},
 	...lawBlocks,
 	{

@@ -33,10 +33,9 @@ export const unknownCharacter = defineDiagnostic({
 	code: 'parse/unknown-character',
 	severity: 'error',
 	explain:
-		'The language is spelled with letters, digits, strings in double quotes, the signs and brackets of its grammar, and comments that begin with `#`. Anything else belongs inside a string.',
-	message: ({ found }: { found: string }) => `\`${found}\` is no part of the language`,
-	hint: ({ found }) =>
-		/^['‘’“”`]/.test(found) ? 'strings stand in double quotes, as "dev.jsonl"' : undefined,
+		'The language is spelled with letters, digits, strings in double quotes, the signs and brackets of its grammar, and comments that begin with `#`. Anything else belongs inside a string. Typographic quotes, dashes and signs such as ≥ come from word processors: `"`, `-` and `>=` are meant.',
+	message: ({ found }: { found: string } & Hinted) => `\`${found}\` is no part of the language`,
+	hint: ({ hint }) => hint,
 });
 export const unclosedString = defineDiagnostic({
 	code: 'parse/unclosed-string',
@@ -84,8 +83,7 @@ export const unknownUnit = defineDiagnostic({
 	message: ({ unit }: { unit: string; units: readonly string[] }) => `there is no unit \`${unit}\``,
 	hint: ({ unit, units }) => {
 		const meant = nearest(unit, units);
-		if (meant !== undefined && meant.toLowerCase() === unit.toLowerCase())
-			return `did you mean \`${meant}\`?`;
+		if (meant?.toLowerCase() === unit.toLowerCase()) return `did you mean \`${meant}\`?`;
 		return `units are ${units.map((one) => `\`${one}\``).join(' ')}`;
 	},
 });

@@ -48,7 +48,6 @@ export class RecipeParser extends CstParser {
 	readonly expect: Rule;
 	readonly transform: Rule;
 	readonly targets: Rule;
-	readonly extent: Rule;
 	readonly junk: Rule;
 	readonly item: Rule;
 	readonly counted: Rule;
@@ -60,6 +59,7 @@ export class RecipeParser extends CstParser {
 	readonly stray: Rule;
 	readonly positions: Rule;
 	readonly range: Rule;
+	readonly extent: Rule;
 	readonly bound: Rule;
 	readonly number: Rule;
 	readonly expression: Rule;
@@ -98,7 +98,7 @@ export class RecipeParser extends CstParser {
 		this.expect = this.RULE('expect', () => this.#expect());
 		this.junk = this.RULE('junk', () => this.CONSUME(Anything));
 		this.line = this.RULE('line', () => this.#line());
-		this.recipe = this.RULE('recipe_', () => this.#recipe());
+		this.recipe = this.RULE('recipe', () => this.#recipe());
 		this.performSelfAnalysis();
 	}
 
@@ -115,17 +115,21 @@ export class RecipeParser extends CstParser {
 		});
 	}
 
+	/** The order decides: what begins no other line is junk. */
 	#line(): void {
-		this.OR([
-			{ ALT: () => this.SUBRULE(this.header) },
-			{ ALT: () => this.SUBRULE(this.param) },
-			{ ALT: () => this.SUBRULE(this.sizes) },
-			{ ALT: () => this.SUBRULE(this.protect) },
-			{ ALT: () => this.SUBRULE(this.calibrate) },
-			{ ALT: () => this.SUBRULE(this.expect) },
-			{ ALT: () => this.SUBRULE(this.transform) },
-			{ ALT: () => this.SUBRULE(this.junk) },
-		]);
+		this.OR({
+			IGNORE_AMBIGUITIES: true,
+			DEF: [
+				{ ALT: () => this.SUBRULE(this.header) },
+				{ ALT: () => this.SUBRULE(this.param) },
+				{ ALT: () => this.SUBRULE(this.sizes) },
+				{ ALT: () => this.SUBRULE(this.protect) },
+				{ ALT: () => this.SUBRULE(this.calibrate) },
+				{ ALT: () => this.SUBRULE(this.expect) },
+				{ ALT: () => this.SUBRULE(this.transform) },
+				{ ALT: () => this.SUBRULE(this.junk) },
+			],
+		});
 		this.MANY(() => this.CONSUME(Anything, { LABEL: 'rest' }));
 	}
 
@@ -197,16 +201,20 @@ export class RecipeParser extends CstParser {
 		});
 	}
 
+	/** The order decides: what begins no other item is a stray. */
 	#item(): void {
-		this.OR([
-			{ ALT: () => this.SUBRULE(this.counted) },
-			{ ALT: () => this.SUBRULE(this.places) },
-			{ ALT: () => this.SUBRULE(this.where) },
-			{ ALT: () => this.SUBRULE(this.named) },
-			{ ALT: () => this.CONSUME(clause.globally) },
-			{ ALT: () => this.SUBRULE(this.amount) },
-			{ ALT: () => this.SUBRULE(this.stray) },
-		]);
+		this.OR({
+			IGNORE_AMBIGUITIES: true,
+			DEF: [
+				{ ALT: () => this.SUBRULE(this.counted) },
+				{ ALT: () => this.SUBRULE(this.places) },
+				{ ALT: () => this.SUBRULE(this.where) },
+				{ ALT: () => this.SUBRULE(this.named) },
+				{ ALT: () => this.CONSUME(clause.globally) },
+				{ ALT: () => this.SUBRULE(this.amount) },
+				{ ALT: () => this.SUBRULE(this.stray) },
+			],
+		});
 	}
 
 	#counted(): void {
@@ -278,10 +286,10 @@ export class RecipeParser extends CstParser {
 			{
 				ALT: () => {
 					this.SUBRULE(this.bound, { LABEL: 'from' });
-					this.OPTION(() => this.SUBRULE1(this.extent));
+					this.OPTION(() => this.SUBRULE(this.extent));
 				},
 			},
-			{ ALT: () => this.SUBRULE2(this.extent) },
+			{ ALT: () => this.SUBRULE1(this.extent) },
 		]);
 	}
 
@@ -290,13 +298,13 @@ export class RecipeParser extends CstParser {
 			{
 				ALT: () => {
 					this.CONSUME(Dots);
-					this.OPTION(() => this.SUBRULE1(this.bound, { LABEL: 'to' }));
+					this.OPTION(() => this.SUBRULE(this.bound, { LABEL: 'to' }));
 				},
 			},
 			{
 				ALT: () => {
 					this.CONSUME(DotsEqual);
-					this.SUBRULE2(this.bound, { LABEL: 'to' });
+					this.SUBRULE1(this.bound, { LABEL: 'to' });
 				},
 			},
 		]);

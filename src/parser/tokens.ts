@@ -30,8 +30,10 @@ export const Infix = createToken({ name: 'Infix', pattern: Lexer.NA, categories:
 
 export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_]\w*/, categories: [Word, Loose] });
 
+/** Tokens are capitalized, rules are not: the two share one namespace. */
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 const keyword = (word: string, categories: TokenType[]): TokenType =>
-	createToken({ name: word, pattern: word, longer_alt: Name, categories });
+	createToken({ name: capital(word), pattern: word, longer_alt: Name, categories });
 const table = <W extends string>(words: readonly W[], make: (word: W) => TokenType): Record<W, TokenType> =>
 	Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
 

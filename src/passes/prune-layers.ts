@@ -3,6 +3,7 @@ import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { evaluate } from '../ir/recipe/predicate.ts';
+import { type Predicate } from '../ir/recipe/recipe.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { everythingSelected, needsData, noAnatomy, noSuchUnit, pinned } from '../messages/plan.ts';
 import { importance } from './select.ts';
@@ -103,23 +104,28 @@ async function choose(
 	}
 	const metric = step.by ?? 'block_influence';
 	const scores = await scoresOf(request, candidates, metric);
-	const relative = importance([...scores]);
-	if (step.where !== undefined) {
-		const { where } = step;
-		const chosen = candidates.filter(({ given, layer }, at) =>
-			evaluate(
-				where,
-				(name) => ({ importance: relative[at], layer: given, index: given })[name] ?? scores[at] ?? 0,
-				layer.name,
-			),
-		);
-		return { chosen: checkRest(request, chosen, anatomy.layers.length - least), metric };
-	}
+	if (step.where !== undefined)
+		return {
+			chosen: checkRest(request, meeting(step.where, candidates, scores), anatomy.layers.length - least),
+			metric,
+		};
 	if (step.amount === undefined) return { chosen: [], metric };
 	const { remove } = countToRemove(step.amount, candidates.length, { align: 1, min: least });
 	const order = candidates.map((_, at) => at).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);
 	const gone = new Set(order.slice(0, remove));
 	return { chosen: candidates.filter((_, at) => gone.has(at)), metric };
+}
+
+function meeting(where: Predicate, candidates: readonly Candidate[], scores: readonly number[]): Candidate[] {
+	const relative = importance([...scores]);
+	return candidates.filter(({ given, layer }, at) => {
+		const fields: Readonly<Record<string, number | undefined>> = {
+			importance: relative[at],
+			layer: given,
+			index: given,
+		};
+		return evaluate(where, (name) => fields[name] ?? scores[at] ?? 0, layer.name);
+	});
 }
 
 function checkRest(

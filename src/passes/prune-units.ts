@@ -6,7 +6,14 @@ import { noAnatomy, pinned } from '../messages/plan.ts';
 import { layersInScope } from './scope.ts';
 import { metricNamed } from './scores.ts';
 import { select, type Candidate, type Selected } from './select.ts';
-import { type Decision, type Mask, type Planned, type PlanRequest, type Technique } from './technique.ts';
+import {
+	type Decision,
+	type Numbering,
+	type Mask,
+	type Planned,
+	type PlanRequest,
+	type Technique,
+} from './technique.ts';
 
 type Kind = {
 	readonly kind: Block['kind'];
@@ -76,13 +83,6 @@ async function planUnits(
 	const metric = step.by ?? (request.lab?.calibrated ? 'wanda' : 'l2');
 	const candidates = await scored(request, placed, metric);
 	const { selected, notes } = select(step, candidates, unit, align);
-	const units = new Map(numbering.units);
-	for (const { candidate, units: gone } of selected) {
-		units.set(
-			`${kind}/${candidate.layer}`,
-			candidate.given.filter((_, at) => !gone.includes(at)),
-		);
-	}
 	return {
 		plan: {
 			statement: step.text,
@@ -101,8 +101,22 @@ async function planUnits(
 			decision: decide(selected),
 		},
 		tensors: new Map(),
-		numbering: { ...numbering, units },
+		numbering: { ...numbering, units: remaining(numbering.units, kind, selected) },
 	};
+}
+
+/** The given numbers of the units that stay. */
+function remaining(
+	units: Numbering['units'],
+	kind: string,
+	selected: readonly Selected[],
+): Numbering['units'] {
+	const after = new Map(units);
+	for (const { candidate, units: gone } of selected) {
+		const stay = candidate.given.filter((_, at) => !gone.includes(at));
+		after.set(`${kind}/${candidate.layer}`, stay);
+	}
+	return after;
 }
 
 async function scored(

@@ -5,18 +5,7 @@ import { type Lab, type Moments } from '../../ir/lab.ts';
 import { openSession, type Feeds, type Value } from './session.ts';
 
 export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boolean, threads: number): Lab {
-	const collect = async (
-		model: Model,
-		names: readonly ValueName[],
-		take: (values: ReadonlyMap<ValueName, Value>) => void,
-	): Promise<void> => {
-		const session = await openSession(model, { which: 'original', threads, extra: names });
-		try {
-			for (const feed of feeds) take(await session.run(feed, [...new Set(names)]));
-		} finally {
-			await session.release();
-		}
-	};
+	const collect = collector(feeds, threads);
 	return {
 		inputs,
 		calibrated,
@@ -44,6 +33,24 @@ export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boole
 			});
 			return totals.map(({ sum, count }) => sum / Math.max(1, count));
 		},
+	};
+}
+
+type Collect = (
+	model: Model,
+	names: readonly ValueName[],
+	take: (values: ReadonlyMap<ValueName, Value>) => void,
+) => Promise<void>;
+
+/** Runs a model on all feeds with extra outputs. */
+function collector(feeds: readonly Feeds[], threads: number): Collect {
+	return async (model, names, take) => {
+		const session = await openSession(model, { which: 'original', threads, extra: names });
+		try {
+			for (const feed of feeds) take(await session.run(feed, [...new Set(names)]));
+		} finally {
+			await session.release();
+		}
 	};
 }
 

@@ -123,10 +123,11 @@ function resizeExpand(view: NodeView, removal: Removal): Resized {
 	const target = sampledInts(view, 1);
 	if (from?.sizes === undefined || to?.sizes === undefined || target === undefined)
 		return { refused: 'its sizes cannot be told' };
-	const offset = to.sizes.length - target.length;
+	const [before, after] = [from.sizes, to.sizes];
+	const offset = after.length - target.length;
 	const pieces = target.map((size, at): SizePiece => {
 		const axis = at + offset;
-		const own = from.sizes?.[axis - ((to.sizes?.length ?? 0) - (from.sizes?.length ?? 0))];
+		const own = before[axis - after.length + before.length];
 		if (!to.dynamic[axis]) return removal.kept('out', 0, axis)?.length ?? size;
 		return own !== undefined && own !== 1 ? 1 : { piece: at };
 	});

@@ -1,0 +1,52 @@
+/** Latency side by side: models take turns, so that the machine's moods hit all alike. */
+import { generate } from '../../data/generate.ts';
+import { bindShapes, type Shapes } from '../../ir/graph/bindings.ts';
+import { type Model } from '../../ir/graph/graph.ts';
+import { openSession } from './session.ts';
+
+export type Timing = {
+	readonly medianMs: number;
+	readonly minMs: number;
+	readonly maxMs: number;
+	/** Median of the pairwise ratios to the first model. */ readonly ratio: number;
+	readonly runs: number;
+	readonly threads: number;
+};
+
+/** Sizes that a deployment meets: one item, 128 tokens. */
+const typical = { batch: 1, length: 128, past: 128, space: 5 };
+
+export async function timeModels(
+	models: readonly Model[],
+	shapes: Shapes,
+	threads: number,
+	runs: number,
+): Promise<Timing[]> {
+	const sessions = await Promise.all(
+		models.map((model, at) => openSession(model, { which: `${at + 1}.`, optimize: 'all', threads })),
+	);
+	const feeds = models.map((model) => generate(model, bindShapes(model, typical, shapes), 1));
+	const times = models.map(() => new Array<number>());
+	for (let run = -2; run < runs; run++) {
+		for (const [at, session] of sessions.entries()) {
+			const start = performance.now();
+			await session.run(feeds[at] ?? new Map());
+			if (run >= 0) times[at]?.push(performance.now() - start);
+		}
+	}
+	for (const session of sessions) await session.release();
+	const [first = []] = times;
+	return times.map((own) => ({
+		medianMs: median(own),
+		minMs: Math.min(...own),
+		maxMs: Math.max(...own),
+		ratio: median(own.map((time, at) => time / (first[at] ?? time))),
+		runs,
+		threads,
+	}));
+}
+
+function median(values: readonly number[]): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

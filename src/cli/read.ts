@@ -1,0 +1,88 @@
+/** `inspect`, `explain`, `list`: commands that only look. */
+import { loadModel } from '../backends/onnx/load.ts';
+import { inspectModel } from '../examine.ts';
+import { operators } from '../ir/axes/table.ts';
+import { noSuchCode } from '../messages/cli.ts';
+import { catalogue } from '../messages/catalogue.ts';
+import { metrics } from '../passes/scores.ts';
+import { techniques } from '../passes/table.ts';
+import { anatomyTable, blockers, count, percent, table } from '../report/tables.ts';
+import { complain, pipelineOptions, print, printJson, Usage, type Flags, type Status } from './shared.ts';
+
+export function inspect(path: string, flags: Flags): Status {
+	const loaded = loadModel(path);
+	try {
+		const found = inspectModel(loaded, pipelineOptions(flags).shapes);
+		const { anatomy, removable, cost } = found;
+		if (flags.json === true) {
+			printJson({
+				...{
+					schema: 'prunec/inspect@1',
+					ok: true,
+					model: { path, bytes: loaded.file.bytes, ...cost, opset: loaded.model.opsets.get('') ?? 0 },
+					removable,
+					layers: found.layers,
+					blocked: blockers(anatomy),
+				},
+				diagnostics: loaded.diagnostics,
+			});
+			return 0;
+		}
+		print(
+			`${path}: ${loaded.model.graph.nodes.length} nodes, opset ${loaded.model.opsets.get('') ?? 0}, ${count(cost.params)} parameters, ${count(cost.macs)} multiply-adds`,
+		);
+		print(
+			`${count(removable)} of ${count(cost.params)} parameters lie in structures that can be pruned (${percent(removable, cost.params)})\n`,
+		);
+		print(anatomyTable(anatomy));
+		for (const line of blockers(anatomy)) print(line);
+		complain(loaded.diagnostics);
+		return 0;
+	} finally {
+		loaded.file.close();
+	}
+}
+
+export function explain(code: string): Status {
+	const found = catalogue.find((definition) => definition.code === code);
+	if (found === undefined) {
+		complain([noSuchCode({ code })]);
+		return 1;
+	}
+	print(`${found.code} (${found.severity})\n\n${found.explain}`);
+	return 0;
+}
+
+const lists: Readonly<Record<string, () => readonly (readonly string[])[]>> = {
+	techniques: () => [
+		['technique', 'example', 'what it does'],
+		...techniques.map(({ words }) => [words.name, words.example, words.summary]),
+	],
+	metrics: () => [
+		['metric', 'needs', 'what it is'],
+		...metrics.map(({ name, needs, summary }) => [name, needs, summary]),
+	],
+	ops: () => [
+		['operator', 'domain'],
+		...operators
+			.flatMap(({ ops, domain }) => ops.map((op) => [op, domain === '' ? 'ai.onnx' : domain]))
+			.sort(),
+	],
+	codes: () => [['code', 'severity'], ...catalogue.map(({ code, severity }) => [code, severity]).sort()],
+};
+
+export function list(what: string, flags: Flags): Status {
+	const rows = lists[what]?.();
+	if (rows === undefined) throw new Usage(`there is no list '${what}': techniques, metrics, ops, codes`);
+	const [names = [], ...entries] = rows;
+	if (flags.json === true)
+		print(
+			JSON.stringify(
+				entries.map((entry) => Object.fromEntries(names.map((name, at) => [name, entry[at] ?? '']))),
+				null,
+				'\t',
+			),
+		);
+	else print(table(rows));
+	return 0;
+}

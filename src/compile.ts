@@ -1,0 +1,268 @@
+/** The pipeline: recipe and model in, smaller model and its proof out. Read this first. */
+import { createHash } from 'node:crypto';
+import { checkText } from './check-text.ts';
+import { Fault, type Diagnostic } from './diagnostic.ts';
+import { loadModel, type Loaded } from './backends/onnx/load.ts';
+import { stageModel, type Staged } from './backends/onnx/save.ts';
+import { labOf } from './backends/ort/lab.ts';
+import { measureDrift, proveStep } from './backends/ort/prove.ts';
+import { readInputs, type InputSet } from './data/inputs.ts';
+import { costOf } from './ir/cost.ts';
+import { type Shapes } from './ir/graph/bindings.ts';
+import { inferFacts } from './ir/graph/facts.ts';
+import { type Model } from './ir/graph/graph.ts';
+import { type Proof } from './ir/proof.ts';
+import { type Recipe } from './ir/recipe/recipe.ts';
+import { notMet, proofFailed, proofWeak } from './messages/run.ts';
+import { judgeExpectations, type Judged } from './passes/expect.ts';
+import { runPlan, runRecipe, type Done, type Kept, type RunOptions } from './passes/run.ts';
+import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
+import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
+import { version } from './version.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Compiles a recipe on a model. Mistakes of the user come back in `diagnostics`, with `ok: false`. */
+export async function compile(options: CompileOptions): Promise<BuildDocument> {
+	const { recipe, diagnostics } = checkText(options.recipe, options.params);
+	const head = {
+		path: options.recipePath,
+		sha256: sha256(options.recipe),
+		statements: recipe?.steps.map(({ text }) => text) ?? [],
+	};
+	const { path, ...plain } = head;
+	const frame: BuildDocument = {
+		schema: 'prunec/build@1',
+		ok: false,
+		recipe: path === undefined ? plain : { ...plain, path },
+		steps: [],
+		expectations: [],
+		diagnostics,
+	};
+	if (recipe === undefined) return frame;
+	return guarded(frame, options.model, (loaded) =>
+		new Build(loaded, options, { ...frame, diagnostics: [...diagnostics, ...loaded.diagnostics] }).recipe(
+			recipe,
+		),
+	);
+}
+
+/** Carries out a plan file on the model that it was made for. */
+export async function applyPlan(
+	planPath: string,
+	options: Omit<CompileOptions, 'recipe'>,
+): Promise<BuildDocument> {
+	const frame: BuildDocument = {
+		schema: 'prunec/build@1',
+		ok: false,
+		recipe: { sha256: '', statements: [] },
+		steps: [],
+		expectations: [],
+		diagnostics: [],
+	};
+	return guarded(frame, options.model, (loaded) => {
+		const { document, tensors } = readPlan(planPath, loaded.file.path, loaded.file.sha256());
+		const named = { ...frame, recipe: document.recipe };
+		const shapes: Shapes = new Map(document.inputs.map(({ name, dims }) => [name, dims]));
+		return new Build(loaded, { ...options, shapes, recipe: '' }, named).plan(document, tensors);
+	});
+}
+
+async function guarded(
+	frame: BuildDocument,
+	model: string,
+	work: (loaded: Loaded) => Promise<BuildDocument>,
+): Promise<BuildDocument> {
+	let loaded: Loaded | undefined;
+	try {
+		loaded = loadModel(model);
+		return await work(loaded);
+	} catch (problem) {
+		if (!(problem instanceof Fault)) throw problem;
+		return { ...frame, ok: false, diagnostics: [...frame.diagnostics, ...problem.diagnostics] };
+	} finally {
+		loaded?.file.close();
+	}
+}
+
+class Build {
+	private readonly steps: StepReport[] = [];
+	private readonly diagnostics: Diagnostic[];
+	private readonly loaded: Loaded;
+	private readonly options: CompileOptions;
+	private readonly frame: BuildDocument;
+
+	constructor(loaded: Loaded, options: CompileOptions, frame: BuildDocument) {
+		this.loaded = loaded;
+		this.options = options;
+		this.frame = frame;
+		this.diagnostics = [...frame.diagnostics];
+	}
+
+	async recipe(recipe: Recipe): Promise<BuildDocument> {
+		const shapes: Shapes = new Map([
+			...recipe.inputs.map(({ name, dims }) => [name, dims] as const),
+			...(this.options.shapes ?? []),
+		]);
+		const path = this.options.data ?? recipe.calibrate?.path;
+		const inputs = this.inputsFor(shapes, path, recipe.calibrate?.take);
+		const lab = labOf(inputs.calibration, inputs.words, path !== undefined, this.threads());
+		const result = await runRecipe(recipe, this.loaded.model, { ...this.running(shapes, inputs), lab });
+		if (this.options.planPath !== undefined) {
+			const { file } = this.loaded;
+			const model = { sha256: file.sha256(), bytes: file.bytes };
+			const sizes = [...shapes].map(([name, dims]) => ({ name, dims }));
+			const head = {
+				schema: 'prunec/plan@1' as const,
+				recipe: this.frame.recipe,
+				model,
+				inputs: sizes,
+				steps: result.steps,
+			};
+			writePlan(this.options.planPath, head, result.tensors);
+		}
+		return this.finish(result.model, result.kept, shapes, inputs, recipe);
+	}
+
+	async plan(document: PlanDocument, tensors: Parameters<typeof runPlan>[1]): Promise<BuildDocument> {
+		const shapes = this.options.shapes ?? new Map();
+		const inputs = this.inputsFor(shapes, this.options.data, undefined);
+		const result = await runPlan(document.steps, tensors, this.loaded.model, this.running(shapes, inputs));
+		return this.finish(result.model, result.kept, shapes, inputs, undefined);
+	}
+
+	private inputsFor(shapes: Shapes, path: string | undefined, take: number | undefined): InputSet {
+		return readInputs(this.loaded.model, {
+			shapes,
+			seed: this.options.seed ?? 0,
+			samples: this.options.samples ?? 8,
+			...(path !== undefined && { path }),
+			...(take !== undefined && { take }),
+		});
+	}
+
+	private threads(): number {
+		return this.options.threads ?? 2;
+	}
+
+	private running(shapes: Shapes, inputs: InputSet): RunOptions {
+		let kept: Kept = new Map();
+		return {
+			shapes,
+			seed: this.options.seed ?? 0,
+			onStep: async (done, at) => {
+				this.options.signal?.throwIfAborted();
+				this.options.onProgress?.(`step ${at}: ${done.plan.statement}`);
+				const proof =
+					this.options.verify === false ? undefined : await this.prove(done, inputs.proofFor(kept));
+				kept = new Map([...kept, ...done.kept]);
+				this.report(done, proof);
+			},
+		};
+	}
+
+	private async prove(done: Done, feeds: Parameters<typeof proveStep>[1]): Promise<Proof> {
+		const { reference, control } = done.lowered;
+		const proof = await proveStep(
+			{ original: done.before, reference, ...(control && { control }), pruned: done.after, kept: done.kept },
+			feeds,
+			this.threads(),
+		);
+		const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
+		if (worst !== undefined)
+			throw new Fault(proofFailed({ output: worst.name, error: worst.maxAbs, tolerance: worst.tolerance }));
+		if (proof.weak && done.plan.selected > 0)
+			this.diagnostics.push(proofWeak({ statement: done.plan.statement }));
+		return proof;
+	}
+
+	private report({ plan, cost: [before, after] }: Done, proof: Proof | undefined): void {
+		const { decision: _, ...rest } = plan;
+		this.steps.push({
+			...rest,
+			params: [before.params, after.params],
+			macs: [before.macs, after.macs],
+			...(proof && { proof }),
+		});
+		this.diagnostics.push(...plan.refused);
+	}
+
+	private async finish(
+		model: Model,
+		kept: Kept,
+		shapes: Shapes,
+		inputs: InputSet,
+		recipe: Recipe | undefined,
+	): Promise<BuildDocument> {
+		const { force, out, verify } = this.options;
+		const marked = model === this.loaded.model ? model : withMetadata(model, this.frame.recipe.sha256);
+		const before = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
+		const last = this.steps.at(-1);
+		const after = last === undefined ? before : { params: last.params[1], macs: last.macs[1] };
+		const staged =
+			out === undefined ? undefined : stageModel(marked, out, { hash: true, ...(force && { force }) });
+		try {
+			const models = { original: this.loaded.model, pruned: marked, kept };
+			const drift =
+				verify === false ? undefined : await measureDrift(models, inputs.proofFor(new Map()), this.threads());
+			const measured = {
+				before: { ...before, bytes: this.loaded.file.bytes },
+				after: { ...after, ...(staged && { bytes: staged.bytes }) },
+				...(drift && { drift }),
+			};
+			const expectations = judgeExpectations(recipe?.expectations ?? [], measured);
+			const ok = this.settle(staged, expectations);
+			return this.document(staged, before, after, inputs, { expectations, ...(drift && { drift }), ok });
+		} catch (problem) {
+			staged?.discard();
+			throw problem;
+		}
+	}
+
+	/** Gives the result its name when all promises hold. */
+	private settle(staged: Staged | undefined, expectations: readonly Judged[]): boolean {
+		const failed = expectations.filter(({ ok }) => !ok);
+		const words = (value: number | undefined): string =>
+			value === undefined ? 'not measured' : value.toPrecision(4);
+		this.diagnostics.push(...failed.map(({ text, value }) => notMet({ text, value: words(value) })));
+		this.options.signal?.throwIfAborted();
+		if (failed.length > 0 && this.options.keepGoing !== true) staged?.discard();
+		else staged?.commit();
+		return failed.length === 0;
+	}
+
+	private document(
+		staged: Staged | undefined,
+		before: { params: number; macs: number },
+		after: { params: number; macs: number },
+		inputs: InputSet,
+		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'ok'>,
+	): BuildDocument {
+		const { file, model } = this.loaded;
+		const opset = model.opsets.get('') ?? 0;
+		const proofs = this.steps.flatMap(({ proof }) => proof ?? []);
+		const worst = proofs.toSorted((a, b) => b.maxRel - a.maxRel)[0];
+		return {
+			...this.frame,
+			...rest,
+			model: { path: file.path, sha256: file.sha256(), ...before, bytes: file.bytes, opset },
+			output: {
+				...after,
+				...(this.options.out !== undefined && { path: this.options.out }),
+				...(staged && { bytes: staged.bytes, ...(staged.sha256 !== undefined && { sha256: staged.sha256 }) }),
+			},
+			inputs: inputs.words,
+			steps: this.steps,
+			...(worst && { proof: { ...worst, reference: 'masked', weak: proofs.some(({ weak }) => weak) } }),
+			diagnostics: this.diagnostics,
+		};
+	}
+}
+
+/** Says who made the file, only when something was changed. */
+function withMetadata(model: Model, recipeHash: string): Model {
+	return {
+		...model,
+		metadata: new Map([...model.metadata, ['prunec.version', version()], ['prunec.recipe', recipeHash]]),
+	};
+}

@@ -1,0 +1,100 @@
+/** Inputs for proofs and statistics: the user's files where given, else the seeded generator. */
+import { readdirSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { Fault } from '../diagnostic.ts';
+import { bindShapes, fedInputs, samples as twoSamples, type Shapes } from '../ir/graph/bindings.ts';
+import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { badData } from '../messages/run.ts';
+import { generate } from './generate.ts';
+import { readImages } from './images.ts';
+import { readJsonLines } from './jsonl.ts';
+import { readNpy, readNpz } from './npy.ts';
+import { type Sample } from './sample.ts';
+
+export type InputSet = {
+	/** Where the inputs come from, in words. */
+	readonly words: string;
+	/** For statistics. */
+	readonly calibration: readonly Sample[];
+	/** For proofs: two sizes of every symbolic dimension, at the positions that earlier steps have kept. */
+	proofFor(kept: ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>): readonly Sample[];
+};
+
+export type InputOptions = {
+	readonly shapes: Shapes;
+	readonly seed: number;
+	readonly samples: number;
+	readonly path?: string;
+	readonly take?: number;
+};
+
+/** Throws `Fault` for data that does not fit the model. */
+export function readInputs(model: Model, { shapes, seed, samples, path, take }: InputOptions): InputSet {
+	const made = (kept: ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>): Sample[] =>
+		Array.from({ length: samples }, (_, at) => {
+			const sizes = bindShapes(model, twoSamples[at % 2 === 0 ? 0 : 1], shapes);
+			const cut = new Map(
+				[...sizes].map(([name, dims]) => [
+					name,
+					dims.map((dim, axis) => kept.get(name)?.get(axis)?.length ?? dim),
+				]),
+			);
+			return generate(model, cut, seed * 1000 + at);
+		});
+	if (path === undefined)
+		return {
+			words: `${samples} generated inputs at two sizes`,
+			calibration: made(new Map()),
+			proofFor: made,
+		};
+	const given = readPath(model, path).slice(0, take);
+	if (given.length === 0) throw new Fault(badData({ path, why: 'there is nothing in it' }));
+	const names = fedInputs(model).map(({ name }) => name);
+	const missing = names.find((name) => !given[0]?.has(name));
+	if (missing !== undefined) throw new Fault(badData({ path, why: `input '${missing}' is not in it` }));
+	const few = given.slice(0, Math.max(2, Math.floor(samples / 2)));
+	const fit = few.every((sample) =>
+		[...sample].every(
+			([name, { dims }]) =>
+				dims.length === fedInputs(model).find((input) => input.name === name)?.dims?.length,
+		),
+	);
+	if (!fit) throw new Fault(badData({ path, why: 'ranks differ from those of the model' }));
+	return {
+		words: `${given.length} inputs of '${path}' (the proof adds ${samples} generated ones at two sizes)`,
+		calibration: given,
+		proofFor: (kept) => (kept.size > 0 ? made(kept) : [...few, ...made(kept)]),
+	};
+}
+
+const readers: Readonly<Record<string, (path: string, inputs: ReturnType<typeof fedInputs>) => Sample[]>> = {
+	'.npz': (path) => readNpz(path),
+	'.npy': (path, [input]) => readNpy(path, input?.name ?? ''),
+	'.jsonl': readJsonLines,
+};
+
+function readPath(model: Model, path: string): Sample[] {
+	const inputs = fedInputs(model);
+	let isFolder: boolean;
+	try {
+		isFolder = statSync(path).isDirectory();
+	} catch {
+		throw new Fault(badData({ path, why: 'there is no such file' }));
+	}
+	if (!isFolder) {
+		const reader = readers[extname(path)];
+		if (reader === undefined)
+			throw new Fault(
+				badData({
+					path,
+					why: `'${extname(path)}' is no format that is read: .npy, .npz, .jsonl, or a folder`,
+				}),
+			);
+		return reader(path, inputs);
+	}
+	const names = readdirSync(path).sort();
+	if (names.some((name) => name.endsWith('.png'))) return readImages(path, inputs[0]);
+	return names
+		.filter((name) => readers[extname(name)])
+		.flatMap((name) => readers[extname(name)]?.(join(path, name), inputs) ?? []);
+}

@@ -1,0 +1,66 @@
+/** What goes into a build and what comes out: the options, and the document that `--json` prints. */
+import { type Diagnostic } from './diagnostic.ts';
+import { type Shapes } from './ir/graph/bindings.ts';
+import { type Drift, type Proof } from './ir/proof.ts';
+import { type Judged } from './passes/expect.ts';
+import { type StepPlan } from './passes/technique.ts';
+
+export type CompileOptions = {
+	/** The text of the recipe. */
+	readonly recipe: string;
+	/** Where the text came from, for messages. */
+	readonly recipePath?: string;
+	/** Path of the model. */
+	readonly model: string;
+	/** Path of the result; absent: nothing is written. */
+	readonly out?: string;
+	/** Writes the plan there: every decision, for `applyPlan`. */
+	readonly planPath?: string;
+	/** Calibration inputs: `.npy`, `.npz`, `.jsonl`, a folder of ONNX test data sets or of images. */
+	readonly data?: string;
+	readonly params?: Readonly<Record<string, number>>;
+	/** Sizes for dynamic inputs. */
+	readonly shapes?: Shapes;
+	readonly seed?: number;
+	readonly threads?: number;
+	readonly samples?: number;
+	/** Runs the proof and the drift measurement; true unless said otherwise. */
+	readonly verify?: boolean;
+	readonly force?: boolean;
+	/** Writes the result although an expectation failed. */
+	readonly keepGoing?: boolean;
+	readonly signal?: AbortSignal;
+	readonly onProgress?: (message: string) => void;
+};
+
+export type ModelReport = {
+	readonly path: string;
+	readonly sha256?: string;
+	readonly params: number;
+	readonly bytes: number;
+	readonly macs: number;
+	readonly opset: number;
+};
+export type StepReport = Omit<StepPlan, 'decision'> & {
+	readonly params: readonly [number, number];
+	readonly macs: readonly [number, number];
+	readonly proof?: Proof;
+};
+/** The document that `prunec build --json` prints. */
+export type BuildDocument = {
+	readonly schema: 'prunec/build@1';
+	readonly ok: boolean;
+	readonly recipe: {
+		readonly path?: string;
+		readonly sha256: string;
+		readonly statements: readonly string[];
+	};
+	readonly model?: ModelReport;
+	readonly output?: Partial<ModelReport>;
+	readonly inputs?: string;
+	readonly steps: readonly StepReport[];
+	readonly proof?: Proof & { readonly reference: string };
+	readonly drift?: Drift;
+	readonly expectations: readonly Judged[];
+	readonly diagnostics: readonly Diagnostic[];
+};

@@ -1,0 +1,106 @@
+/** Looking without changing: the anatomy of a model, and how far two models are apart. */
+import { loadModel, type Loaded } from './backends/onnx/load.ts';
+import { measureDrift } from './backends/ort/prove.ts';
+import { readInputs } from './data/inputs.ts';
+import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
+import { type Block } from './ir/anatomy/parts.ts';
+import { buildNet } from './ir/axes/net.ts';
+import { costOf, type Cost } from './ir/cost.ts';
+import { type Shapes } from './ir/graph/bindings.ts';
+import { inferFacts } from './ir/graph/facts.ts';
+import { elementCount } from './ir/graph/graph.ts';
+import { type Drift } from './ir/proof.ts';
+
+export type Examined = {
+	readonly anatomy: Anatomy;
+	readonly cost: Cost;
+	/** Parameters in tensors that some live group of units cuts. */
+	readonly removable: number;
+	readonly layers: readonly {
+		readonly index: number;
+		readonly name: string;
+		readonly blocks: readonly BlockReport[];
+	}[];
+};
+export type BlockReport = {
+	readonly kind: Block['kind'];
+	readonly units: number;
+	readonly width: number;
+	readonly removable: boolean;
+	readonly fused?: string;
+	readonly gated: boolean;
+	readonly reasons: readonly string[];
+};
+
+export function inspectModel({ model }: Loaded, shapes: Shapes = new Map()): Examined {
+	const facts = inferFacts(model, shapes);
+	const anatomy = findAnatomy(buildNet(model, facts));
+	const cut = new Map(
+		anatomy.families
+			.filter(({ units }) => units > 1)
+			.flatMap(({ axes }) =>
+				[...axes.entries()]
+					.filter(([, classes]) => classes.some((one) => one?.some((unit) => unit >= 0)))
+					.map(([tensor]) => tensor),
+			)
+			.flatMap((tensor) =>
+				tensor.constant === undefined ? [] : [[tensor.name, elementCount(tensor.sizes)] as const],
+			),
+	);
+	const layers = anatomy.layers.map(({ index, name, blocks }) => ({
+		index,
+		name,
+		blocks: blocks.map(({ kind, units, width, family, fused, gated, reasons }) => ({
+			kind,
+			units,
+			width,
+			removable: family !== undefined,
+			...(fused !== undefined && { fused }),
+			gated,
+			reasons,
+		})),
+	}));
+	return {
+		anatomy,
+		cost: costOf(model, facts),
+		removable: [...cut.values()].reduce((sum, size) => sum + size, 0),
+		layers,
+	};
+}
+
+/** Drift between two model files that take the same inputs. Throws `Fault`. */
+export async function driftBetween(
+	original: string,
+	pruned: string,
+	{
+		shapes = new Map(),
+		seed = 0,
+		samples = 8,
+		threads = 2,
+		data,
+	}: {
+		readonly shapes?: Shapes;
+		readonly seed?: number;
+		readonly samples?: number;
+		readonly threads?: number;
+		readonly data?: string;
+	},
+): Promise<Drift> {
+	const [before, after] = [loadModel(original), loadModel(pruned)];
+	try {
+		const inputs = readInputs(before.model, {
+			shapes,
+			seed,
+			samples,
+			...(data !== undefined && { path: data }),
+		});
+		return await measureDrift(
+			{ original: before.model, pruned: after.model, kept: new Map() },
+			inputs.proofFor(new Map()),
+			threads,
+		);
+	} finally {
+		before.file.close();
+		after.file.close();
+	}
+}

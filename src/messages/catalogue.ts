@@ -1,0 +1,19 @@
+/** Every diagnostic that prunec has, for `explain`, `list codes` and the reference. */
+import { type Severity } from '../diagnostic.ts';
+import * as meaning from './meaning.ts';
+import * as cli from './cli.ts';
+import * as model from './model.ts';
+import * as parse from './parse.ts';
+import * as plan from './plan.ts';
+import * as run from './run.ts';
+import * as write from './write.ts';
+
+export type Entry = { readonly code: string; readonly severity: Severity; readonly explain: string };
+
+function entriesOf(module: Readonly<Record<string, unknown>>): Entry[] {
+	return Object.values(module).filter(
+		(value): value is Entry => typeof value === 'function' && 'code' in value && 'explain' in value,
+	);
+}
+
+export const catalogue: readonly Entry[] = [parse, meaning, model, plan, run, write, cli].flatMap(entriesOf);

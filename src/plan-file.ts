@@ -1,0 +1,120 @@
+/** Plans on disk: `plan.json` with every decision and the hashes of what it was made for, tensors beside it as safetensors. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Fault } from './diagnostic.ts';
+import { byteLength, elementType } from './ir/graph/dtype.ts';
+import { elementCount, type Tensor } from './ir/graph/graph.ts';
+import { inMemory } from './ir/graph/tensor.ts';
+import { changed } from './messages/plan.ts';
+import { badData } from './messages/run.ts';
+import { type StepPlan } from './passes/technique.ts';
+
+export type PlanDocument = {
+	readonly schema: 'prunec/plan@1';
+	readonly recipe: {
+		readonly path?: string;
+		readonly sha256: string;
+		readonly statements: readonly string[];
+	};
+	readonly model: { readonly sha256: string; readonly bytes: number };
+	readonly inputs: readonly { readonly name: string; readonly dims: readonly number[] }[];
+	readonly steps: readonly StepPlan[];
+	/** Hash of the tensors' file; absent when there are none. */
+	readonly tensors?: string;
+};
+
+const tensorsPath = (path: string): string => path.replace(/\.json$/, '') + '.safetensors';
+const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const names: Readonly<Record<string, string>> = {
+	float32: 'F32',
+	float64: 'F64',
+	float16: 'F16',
+	bfloat16: 'BF16',
+};
+
+export function writePlan(
+	path: string,
+	document: Omit<PlanDocument, 'tensors'>,
+	tensors: ReadonlyMap<string, Tensor>,
+): void {
+	const bytes = tensors.size === 0 ? undefined : toSafetensors(tensors);
+	if (bytes !== undefined) writeFileSync(tensorsPath(path), bytes);
+	writeFileSync(
+		path,
+		`${JSON.stringify({ ...document, ...(bytes && { tensors: hash(bytes) }) }, null, '\t')}\n`,
+	);
+}
+
+/** Throws `Fault` when the plan is not readable, its tensors differ, or it is for another model. */
+export function readPlan(
+	path: string,
+	model: string,
+	sha256: string,
+): { document: PlanDocument; tensors: Map<string, Tensor> } {
+	let document: PlanDocument;
+	try {
+		document = JSON.parse(readFileSync(path, 'utf8')) as PlanDocument;
+	} catch (problem) {
+		throw new Fault(badData({ path, why: (problem as Error).message }));
+	}
+	const fail = (why: string): never => {
+		throw new Fault(badData({ path, why }));
+	};
+	const { schema } = document as { schema?: string };
+	if (schema !== 'prunec/plan@1') fail('it is no plan of this version');
+	if (document.model.sha256 !== sha256) throw new Fault(changed({ path: model }));
+	if (document.tensors === undefined) return { document, tensors: new Map() };
+	if (!existsSync(tensorsPath(path))) fail(`'${tensorsPath(path)}' is missing`);
+	const bytes = readFileSync(tensorsPath(path));
+	if (hash(bytes) !== document.tensors) fail('its tensors are not those it was made with');
+	return { document, tensors: fromSafetensors(bytes) };
+}
+
+/** https://huggingface.co/docs/safetensors: a length, a JSON header, the data without holes. */
+function toSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
+	let offset = 0;
+	const entries = [...tensors].map(([name, { type, dims }]) => {
+		const length = byteLength(type, elementCount(dims));
+		const entry = {
+			dtype: names[elementType(type)?.name ?? ''] ?? 'F32',
+			shape: dims,
+			data_offsets: [offset, offset + length],
+		};
+		offset += length;
+		return [name, entry] as const;
+	});
+	const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+	const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+	new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+	head.set(text, 8);
+	return Buffer.concat([
+		head,
+		...[...tensors.values()].map((tensor) => tensor.bytes?.read() ?? new Uint8Array(0)),
+	]);
+}
+
+function fromSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	const start = 8 + Number(view.getBigUint64(0, true));
+	const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))) as Record<
+		string,
+		{ dtype: string; shape: number[]; data_offsets: [number, number] }
+	>;
+	const typeOf = (dtype: string): number =>
+		[1, 11, 10, 16].find((code) => names[elementType(code)?.name ?? ''] === dtype) ?? 1;
+	return new Map(
+		Object.entries(header).map(
+			([
+				name,
+				{
+					dtype,
+					shape,
+					data_offsets: [from, to],
+				},
+			]) => [
+				name,
+				{ name, type: typeOf(dtype), dims: shape, bytes: inMemory(bytes.slice(start + from, start + to)) },
+			],
+		),
+	);
+}

@@ -1,0 +1,86 @@
+/** The report of a build, for people. */
+import { type Drift, type Proof } from '../ir/proof.ts';
+import { count, percent, table } from './tables.ts';
+
+type Step = {
+	readonly statement: string;
+	readonly selected: number;
+	readonly of: number;
+	readonly unit: string;
+	readonly metric?: string;
+	readonly params: readonly [number, number];
+	readonly macs: readonly [number, number];
+	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
+	readonly proof?: Proof;
+};
+type Document = {
+	readonly steps: readonly Step[];
+	readonly model?: { readonly params: number; readonly bytes: number; readonly macs: number };
+	readonly output?: {
+		readonly path?: string;
+		readonly params?: number;
+		readonly bytes?: number;
+		readonly macs?: number;
+	};
+	readonly inputs?: string;
+	readonly drift?: Drift;
+	readonly expectations: readonly { readonly text: string; readonly value?: number; readonly ok: boolean }[];
+};
+
+export function buildReport({ steps, model, output, inputs, drift, expectations }: Document): string {
+	const lines = steps.flatMap((step, at) => stepLines(step, at + 1));
+	if (drift !== undefined) lines.push('', driftLine(drift), `inputs   ${inputs ?? ''}`);
+	for (const { text, value, ok } of expectations)
+		lines.push(
+			`expect   ${text}: ${value === undefined ? 'not measured' : value.toPrecision(4)} ${ok ? 'holds' : 'FAILS'}`,
+		);
+	if (model !== undefined && output !== undefined) lines.push('', costTable(model, output));
+	if (output?.path !== undefined && output.bytes !== undefined) lines.push('', `written  ${output.path}`);
+	return lines.join('\n');
+}
+
+function stepLines(step: Step, at: number): string[] {
+	const metric = step.metric === undefined ? '' : `, by ${step.metric}`;
+	const what = `step ${at}   ${step.statement}: ${step.selected} of ${step.of} ${step.unit}${metric}; ${count(step.params[0])} -> ${count(step.params[1])} parameters`;
+	const where = step.removed
+		.filter(({ units }) => units.length > 0)
+		.map(({ layer, units }) => `         layer ${layer}: ${brief(units)}`);
+	return [what, ...where, ...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)'])];
+}
+
+function brief(units: readonly number[]): string {
+	return units.length <= 12 ? units.join(', ') : `${units.slice(0, 8).join(', ')}, … (${units.length})`;
+}
+
+function proofLine(proof: Proof): string {
+	const verdict = proof.ok ? (proof.weak ? 'equal, but weak' : 'equal') : 'DIFFERENT';
+	return `proof    ${verdict} to its reference on ${proof.samples} inputs: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
+}
+
+function driftLine(drift: Drift): string {
+	const parts = [
+		`cosine ${drift.cosine.toFixed(5)}`,
+		`relative L2 ${drift.relativeL2.toFixed(4)}`,
+		...(drift.sqnrDb === undefined ? [] : [`SQNR ${drift.sqnrDb.toFixed(1)} dB`]),
+		...(drift.kl === undefined ? [] : [`KL ${drift.kl.toExponential(2)}`]),
+		...(drift.top1Agreement === undefined
+			? []
+			: [`top-1 agreement ${(100 * drift.top1Agreement).toFixed(2)}%`]),
+	];
+	return `drift    ${parts.join(', ')}`;
+}
+
+function costTable(model: NonNullable<Document['model']>, output: NonNullable<Document['output']>): string {
+	const row = (name: string, before: number, after: number | undefined): string[] => [
+		name,
+		count(before),
+		after === undefined ? '-' : count(after),
+		after === undefined ? '-' : percent(after, before),
+	];
+	return table([
+		['', 'before', 'after', 'left'],
+		row('parameters', model.params, output.params),
+		row('multiply-adds', model.macs, output.macs),
+		row('bytes', model.bytes, output.bytes),
+	]);
+}
