@@ -115,20 +115,17 @@ function zeroed(value: Value, sets: readonly (Uint8Array | undefined)[] | undefi
 	return { ...value, data };
 }
 
-const close = (a: Map<string, Value> | undefined, b: Map<string, Value> | undefined): boolean =>
-	a !== undefined &&
-	b !== undefined &&
-	[...a].every(([name, left]) => {
-		const right = b.get(name);
-		// float32 sums of at most a few hundred terms
+/** float32 sums of at most a few hundred terms agree to 1e-4. */
+function close(a: Map<string, Value> | undefined, b: Map<string, Value> | undefined): boolean {
+	if (a === undefined || b === undefined) return false;
+	return [...a].every(([name, { data }]) => {
+		const right = b.get(name)?.data ?? [];
 		return (
-			right !== undefined &&
-			right.data.length === left.data.length &&
-			Array.from(left.data).every(
-				(value, at) => Math.abs(value - right.data[at]!) <= 1e-4 * (1 + Math.abs(value)),
-			)
+			right.length === data.length &&
+			Array.from(data).every((value, at) => Math.abs(value - right[at]!) <= 1e-4 * (1 + Math.abs(value)))
 		);
 	});
+}
 
 async function holds(made: Made, net: Net, letter: number): Promise<{ carried: boolean; zeroed: boolean }> {
 	const cut = cutLetter(net, letter);
