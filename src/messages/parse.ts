@@ -33,10 +33,9 @@ export const unknownCharacter = defineDiagnostic({
 	code: 'parse/unknown-character',
 	severity: 'error',
 	explain:
-		'The language is spelled with letters, digits, strings in double quotes, the signs and brackets of its grammar, and comments that begin with `#`. Anything else belongs inside a string.',
-	message: ({ found }: { found: string }) => `\`${found}\` is no part of the language`,
-	hint: ({ found }) =>
-		/^['‘’“”`]/.test(found) ? 'strings stand in double quotes, as "dev.jsonl"' : undefined,
+		'The language is spelled with letters, digits, strings in double quotes, the signs and brackets of its grammar, and comments that begin with `#`. Anything else belongs inside a string. Typographic quotes, dashes and signs such as ≥ come from word processors: `"`, `-` and `>=` are meant.',
+	message: ({ found }: { found: string } & Hinted) => `\`${found}\` is no part of the language`,
+	hint: ({ hint }) => hint,
 });
 export const unclosedString = defineDiagnostic({
 	code: 'parse/unclosed-string',

@@ -37,11 +37,11 @@ const wanted: Readonly<Record<string, string>> = {
 	header: 'the name of the recipe, as `bert-lite`',
 	param: 'the name of the parameter, as `param floor = 0.1`',
 	'param Equal': '`=` and a value, as `param floor = 0.1`',
-	'param to': '`to` and a number, as `from 0 to 1`',
+	'param To': '`to` and a number, as `from 0 to 1`',
 	sizes: 'sizes, as `input input_ids 1x128`',
 	'sizes after input': 'the name of an input, as `input input_ids 1x128`',
 	protect: 'a glob in quotes, as `protect "*.pooler.*"`',
-	'calibrate with': '`with` and a path, as `calibrate with "calib.jsonl"`',
+	'calibrate With': '`with` and a path, as `calibrate with "calib.jsonl"`',
 	calibrate: 'a path in quotes',
 	expect: 'what is expected, as `cosine >= 0.98`',
 };
@@ -56,13 +56,13 @@ export function complaint(error: IRecognitionException): Diagnostic {
 		wanted[rule] ??
 		'something else';
 	return messages.expected(
-		{ wanted: what, found: described(error.token), hint: hintFor(rule, error.token) },
+		{ wanted: what, found: described(error.token), hint: hintFor(rule, before, error.token) },
 		{ span: whereOf(error) },
 	);
 }
 
-function hintFor(rule: string, found: IToken): string | undefined {
-	if (rule === 'place' && found.tokenType === NumberToken) {
+function hintFor(rule: string, before: string, found: IToken): string | undefined {
+	if (rule === 'place' && before === ',' && found.tokenType === NumberToken) {
 		return 'several ranges of layers stand in brackets: `layers [0..3, 5..7]`';
 	}
 	if (rule === 'place' && found.image === '[') return '`layers [0, 5]` names layers';
@@ -73,16 +73,27 @@ function previousOf(error: IRecognitionException): IToken | undefined {
 	return 'previousToken' in error ? (error.previousToken as IToken | undefined) : undefined;
 }
 
+/** The place that is to blame: before a clause word or a statement's end, what stands in front of it. */
+export function causeOf(error: IRecognitionException): number {
+	const previous = previousOf(error);
+	const ends = tokenMatcher(error.token, Clause) || isEnd(error.token);
+	return ends && previous !== undefined ? previous.startOffset : whereOf(error).start;
+}
+
+function isEnd(token: IToken): boolean {
+	return token.tokenType === EOF || token.tokenType === End;
+}
+
 /** Where the offending token is; when the statement ends too early, straight behind its last token. */
 export function whereOf(error: IRecognitionException): Span {
-	if (error.token.tokenType !== EOF && error.token.tokenType !== End) return tokenSpan(error.token);
+	if (!isEnd(error.token)) return tokenSpan(error.token);
 	const previous = previousOf(error);
 	const end = previous === undefined ? 0 : tokenSpan(previous).end;
 	return { start: end, end };
 }
 
 export function described(token: IToken): string {
-	if (token.tokenType === EOF || token.tokenType === End) return 'the end of the statement';
+	if (isEnd(token)) return 'the end of the statement';
 	return isText(token) ? 'a string' : `\`${token.image}\``;
 }
 

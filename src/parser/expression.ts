@@ -76,7 +76,7 @@ function readOperand(from: CstNode, problems: Diagnostic[]): Expression {
 		return { kind: 'number', number: read, span: read.span };
 	}
 	const text = leaf(from, 'String');
-	if (text !== undefined) return { kind: 'text', ...readText(text, problems) };
+	if (text !== undefined) return { kind: 'text', ...readText(text) };
 	const word = leaf(from, 'Word');
 	return { kind: 'field', name: word?.image ?? '', span: spanOf(from) };
 }

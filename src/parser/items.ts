@@ -22,7 +22,7 @@ const readings: Readonly<Record<string, Reading>> = {
 
 /** An `item` node that was read without an error, unless it is a stray. */
 export function readItem(from: CstNode, problems: Diagnostic[]): Item | undefined {
-	if (leaf(from, 'globally') !== undefined) return { kind: 'globally', span: spanOf(from) };
+	if (leaf(from, 'Globally') !== undefined) return { kind: 'globally', span: spanOf(from) };
 	for (const [name, read] of Object.entries(readings)) {
 		const child = node(from, name);
 		if (child !== undefined) return read(child, problems);
@@ -69,13 +69,13 @@ function readRange(from: CstNode, problems: Diagnostic[]): RangeSyntax {
 
 function readPlaces(from: CstNode, problems: Diagnostic[]): Item {
 	const places = nodes(from, 'place').map((place) => readPlace(place, problems));
-	return { kind: leaf(from, 'in') === undefined ? 'except' : 'in', places, span: spanOf(from) };
+	return { kind: leaf(from, 'In') === undefined ? 'except' : 'in', places, span: spanOf(from) };
 }
 
 function readPlace(from: CstNode, problems: Diagnostic[]): PlaceSyntax {
 	const span = spanOf(from);
 	const text = leaf(from, 'String');
-	if (text !== undefined) return { kind: 'glob', glob: readText(text, problems).value, span };
+	if (text !== undefined) return { kind: 'glob', glob: readText(text).value, span };
 	const positions = node(from, 'positions');
 	return {
 		kind: 'words',
@@ -92,7 +92,7 @@ function readWhere(from: CstNode, problems: Diagnostic[]): Item | undefined {
 
 function readNamed(from: CstNode): Item {
 	const word = wordOf(present(leaf(from, 'Word'), 'the name in a clause'));
-	return { kind: leaf(from, 'by') === undefined ? 'only' : 'by', word, span: spanOf(from) };
+	return { kind: leaf(from, 'By') === undefined ? 'only' : 'by', word, span: spanOf(from) };
 }
 
 /** The first token of a `stray` node. */

@@ -25,8 +25,6 @@ export type Layout = {
 	/** Without line breaks: those that end a statement are `End` tokens. Every bracket is closed. */
 	readonly tokens: readonly IToken[];
 	readonly diagnostics: readonly Diagnostic[];
-	/** Offsets of brackets that were closed here, not by the author; their statements are broken. */
-	readonly repaired: readonly number[];
 };
 
 type Brackets = {
@@ -43,16 +41,14 @@ export function layout(tokens: readonly IToken[]): Layout {
 	const brackets = matchBrackets(tokens);
 	const laid = endStatements(tokens, brackets);
 	const result: IToken[] = [];
-	const repaired: number[] = [];
 	for (const statement of laid) {
 		if (statement.some((token) => brackets.tooDeep.has(token))) {
 			result.push(...statement.filter((token) => token.tokenType === End));
 			continue;
 		}
-		for (const token of statement) if (brackets.unclosed.has(token)) repaired.push(token.startOffset);
 		result.push(...closeBrackets(statement, brackets));
 	}
-	return { tokens: result, diagnostics: brackets.diagnostics, repaired };
+	return { tokens: result, diagnostics: brackets.diagnostics };
 }
 
 function matchBrackets(tokens: readonly IToken[]): Brackets {

@@ -1,22 +1,23 @@
 /** One line of the grammar becomes one statement of the syntax, with a message for each part that cannot be read. */
-import { type CstNode, type IRecognitionException, type IToken } from 'chevrotain';
+import { type CstNode, type IRecognitionException, type IToken, tokenMatcher } from 'chevrotain';
 import { type Diagnostic, present, type Span } from '../diagnostic.ts';
 import * as messages from '../messages/parse.ts';
-import { complaint, described, leftover, noStatement, oddity, whereOf } from './complaints.ts';
+import { causeOf, complaint, described, leftover, noStatement, oddity } from './complaints.ts';
 import { inOrder, leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
 import { readItem, strayToken, wordOf } from './items.ts';
 import { type ComparisonSign, type Item, type Statement } from './syntax.ts';
-import { Clause, Word } from './tokens.ts';
+import { Word } from './tokens.ts';
 import { isText, readNumber, readText } from './values.ts';
-import { tokenMatcher } from 'chevrotain';
 
 /** What the statements of one text share. */
 export type Source = {
 	readonly lineOf: (offset: number) => number;
 	/** Of the lines above an offset, the `##` ones that touch it. */
 	readonly docAbove: (offset: number) => string | undefined;
-	/** Offsets of all clause words, ascending. */
-	readonly clauses: readonly number[];
+	/** The stretch of a statement an offset is in: from one clause word up to the next, numbered through the text. */
+	readonly stretchOf: (offset: number) => number;
+	/** Stretches with characters or brackets that were reported already: what else is wrong there follows from it. */
+	readonly spoilt: ReadonlySet<number>;
 };
 
 type Parts = { readonly span: Span; readonly line: number; readonly broken: boolean; readonly doc?: string };
@@ -41,11 +42,17 @@ export function readStatement(
 	const span = spanOf(line);
 	const mishaps = mishapsOf(line, errors, source);
 	const doc = source.docAbove(span.start);
-	const broken = mishaps.some((one) => one.diagnostic !== undefined);
+	const isSpoilt = (offset: number): boolean => source.spoilt.has(source.stretchOf(offset));
+	const fresh = mishaps.filter((one) => !isSpoilt(one.cause));
+	const broken = mishaps.some((one) => one.diagnostic !== undefined || isSpoilt(one.cause));
 	const parts = { span, line: source.lineOf(span.start), broken, ...(doc !== undefined && { doc }) };
-	const problems = mishaps.flatMap((one) => one.diagnostic ?? []);
-	const statement = makeStatement(line, parts, mishaps, problems);
-	return { ...(statement !== undefined && { statement }), diagnostics: problems };
+	const problems: Diagnostic[] = [];
+	const statement = makeStatement(line, parts, fresh, problems);
+	const diagnostics = [
+		...fresh.flatMap((one) => one.diagnostic ?? []),
+		...problems.filter((one) => !isSpoilt(one.span?.start ?? 0)),
+	];
+	return { ...(statement !== undefined && { statement }), diagnostics };
 }
 
 function makeStatement(
@@ -64,34 +71,29 @@ function makeStatement(
 }
 
 /** A place where reading went wrong: with a message, or a word that the checker will have a message for. */
-type Mishap = { readonly start: number; readonly diagnostic?: Diagnostic; readonly stray?: CstNode };
+type Mishap = { readonly cause: number; readonly diagnostic?: Diagnostic; readonly stray?: CstNode };
 
-/** Up to the next clause word, what follows a mishap is its consequence: only the first of each stretch counts. */
+/** Only the first mishap of a stretch counts: what follows up to the next clause word is its consequence. */
 function mishapsOf(
 	line: CstNode,
 	errors: readonly IRecognitionException[],
 	source: Source,
 ): readonly Mishap[] {
-	const all: Mishap[] = errors.map((error) => ({
-		start: whereOf(error).start,
-		diagnostic: complaint(error),
-	}));
+	const all: Mishap[] = errors.map((error) => ({ cause: causeOf(error), diagnostic: complaint(error) }));
 	const rest = leaf(line, 'rest');
 	const junk = node(line, 'junk');
 	const odd = junk && strayToken(junk);
-	if (odd !== undefined) all.push({ start: odd.startOffset, diagnostic: noStatement(odd) });
-	else if (rest !== undefined) all.push({ start: rest.startOffset, diagnostic: leftover(rest) });
+	if (odd !== undefined) all.push({ cause: odd.startOffset, diagnostic: noStatement(odd) });
+	else if (rest !== undefined) all.push({ cause: rest.startOffset, diagnostic: leftover(rest) });
 	for (const stray of straysOf(line)) {
 		const token = strayToken(stray);
-		if (tokenMatcher(token, Word)) all.push({ start: token.startOffset, stray });
-		else all.push({ start: token.startOffset, diagnostic: oddity(token) });
+		if (tokenMatcher(token, Word)) all.push({ cause: token.startOffset, stray });
+		else all.push({ cause: token.startOffset, diagnostic: oddity(token) });
 	}
-	const sorted = all.toSorted((a, b) => a.start - b.start);
+	const sorted = all.toSorted((a, b) => a.cause - b.cause);
 	if (junk !== undefined) return sorted.slice(0, 1);
-	return sorted.filter((one, index) => {
-		const before = sorted[index - 1];
-		return before === undefined || source.clauses.some((at) => at > before.start && at <= one.start);
-	});
+	const stretches = sorted.map((one) => source.stretchOf(one.cause));
+	return sorted.filter((_, index) => index === 0 || stretches[index] !== stretches[index - 1]);
 }
 
 function straysOf(line: CstNode): readonly CstNode[] {
@@ -129,17 +131,17 @@ function makeTransform(
 /** Whether an item begins with no clause word and stands behind a mishap, whose remains it then is. */
 function followsMishap(item: CstNode, mishaps: readonly Mishap[]): boolean {
 	const { start } = spanOf(item);
-	return node(item, 'amount') !== undefined && mishaps.some((one) => one.start < start);
+	return node(item, 'amount') !== undefined && mishaps.some((one) => one.cause < start);
 }
 
-function makeRecipe(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+function makeRecipe(from: CstNode, parts: Parts): Statement | undefined {
 	const [name, version, text] = [leaf(from, 'RecipeName'), leaf(from, 'Version'), leaf(from, 'String')];
 	if (name === undefined) return undefined;
 	return {
 		kind: 'recipe',
 		name: wordOf(name),
 		...(version !== undefined && { version: wordOf(version) }),
-		...(text !== undefined && { description: readText(text, problems) }),
+		...(text !== undefined && { description: readText(text) }),
 		...parts,
 	};
 }
@@ -163,8 +165,7 @@ function makeInput(from: CstNode, parts: Parts, problems: Diagnostic[]): Stateme
 	const [word, text] = [leaf(from, 'Word'), leaf(from, 'String')];
 	const dims = leaf(from, 'Sizes') ?? leaf(from, 'Number');
 	if (dims === undefined || (word === undefined && text === undefined)) return undefined;
-	const name =
-		text === undefined ? nameText(present(word, 'the name of an input')) : readText(text, problems);
+	const name = text === undefined ? nameText(present(word, 'the name of an input')) : readText(text);
 	const sizes = dims.image.split('x').map(Number);
 	if (sizes.some((size) => !Number.isSafeInteger(size))) {
 		const wanted = 'sizes, as `input input_ids 1x128`';
@@ -184,8 +185,8 @@ function nameText(token: IToken): { value: string; span: Span } {
 	return { value: token.image, span: tokenSpan(token) };
 }
 
-function makeProtect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
-	const globs = leaves(from, 'String').map((text) => readText(text, problems));
+function makeProtect(from: CstNode, parts: Parts): Statement | undefined {
+	const globs = leaves(from, 'String').map((text) => readText(text));
 	return globs.length === 0 ? undefined : { kind: 'protect', globs, ...parts };
 }
 
@@ -198,7 +199,7 @@ function makeCalibrate(from: CstNode, parts: Parts, problems: Diagnostic[]): Sta
 		const span = { start: tokenSpan(name).start, end: spanOf(child).end };
 		return [{ name: wordOf(name), value: readNumber(child, problems), span }];
 	});
-	return { kind: 'calibrate', path: readText(path, problems), settings, ...parts };
+	return { kind: 'calibrate', path: readText(path), settings, ...parts };
 }
 
 function makeExpect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
@@ -211,9 +212,4 @@ function makeExpect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statem
 	const span = { start: tokenSpan(sign).start, end: number.span.end };
 	const image = sign.image === '=' ? '==' : (sign.image as ComparisonSign);
 	return { kind: 'expect', subject, bound: { sign: image, value: number, span }, ...parts };
-}
-
-/** Offsets of the clause words among tokens, ascending. */
-export function clauseOffsets(tokens: readonly IToken[]): readonly number[] {
-	return tokens.filter((token) => tokenMatcher(token, Clause)).map((token) => token.startOffset);
 }

@@ -1,21 +1,6 @@
 /** The words and signs of the language, as one table; the lexer is made from it. */
 import { createToken, Lexer, type TokenType } from 'chevrotain';
-
-/** The closed list of words that begin a clause, or stand inside one, and can name nothing else. */
-export const clauseWords = [
-	...['in', 'except', 'where', 'by', 'with', 'without', 'keep', 'lowest', 'rank', 'energy', 'ratio'],
-	...['until', 'while', 'after', 'across', 'when', 'fit', 'from', 'to', 'take', 'as', 'seen', 'times'],
-	...['globally', 'align', 'min', 'may', 'only', 'step'],
-] as const;
-export type ClauseWord = (typeof clauseWords)[number];
-
-/** Words that begin a statement which is no transform. They are plain names everywhere else. */
-export const openers = ['recipe', 'param', 'input', 'protect', 'calibrate', 'expect'] as const;
-export type Opener = (typeof openers)[number];
-
-/** Words that stand between or before the operands of a condition. */
-export const operatorWords = ['and', 'or', 'not', 'matches'] as const;
-export type OperatorWord = (typeof operatorWords)[number];
+import { clauseWords, openers, operatorWords } from './words.ts';
 
 /** Every token but the end of a statement. */
 export const Anything = createToken({ name: 'Anything', pattern: Lexer.NA });
@@ -30,8 +15,10 @@ export const Infix = createToken({ name: 'Infix', pattern: Lexer.NA, categories:
 
 export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_]\w*/, categories: [Word, Loose] });
 
+/** Tokens are capitalized, rules are not: the two share one namespace. */
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 const keyword = (word: string, categories: TokenType[]): TokenType =>
-	createToken({ name: word, pattern: word, longer_alt: Name, categories });
+	createToken({ name: capital(word), pattern: word, longer_alt: Name, categories });
 const table = <W extends string>(words: readonly W[], make: (word: W) => TokenType): Record<W, TokenType> =>
 	Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
 
@@ -87,6 +74,11 @@ export const ListClose = sign('ListClose', ']');
 export const GroupOpen = sign('GroupOpen', '(');
 export const GroupClose = sign('GroupClose', ')');
 
+/** A word before those it begins with: `input` before `in`, `without` before `with`. */
+function longestFirst(words: readonly TokenType[]): TokenType[] {
+	return words.toSorted((a, b) => b.name.length - a.name.length);
+}
+
 /** In the order the lexer tries them. */
 export const tokens: readonly TokenType[] = [
 	...[
@@ -102,9 +94,7 @@ export const tokens: readonly TokenType[] = [
 		NumberToken,
 		RecipeName,
 	],
-	...Object.values(clause),
-	...Object.values(opener),
-	...Object.values(operatorWord),
+	...longestFirst([...Object.values(clause), ...Object.values(opener), ...Object.values(operatorWord)]),
 	...[Name, DotsEqual, Dots, End, Comma],
 	...[sign('LessEqual', '<=', compares), sign('Less', '<', compares)],
 	...[sign('GreaterEqual', '>=', compares), sign('Greater', '>', compares)],

@@ -23,6 +23,29 @@ export const units: Readonly<Record<Unit, number>> = {
 	G: 1e9,
 };
 
+/** The value of a quantity as on the command line, `25%` as 0.25 and `40MB` as 40000000; nothing when it is none. */
+export function readQuantity(text: string): number | undefined {
+	const match = /^(-?)(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z]*))$/.exec(text.trim());
+	const { value, unit } = measured(match?.[2] ?? '');
+	if (match === null || !isUnit(unit) || value > Number.MAX_SAFE_INTEGER) return undefined;
+	return (match[1] === '-' ? -1 : 1) * inUnit(value, unit);
+}
+
+/** A share is divided, not multiplied: 29 % is the number 0.29. */
+export function inUnit(value: number, unit: Unit): number {
+	return unit === '%' ? value / 100 : value * units[unit];
+}
+
+/** A number and its unit, which touch. */
+function measured(image: string): { value: number; unit: string } {
+	const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(.*)$/.exec(image);
+	return { value: Number(match?.[1]), unit: match?.[2] ?? '' };
+}
+
+function isUnit(text: string): text is Unit {
+	return Object.hasOwn(units, text);
+}
+
 /** Reads `number` and `bound` nodes, the sign of a bound included. */
 export function readNumber(from: CstNode, problems: Diagnostic[]): NumberSyntax {
 	const span = spanOf(from);
@@ -49,50 +72,34 @@ export function readNumber(from: CstNode, problems: Diagnostic[]): NumberSyntax 
 	};
 }
 
-/** The value of a quantity as on the command line, `25%` as 0.25 and `40MB` as 40000000; nothing when it is none. */
-export function readQuantity(text: string): number | undefined {
-	const match = /^(-?)(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z]*))$/.exec(text.trim());
-	const { value, unit } = measured(match?.[2] ?? '');
-	if (match === null || !isUnit(unit) || value > Number.MAX_SAFE_INTEGER) return undefined;
-	return (match[1] === '-' ? -1 : 1) * inUnit(value, unit);
+const escape = /\\(u\{([0-9A-Fa-f]{1,6})\}|[^])/gu;
+
+/** The value of a string token; one that is not closed ends with its line. */
+export function readText(token: IToken): TextSyntax {
+	const value = bodyOf(token).replace(escape, (whole, letter: string, hex: string | undefined) => {
+		return unescaped(letter, hex) ?? whole;
+	});
+	return { value, span: tokenSpan(token) };
 }
 
-/** A share is divided, not multiplied: 29 % is the number 0.29. */
-export function inUnit(value: number, unit: Unit): number {
-	return unit === '%' ? value / 100 : value * units[unit];
-}
-
-function measured(image: string): { value: number; unit: string } {
-	const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(.*)$/.exec(image);
-	return { value: Number(match?.[1]), unit: match?.[2] ?? '' };
-}
-
-function isUnit(text: string): text is Unit {
-	return Object.hasOwn(units, text);
-}
-
-const escapes: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', n: '\n', t: '\t', r: '\r' };
-
-/** Reads a string token; one that is not closed is reported, and read up to the end of its line. */
-export function readText(token: IToken, problems: Diagnostic[]): TextSyntax {
+/** What is wrong with a string token. */
+export function textProblems(token: IToken): Diagnostic[] {
 	const span = tokenSpan(token);
-	const closed = token.tokenType !== UnclosedText;
-	if (!closed) problems.push(messages.unclosedString({ text: `${token.image.trimEnd()}"` }, { span }));
-	const body = token.image.slice(1, closed ? -1 : undefined);
-	const value = body.replace(
-		/\\(u\{([0-9A-Fa-f]{1,6})\}|[^]?)/g,
-		(whole, letter: string, hex: string | undefined, at: number) => {
-			const start = span.start + 1 + at;
-			const meant = hex === undefined ? escapes[letter] : codePoint(hex);
-			if (meant === undefined && closed) {
-				problems.push(
-					messages.unknownEscape({ found: whole }, { span: { start, end: start + whole.length } }),
-				);
-			}
-			return meant ?? whole;
-		},
-	);
-	return { value, span };
+	if (token.tokenType === UnclosedText)
+		return [messages.unclosedString({ text: `${token.image.trimEnd()}"` }, { span })];
+	return [...bodyOf(token).matchAll(escape)].flatMap(({ 0: found, 1: letter = '', 2: hex, index }) => {
+		if (unescaped(letter, hex) !== undefined) return [];
+		const start = span.start + 1 + index;
+		return [messages.unknownEscape({ found }, { span: { start, end: start + found.length } })];
+	});
+}
+
+function bodyOf(token: IToken): string {
+	return token.image.slice(1, token.tokenType === UnclosedText ? undefined : -1);
+}
+
+function unescaped(letter: string, hex: string | undefined): string | undefined {
+	return hex === undefined ? escapes[letter] : codePoint(hex);
 }
 
 function codePoint(hex: string): string | undefined {
@@ -100,16 +107,19 @@ function codePoint(hex: string): string | undefined {
 	return code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? undefined : String.fromCodePoint(code);
 }
 
+export function isText(token: IToken): boolean {
+	return token.tokenType === Text || token.tokenType === UnclosedText;
+}
+
+/** What stands behind a backslash in a string, and what it means. */
+const escapes: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', n: '\n', t: '\t', r: '\r' };
+
 /** A string as it is written, the inverse of reading. */
 export function quote(value: string): string {
 	const named = new Map(Object.entries(escapes).map(([letter, meant]) => [meant, `\\${letter}`]));
-	// eslint-disable-next-line no-control-regex -- control characters are what is being escaped
+	 
 	const body = value.replace(/["\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (found) => {
 		return named.get(found) ?? `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`;
 	});
 	return `"${body}"`;
-}
-
-export function isText(token: IToken): boolean {
-	return token.tokenType === Text || token.tokenType === UnclosedText;
 }
