@@ -83,8 +83,7 @@ export const unknownUnit = defineDiagnostic({
 	message: ({ unit }: { unit: string; units: readonly string[] }) => `there is no unit \`${unit}\``,
 	hint: ({ unit, units }) => {
 		const meant = nearest(unit, units);
-		if (meant !== undefined && meant.toLowerCase() === unit.toLowerCase())
-			return `did you mean \`${meant}\`?`;
+		if (meant?.toLowerCase() === unit.toLowerCase()) return `did you mean \`${meant}\`?`;
 		return `units are ${units.map((one) => `\`${one}\``).join(' ')}`;
 	},
 });

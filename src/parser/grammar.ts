@@ -192,9 +192,11 @@ export class RecipeParser extends CstParser {
 
 	#counted(): void {
 		this.OR(
-			[t.clause.keep, t.clause.lowest, t.clause.rank, t.clause.energy, t.clause.align, t.clause.min].map((word) => ({
-				ALT: () => this.CONSUME(word, { LABEL: 'word' }),
-			})),
+			[t.clause.keep, t.clause.lowest, t.clause.rank, t.clause.energy, t.clause.align, t.clause.min].map(
+				(word) => ({
+					ALT: () => this.CONSUME(word, { LABEL: 'word' }),
+				}),
+			),
 		);
 		this.SUBRULE(this.number);
 	}

@@ -117,7 +117,7 @@ const escapes: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', n: '\n
 /** A string as it is written, the inverse of reading. */
 export function quote(value: string): string {
 	const named = new Map(Object.entries(escapes).map(([letter, meant]) => [meant, `\\${letter}`]));
-	 
+
 	const body = value.replace(/["\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (found) => {
 		return named.get(found) ?? `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`;
 	});

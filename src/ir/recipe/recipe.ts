@@ -4,7 +4,7 @@
  */
 import { type Span } from '../../diagnostic.ts';
 
-/** An end of a range: an index from 0 (negative ones count from the end), or a share of what there is. */
+/** An end of a range: an index from 0 (negative ones count from the end), or a share of what there is, 0 to 100. */
 export type Bound = { readonly index: number } | { readonly percent: number };
 
 /** Positions from `from` up to but without `to` (with it when `inclusive`); absent ends are the first and the last. */
@@ -87,9 +87,12 @@ export type Step = {
 	readonly line: number;
 };
 
+/** What an expectation measures; `outputs` is for `outputs unchanged`: `== 0`. */
+export type Subject = 'cosine' | 'kl' | 'top1 agreement' | 'params' | 'size' | 'macs' | 'latency' | 'outputs';
+
 export type Expectation = {
 	readonly text: string;
-	/** `cosine`, `kl`, `top1 agreement`, `params`, `size`, `macs`, `latency`, `outputs`. */
+	/** One of `Subject`. */
 	readonly subject: string;
 	readonly op: Comparison;
 	readonly value: number;
