@@ -6,6 +6,7 @@ import { checkCalibration, checkExpectation, checkInputs, checkParams } from './
 import { checkTransform } from './check-transform.ts';
 import { type Checking } from './checking.ts';
 import { type Recipe } from './recipe.ts';
+import { assertValid } from './schema.ts';
 import { type Vocabulary } from './vocabulary.ts';
 
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: Diagnostic[] };
@@ -40,7 +41,7 @@ export function checkRecipe(
 		steps,
 		expectations,
 	};
-	return { recipe, diagnostics };
+	return { recipe: assertValid(recipe), diagnostics };
 }
 
 function ofKind<K extends Statement['kind']>(

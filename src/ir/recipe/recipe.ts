@@ -87,7 +87,7 @@ export type Step = {
 	readonly line: number;
 };
 
-/** What an expectation measures; `outputs` is for `outputs unchanged`: `== 0`. */
+/** What an expectation measures; `outputs`, for `outputs unchanged`, is the relative L2 difference. */
 export type Subject = 'cosine' | 'kl' | 'top1 agreement' | 'params' | 'size' | 'macs' | 'latency' | 'outputs';
 
 export type Expectation = {
