@@ -13,8 +13,6 @@ let compiled: ValidateFunction<Given> | undefined;
 function validator(): ValidateFunction<Given> {
 	compiled ??= new Ajv({
 		strict: true,
-		// Unions name `kind` in `required` and define it in their shapes.
-		strictRequired: false,
 		// The branches of a discriminated union require what they share with their parent.
 		strictRequired: false,
 		allErrors: true,
@@ -71,8 +69,8 @@ function withDefaults(given: Given): Recipe {
 	return {
 		...rest,
 		...{ params, protect, steps },
-		...(calibrate !== undefined && { calibrate: { span: nowhere, ...calibrate } }),
-		inputs: inputs.map((input) => ({ span: nowhere, ...input })),
+		...(calibrate !== undefined && { calibrate: { ...{ span: nowhere }, ...calibrate } }),
+		inputs: inputs.map((input) => ({ ...{ span: nowhere }, ...input })),
 		expectations: expectations.map((one) => {
 			return { text: `expect ${one.subject} ${one.op} ${one.value}`, span: nowhere, ...one };
 		}),
