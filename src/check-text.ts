@@ -1,7 +1,7 @@
 /** From the text of a recipe to its meaning. */
 import { hasErrors, type Diagnostic } from './diagnostic.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
-import { checkRecipe } from './ir/recipe/resolve.ts';
+import { checkRecipe } from './ir/recipe/check.ts';
 import { readRecipe } from './parser/read.ts';
 import { vocabulary } from './passes/table.ts';
 

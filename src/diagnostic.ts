@@ -11,6 +11,10 @@ export type Diagnostic = {
 	readonly severity: Severity;
 	readonly message: string;
 	readonly hint?: string;
+	/** What the marked words say, beside the mark: `layers 6 to 11`. */
+	readonly label?: string;
+	/** What else is known, a line each. */
+	readonly notes?: readonly string[];
 	/** Where in the recipe. */
 	readonly span?: Span;
 	/** Where in the model: a node, a tensor, a layer, a byte offset, or a file. */
@@ -27,6 +31,8 @@ export type Definition<P> = {
 	readonly explain: string;
 	readonly message: (params: P) => string;
 	readonly hint?: (params: P) => string | undefined;
+	readonly label?: (params: P) => string | undefined;
+	readonly notes?: (params: P) => readonly string[];
 };
 
 export type Report<P> = Definition<P> & ((params: P, place?: Place) => Diagnostic);
@@ -39,12 +45,15 @@ export type Report<P> = Definition<P> & ((params: P, place?: Place) => Diagnosti
  */
 export function defineDiagnostic<P>(definition: Definition<P>): Report<P> {
 	const report = (params: P, place: Place = {}): Diagnostic => {
-		const hint = definition.hint?.(params);
+		const [hint, label] = [definition.hint?.(params), definition.label?.(params)];
+		const notes = definition.notes?.(params);
 		return {
 			code: definition.code,
 			severity: definition.severity,
 			message: definition.message(params),
 			...(hint !== undefined && { hint }),
+			...(label !== undefined && { label }),
+			...(notes !== undefined && notes.length > 0 && { notes }),
 			...(place.span !== undefined && { span: place.span }),
 			...(place.at !== undefined && { at: place.at }),
 		};

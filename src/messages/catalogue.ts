@@ -1,6 +1,6 @@
 /** Every diagnostic that prunec has, for `explain`, `list codes` and the reference. */
 import { type Severity } from '../diagnostic.ts';
-import * as meaning from './meaning.ts';
+import * as check from './check.ts';
 import * as cli from './cli.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
@@ -16,4 +16,4 @@ function entriesOf(module: Readonly<Record<string, unknown>>): Entry[] {
 	);
 }
 
-export const catalogue: readonly Entry[] = [parse, meaning, model, plan, run, write, cli].flatMap(entriesOf);
+export const catalogue: readonly Entry[] = [parse, check, model, plan, run, write, cli].flatMap(entriesOf);

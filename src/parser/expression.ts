@@ -24,15 +24,16 @@ type Piece =
 	| { readonly kind: 'infix'; readonly sign: InfixSign; readonly span: Span }
 	| { readonly kind: 'operand'; readonly operand: Expression };
 
-/** Reads an `expression` node as a condition. Nothing when it is too long to be handled. */
+/** Reads an `expression` node as a condition. Nothing when it is too long to be handled, or is none: the checker meets terms and conditions only where they belong. */
 export function readCondition(from: CstNode, problems: Diagnostic[]): Expression | undefined {
 	if (countSigns(from) > longestCondition) {
 		problems.push(messages.longCondition({ limit: longestCondition }, { span: spanOf(from) }));
 		return undefined;
 	}
 	const condition = readExpression(from, problems);
+	const before = problems.length;
 	checkCondition(condition, problems);
-	return condition;
+	return problems.length === before ? condition : undefined;
 }
 
 function countSigns(from: CstNode): number {

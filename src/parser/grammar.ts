@@ -4,34 +4,7 @@
  */
 import { CstParser, type CstNode, type ParserMethod, type TokenType } from 'chevrotain';
 import { bareMessages } from './complaints.ts';
-import {
-	Anything,
-	clause,
-	Comma,
-	Comparison,
-	Dots,
-	DotsEqual,
-	End,
-	Equal,
-	GroupClose,
-	GroupOpen,
-	Infix,
-	ListClose,
-	ListOpen,
-	Loose,
-	Minus,
-	Name,
-	NumberToken,
-	opener,
-	operatorWord,
-	Parameter,
-	RecipeName,
-	Sizes,
-	Text,
-	tokens,
-	Version,
-	Word,
-} from './tokens.ts';
+import * as t from './tokens.ts';
 
 type Rule = ParserMethod<[], CstNode>;
 /** An error inside is met by the nearest item or statement, which goes on behind it. */
@@ -67,7 +40,7 @@ export class RecipeParser extends CstParser {
 
 	/** With `validated`, chevrotain checks the grammar itself: a test does, a start does not have the time. */
 	constructor({ validated = false }: { readonly validated?: boolean } = {}) {
-		super([...tokens], {
+		super([...t.tokens], {
 			recoveryEnabled: true,
 			maxLookahead: 1,
 			skipValidations: !validated,
@@ -96,7 +69,7 @@ export class RecipeParser extends CstParser {
 		this.protect = this.RULE('protect', () => this.#protect());
 		this.calibrate = this.RULE('calibrate', () => this.#calibrate());
 		this.expect = this.RULE('expect', () => this.#expect());
-		this.junk = this.RULE('junk', () => this.CONSUME(Anything));
+		this.junk = this.RULE('junk', () => this.CONSUME(t.Anything));
 		this.line = this.RULE('line', () => this.#line());
 		this.recipe = this.RULE('recipe', () => this.#recipe());
 		this.performSelfAnalysis();
@@ -110,7 +83,7 @@ export class RecipeParser extends CstParser {
 	#recipe(): void {
 		this.OPTION(() => this.SUBRULE(this.line));
 		this.MANY(() => {
-			this.CONSUME(End);
+			this.CONSUME(t.End);
 			this.OPTION1(() => this.SUBRULE1(this.line));
 		});
 	}
@@ -130,74 +103,74 @@ export class RecipeParser extends CstParser {
 				{ ALT: () => this.SUBRULE(this.junk) },
 			],
 		});
-		this.MANY(() => this.CONSUME(Anything, { LABEL: 'rest' }));
+		this.MANY(() => this.CONSUME(t.Anything, { LABEL: 'rest' }));
 	}
 
 	#header(): void {
-		this.CONSUME(opener.recipe);
-		this.CONSUME(RecipeName);
-		this.OPTION(() => this.CONSUME(Version));
-		this.OPTION1(() => this.CONSUME(Text));
+		this.CONSUME(t.opener.recipe);
+		this.CONSUME(t.RecipeName);
+		this.OPTION(() => this.CONSUME(t.Version));
+		this.OPTION1(() => this.CONSUME(t.Text));
 	}
 
 	#param(): void {
-		this.CONSUME(opener.param);
-		this.CONSUME(Word);
-		this.CONSUME(Equal);
+		this.CONSUME(t.opener.param);
+		this.CONSUME(t.Word);
+		this.CONSUME(t.Equal);
 		this.SUBRULE(this.bound, { LABEL: 'value' });
 		this.OPTION(() => {
-			this.CONSUME(clause.from);
+			this.CONSUME(t.clause.from);
 			this.SUBRULE1(this.bound, { LABEL: 'from' });
-			this.CONSUME(clause.to);
+			this.CONSUME(t.clause.to);
 			this.SUBRULE2(this.bound, { LABEL: 'to' });
 		});
 	}
 
 	#sizes(): void {
-		this.CONSUME(opener.input);
-		this.OR([{ ALT: () => this.CONSUME(Word) }, { ALT: () => this.CONSUME(Text) }]);
-		this.OR1([{ ALT: () => this.CONSUME(Sizes) }, { ALT: () => this.CONSUME(NumberToken) }]);
+		this.CONSUME(t.opener.input);
+		this.OR([{ ALT: () => this.CONSUME(t.Word) }, { ALT: () => this.CONSUME(t.Text) }]);
+		this.OR1([{ ALT: () => this.CONSUME(t.Sizes) }, { ALT: () => this.CONSUME(t.NumberToken) }]);
 	}
 
 	#protect(): void {
-		this.CONSUME(opener.protect);
-		this.CONSUME(Text);
+		this.CONSUME(t.opener.protect);
+		this.CONSUME(t.Text);
 		this.MANY(() => {
-			this.CONSUME(Comma);
-			this.CONSUME1(Text);
+			this.CONSUME(t.Comma);
+			this.CONSUME1(t.Text);
 		});
 	}
 
 	#calibrate(): void {
-		this.CONSUME(opener.calibrate);
-		this.CONSUME(clause.with);
-		this.CONSUME(Text);
+		this.CONSUME(t.opener.calibrate);
+		this.CONSUME(t.clause.with);
+		this.CONSUME(t.Text);
 		this.MANY(() => {
-			this.OR([{ ALT: () => this.CONSUME(clause.take) }, { ALT: () => this.CONSUME(Word) }]);
+			this.OR([{ ALT: () => this.CONSUME(t.clause.take) }, { ALT: () => this.CONSUME(t.Word) }]);
 			this.SUBRULE(this.number);
 		});
 	}
 
 	#expect(): void {
-		this.CONSUME(opener.expect);
-		this.AT_LEAST_ONE(() => this.CONSUME(Word));
+		this.CONSUME(t.opener.expect);
+		this.AT_LEAST_ONE(() => this.CONSUME(t.Word));
 		this.OPTION(() => {
-			this.OR([{ ALT: () => this.CONSUME(Comparison) }, { ALT: () => this.CONSUME(Equal) }]);
+			this.OR([{ ALT: () => this.CONSUME(t.Comparison) }, { ALT: () => this.CONSUME(t.Equal) }]);
 			this.SUBRULE(this.bound);
 		});
 	}
 
 	#transform(): void {
-		this.CONSUME(Name);
+		this.CONSUME(t.Name);
 		this.OPTION(() => this.SUBRULE(this.targets));
 		this.MANY(() => this.SUBRULE(this.item));
 	}
 
 	#targets(): void {
-		this.CONSUME(Word);
+		this.CONSUME(t.Word);
 		this.MANY(() => {
-			this.CONSUME(Comma);
-			this.CONSUME1(Word);
+			this.CONSUME(t.Comma);
+			this.CONSUME1(t.Word);
 		});
 	}
 
@@ -210,7 +183,7 @@ export class RecipeParser extends CstParser {
 				{ ALT: () => this.SUBRULE(this.places) },
 				{ ALT: () => this.SUBRULE(this.where) },
 				{ ALT: () => this.SUBRULE(this.named) },
-				{ ALT: () => this.CONSUME(clause.globally) },
+				{ ALT: () => this.CONSUME(t.clause.globally) },
 				{ ALT: () => this.SUBRULE(this.amount) },
 				{ ALT: () => this.SUBRULE(this.stray) },
 			],
@@ -219,33 +192,35 @@ export class RecipeParser extends CstParser {
 
 	#counted(): void {
 		this.OR(
-			[clause.keep, clause.lowest, clause.rank, clause.energy, clause.align, clause.min].map((word) => ({
-				ALT: () => this.CONSUME(word, { LABEL: 'word' }),
-			})),
+			[t.clause.keep, t.clause.lowest, t.clause.rank, t.clause.energy, t.clause.align, t.clause.min].map(
+				(word) => ({
+					ALT: () => this.CONSUME(word, { LABEL: 'word' }),
+				}),
+			),
 		);
 		this.SUBRULE(this.number);
 	}
 
 	#named(): void {
-		this.OR([{ ALT: () => this.CONSUME(clause.by) }, { ALT: () => this.CONSUME(clause.only) }]);
-		this.CONSUME(Word);
+		this.OR([{ ALT: () => this.CONSUME(t.clause.by) }, { ALT: () => this.CONSUME(t.clause.only) }]);
+		this.CONSUME(t.Word);
 	}
 
 	#places(): void {
-		this.OR([{ ALT: () => this.CONSUME(clause.in) }, { ALT: () => this.CONSUME(clause.except) }]);
+		this.OR([{ ALT: () => this.CONSUME(t.clause.in) }, { ALT: () => this.CONSUME(t.clause.except) }]);
 		this.SUBRULE(this.place);
 		this.MANY(() => {
-			this.CONSUME(Comma);
+			this.CONSUME(t.Comma);
 			this.SUBRULE1(this.place);
 		});
 	}
 
 	#place(): void {
 		this.OR([
-			{ ALT: () => this.CONSUME(Text) },
+			{ ALT: () => this.CONSUME(t.Text) },
 			{
 				ALT: () => {
-					this.AT_LEAST_ONE(() => this.CONSUME(Word));
+					this.AT_LEAST_ONE(() => this.CONSUME(t.Word));
 					this.OPTION(() => this.SUBRULE(this.positions));
 				},
 			},
@@ -253,13 +228,13 @@ export class RecipeParser extends CstParser {
 	}
 
 	#where(): void {
-		this.CONSUME(clause.where);
+		this.CONSUME(t.clause.where);
 		this.SUBRULE(this.expression);
 	}
 
 	#stray(): void {
-		this.CONSUME(Anything);
-		this.MANY(() => this.CONSUME(Loose));
+		this.CONSUME(t.Anything);
+		this.MANY(() => this.CONSUME(t.Loose));
 	}
 
 	#positions(): void {
@@ -267,15 +242,15 @@ export class RecipeParser extends CstParser {
 			{ ALT: () => this.SUBRULE(this.range) },
 			{
 				ALT: () => {
-					this.CONSUME(ListOpen);
+					this.CONSUME(t.ListOpen);
 					this.OPTION(() => {
 						this.SUBRULE1(this.range);
 						this.MANY(() => {
-							this.CONSUME(Comma);
+							this.CONSUME(t.Comma);
 							this.SUBRULE2(this.range);
 						});
 					});
-					this.CONSUME(ListClose);
+					this.CONSUME(t.ListClose);
 				},
 			},
 		]);
@@ -297,36 +272,36 @@ export class RecipeParser extends CstParser {
 		this.OR([
 			{
 				ALT: () => {
-					this.CONSUME(Dots);
+					this.CONSUME(t.Dots);
 					this.OPTION(() => this.SUBRULE(this.bound, { LABEL: 'to' }));
 				},
 			},
 			{
 				ALT: () => {
-					this.CONSUME(DotsEqual);
+					this.CONSUME(t.DotsEqual);
 					this.SUBRULE1(this.bound, { LABEL: 'to' });
 				},
 			},
 		]);
 		this.OPTION1(() => {
-			this.CONSUME(clause.step);
+			this.CONSUME(t.clause.step);
 			this.SUBRULE(this.number);
 		});
 	}
 
 	#bound(): void {
-		this.OPTION(() => this.CONSUME(Minus));
+		this.OPTION(() => this.CONSUME(t.Minus));
 		this.SUBRULE(this.number);
 	}
 
 	#number(): void {
-		this.OR([{ ALT: () => this.CONSUME(NumberToken) }, { ALT: () => this.CONSUME(Parameter) }]);
+		this.OR([{ ALT: () => this.CONSUME(t.NumberToken) }, { ALT: () => this.CONSUME(t.Parameter) }]);
 	}
 
 	#expression(): void {
 		this.SUBRULE(this.operand);
 		this.MANY(() => {
-			this.CONSUME(Infix);
+			this.CONSUME(t.Infix);
 			this.SUBRULE1(this.operand);
 		});
 	}
@@ -334,20 +309,20 @@ export class RecipeParser extends CstParser {
 	#operand(): void {
 		this.MANY(() => {
 			this.OR([
-				{ ALT: () => this.CONSUME(operatorWord.not, { LABEL: 'prefix' }) },
-				{ ALT: () => this.CONSUME(Minus, { LABEL: 'prefix' }) },
+				{ ALT: () => this.CONSUME(t.operatorWord.not, { LABEL: 'prefix' }) },
+				{ ALT: () => this.CONSUME(t.Minus, { LABEL: 'prefix' }) },
 			]);
 		});
 		this.OR1([
 			{
 				ALT: () => {
-					this.CONSUME(GroupOpen);
+					this.CONSUME(t.GroupOpen);
 					this.SUBRULE(this.expression);
-					this.CONSUME(GroupClose);
+					this.CONSUME(t.GroupClose);
 				},
 			},
-			{ ALT: () => this.CONSUME(Word) },
-			{ ALT: () => this.CONSUME(Text) },
+			{ ALT: () => this.CONSUME(t.Word) },
+			{ ALT: () => this.CONSUME(t.Text) },
 			{ ALT: () => this.SUBRULE(this.number) },
 		]);
 	}

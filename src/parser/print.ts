@@ -103,7 +103,7 @@ export function printPositions({ ranges, listed }: Positions): string {
 	return listed ? `[${text}]` : text;
 }
 
-function printRange(range: RangeSyntax): string {
+export function printRange(range: RangeSyntax): string {
 	if (range.kind === 'index') return printNumber(range.at);
 	const [from, to] = [range.from && printNumber(range.from), range.to && printNumber(range.to)];
 	const dots = `${from ?? ''}..${range.inclusive ? '=' : ''}${to ?? ''}`;
@@ -167,6 +167,14 @@ export function formatRecipe(text: string): Formatting {
 	return { text: result, diagnostics };
 }
 
+const amounts: readonly Item['kind'][] = ['count', 'set', 'keep', 'lowest', 'rank', 'energy'];
+
+/** Strays and second amounts are the author's to mend: in another order they could be read as something else. */
+function isMeaningless(items: readonly Item[]): boolean {
+	const strays = items.filter(({ kind }) => kind === 'stray').length;
+	return strays > 0 || items.filter(({ kind }) => amounts.includes(kind)).length > 1;
+}
+
 type Piece = { readonly text: string; readonly start: number; readonly end: number };
 
 function piecesOf({ text, statements, comments }: Syntax): Piece[] {
@@ -176,10 +184,11 @@ function piecesOf({ text, statements, comments }: Syntax): Piece[] {
 		const trailing = comments.find(
 			({ span }) => span.start >= end && /^[ \t\u00a0\ufeff;]*$/.test(text.slice(end, span.start)),
 		);
-		const inner = comments.filter(({ span }) => span.start > start && span.start < end);
-		for (const { span } of [...inner, ...(trailing ? [trailing] : [])]) taken.add(span.start);
-		const [first = '', ...rest] = printStatement(statement).split('\n');
-		const lines = [first, ...rest];
+		const verbatim = statement.kind === 'transform' && isMeaningless(statement.items);
+		const inside = comments.filter(({ span }) => span.start > start && span.start < end);
+		for (const { span } of [...inside, ...(trailing ? [trailing] : [])]) taken.add(span.start);
+		const inner = verbatim ? [] : inside;
+		const lines = (verbatim ? text.slice(start, end) : printStatement(statement)).split('\n');
 		if (trailing !== undefined) lines.push(`${lines.pop() ?? ''}  ${trailing.text}`);
 		return {
 			text: [...inner.map((comment) => comment.text), ...lines].join('\n'),

@@ -52,7 +52,8 @@ export function readStatement(
 		...fresh.flatMap((one) => one.diagnostic ?? []),
 		...problems.filter((one) => !isSpoilt(one.span?.start ?? 0)),
 	];
-	return { ...(statement !== undefined && { statement }), diagnostics };
+	if (statement === undefined) return { diagnostics };
+	return { statement: problems.length > 0 ? { ...statement, broken: true } : statement, diagnostics };
 }
 
 function makeStatement(

@@ -1,21 +1,6 @@
 /** The words and signs of the language, as one table; the lexer is made from it. */
 import { createToken, Lexer, type TokenType } from 'chevrotain';
-
-/** The closed list of words that begin a clause, or stand inside one, and can name nothing else. */
-export const clauseWords = [
-	...['in', 'except', 'where', 'by', 'with', 'without', 'keep', 'lowest', 'rank', 'energy', 'ratio'],
-	...['until', 'while', 'after', 'across', 'when', 'fit', 'from', 'to', 'take', 'as', 'seen', 'times'],
-	...['globally', 'align', 'min', 'may', 'only', 'step'],
-] as const;
-export type ClauseWord = (typeof clauseWords)[number];
-
-/** Words that begin a statement which is no transform. They are plain names everywhere else. */
-export const openers = ['recipe', 'param', 'input', 'protect', 'calibrate', 'expect'] as const;
-export type Opener = (typeof openers)[number];
-
-/** Words that stand between or before the operands of a condition. */
-export const operatorWords = ['and', 'or', 'not', 'matches'] as const;
-export type OperatorWord = (typeof operatorWords)[number];
+import { clauseWords, openers, operatorWords } from './words.ts';
 
 /** Every token but the end of a statement. */
 export const Anything = createToken({ name: 'Anything', pattern: Lexer.NA });
@@ -89,6 +74,11 @@ export const ListClose = sign('ListClose', ']');
 export const GroupOpen = sign('GroupOpen', '(');
 export const GroupClose = sign('GroupClose', ')');
 
+/** A word before those it begins with: `input` before `in`, `without` before `with`. */
+function longestFirst(words: readonly TokenType[]): TokenType[] {
+	return words.toSorted((a, b) => b.name.length - a.name.length);
+}
+
 /** In the order the lexer tries them. */
 export const tokens: readonly TokenType[] = [
 	...[
@@ -104,9 +94,7 @@ export const tokens: readonly TokenType[] = [
 		NumberToken,
 		RecipeName,
 	],
-	...Object.values(clause),
-	...Object.values(opener),
-	...Object.values(operatorWord),
+	...longestFirst([...Object.values(clause), ...Object.values(opener), ...Object.values(operatorWord)]),
 	...[Name, DotsEqual, Dots, End, Comma],
 	...[sign('LessEqual', '<=', compares), sign('Less', '<', compares)],
 	...[sign('GreaterEqual', '>=', compares), sign('Greater', '>', compares)],

@@ -1,54 +1,151 @@
 /** Diagnostics as people and as programs read them. */
-import { type Diagnostic, type Span } from '../diagnostic.ts';
+import { type Diagnostic, type Severity, type Span } from '../diagnostic.ts';
+import { lineStarts, positionAt } from '../lines.ts';
 
-type Where = { readonly file?: string; readonly text: string; readonly color?: boolean };
+/** The text that the spans are in, and where it came from. */
+export type Where = { readonly file?: string; readonly text: string; readonly color?: boolean };
+/** Line and column from 1, offset from 0; columns and offsets in UTF-16 units. */
 export type Position = { readonly line: number; readonly column: number; readonly offset: number };
+export type DiagnosticJson = Omit<Diagnostic, 'span'> & {
+	readonly file?: string;
+	readonly start?: Position;
+	readonly end?: Position;
+};
 
-/** Line and column from 1, offset from 0, in UTF-16 units. */
+/** The longest piece of a line that is shown, in columns. */
+const widest = 100;
+const styles: Readonly<Record<Severity, number>> = { error: 31, warning: 33, note: 36 };
+
+/** The position of an offset, which is moved into the text first. */
 export function positionIn(text: string, offset: number): Position {
+	return locate(text, lineStarts(text), offset);
+}
+
+function locate(text: string, starts: readonly number[], offset: number): Position {
 	const at = Math.min(Math.max(offset, 0), text.length);
-	const before = text.slice(0, at);
-	const line = before.split('\n').length;
-	return { line, column: at - (before.lastIndexOf('\n') + 1) + 1, offset: at };
+	return { ...positionAt(starts, at), offset: at };
 }
 
-export function renderDiagnostics(list: readonly Diagnostic[], where: Where): string {
-	return list.map((one) => render(one, where)).join('\n\n');
-}
-
-function render(
-	{ code, severity, message, hint, span, at }: Diagnostic,
-	{ file, text, color }: Where,
-): string {
-	const paint = (style: number, words: string): string =>
-		color === true ? `\u001b[${style}m${words}\u001b[0m` : words;
-	const styles = { error: 31, warning: 33, note: 36 };
-	const lines = [`${paint(styles[severity], severity)} ${code}: ${message}`];
-	if (span !== undefined && text !== '') lines.push(...frame(span, text, file));
-	else if (file !== undefined && span !== undefined) lines.push(`  = in ${file}`);
-	if (at !== undefined) lines.push(`  = at: ${at}`);
-	if (hint !== undefined) lines.push(`  = help: ${hint}`);
-	return lines.join('\n');
-}
-
-function frame(span: Span, text: string, file = 'recipe'): string[] {
-	const { line, column } = positionIn(text, span.start);
-	const source = (text.split('\n')[line - 1] ?? '').replaceAll('\t', ' ');
-	const gutter = String(line);
-	const width = Math.max(1, Math.min(span.end, span.start + source.length - column + 1) - span.start);
-	const pad = ' '.repeat(gutter.length);
-	return [
-		`${pad} ┌─ ${file}:${line}:${column}`,
-		`${gutter} │ ${source}`,
-		`${pad} │ ${' '.repeat(column - 1)}${'^'.repeat(width)}`,
-	];
-}
-
-/** The form of `--json`: places as line, column and offset. */
-export function diagnosticJson(list: readonly Diagnostic[], { file, text }: Where): unknown[] {
+/** One document entry for each diagnostic. */
+export function diagnosticJson(list: readonly Diagnostic[], { file, text }: Where): DiagnosticJson[] {
+	const starts = lineStarts(text);
 	return list.map(({ span, ...rest }) => ({
 		...rest,
 		...(file !== undefined && { file }),
-		...(span !== undefined && { start: positionIn(text, span.start), end: positionIn(text, span.end) }),
+		...(span !== undefined && {
+			start: locate(text, starts, span.start),
+			end: locate(text, starts, Math.max(span.start, span.end)),
+		}),
 	}));
+}
+
+/**
+ * One block a diagnostic, a blank line between them:
+ *
+ *     error check/unknown-verb: there is no verb `prun`
+ *       ┌─ small.prune:9:1
+ *     9 │ prun heads 25%
+ *       │ ^^^^
+ *       = help: `prune` is the nearest spelling
+ */
+export function renderDiagnostics(list: readonly Diagnostic[], where: Where): string {
+	const starts = lineStarts(where.text);
+	return list.map((one) => render(one, where, starts)).join('\n\n');
+}
+
+function render(one: Diagnostic, where: Where, starts: readonly number[]): string {
+	const style = styles[one.severity];
+	const paint = (words: string): string =>
+		where.color === true ? `\u001b[1;${style}m${words}\u001b[0m` : words;
+	const shown =
+		one.span !== undefined && where.text !== '' ? locate(where.text, starts, one.span.start) : undefined;
+	const gutter = ' '.repeat(shown === undefined ? 1 : String(shown.line).length);
+	const lines = [`${paint(one.severity)} ${one.code}: ${oneLine(one.message)}`];
+	if (shown !== undefined && one.span !== undefined) {
+		const { source, marks } = frame(lineOf(where.text, starts, shown.line), one.span, shown);
+		lines.push(`${gutter} ┌─ ${where.file ?? 'recipe'}:${shown.line}:${shown.column}`);
+		lines.push(
+			`${shown.line} │ ${source}`.trimEnd(),
+			`${gutter} │ ${paint(marks)}${one.label === undefined ? '' : ` ${one.label}`}`,
+		);
+	} else if (where.file !== undefined && one.span !== undefined) lines.push(`${gutter} = in ${where.file}`);
+	if (one.at !== undefined) lines.push(`${gutter} = at: ${oneLine(one.at)}`);
+	for (const note of one.notes ?? []) lines.push(`${gutter} = ${oneLine(note)}`);
+	if (one.hint !== undefined) lines.push(`${gutter} = help: ${oneLine(one.hint)}`);
+	return lines.join('\n');
+}
+
+function lineOf(text: string, starts: readonly number[], line: number): string {
+	return text.slice(starts[line - 1] ?? 0, starts[line] ?? text.length).replace(/[\r\n]+$/, '');
+}
+
+/** A line as a terminal can show it, and marks under the part of the span that is on it. */
+function frame(line: string, span: Span, { column }: Position): { source: string; marks: string } {
+	const [from, to] = [column - 1, Math.min(line.length, column - 1 + Math.max(0, span.end - span.start))];
+	const [before, inside, after] = [
+		cells(line.slice(0, from)),
+		cells(line.slice(from, to)),
+		cells(line.slice(to)),
+	];
+	const marked = inside.slice(0, widest);
+	const spare = Math.max(0, widest - marked.length);
+	const lead =
+		before.length + Math.min(after.length, spare / 2) > spare ? Math.floor(spare / 2) : before.length;
+	const head = before.length > lead ? ['…', ...before.slice(before.length - lead)] : before;
+	const rest = [...inside.slice(widest), ...after];
+	const room = Math.max(0, widest - lead - marked.length);
+	const tail = rest.length > room ? [...rest.slice(0, room), '…'] : rest;
+	const marks = ' '.repeat(head.length) + '^'.repeat(Math.max(1, marked.length));
+	return { source: [...head, ...marked, ...tail].join(''), marks };
+}
+
+/**
+ * What stands in each column: a wide character and an empty string for its second column, nothing for
+ * characters without width, a space for a tab, and a replacement for what would steer the terminal.
+ */
+function cells(text: string): string[] {
+	const result: string[] = [];
+	for (const character of text) {
+		if (/[\p{Mn}\p{Me}\u200b-\u200d\ufeff]/u.test(character)) {
+			const last = result.findLastIndex((cell) => cell !== '');
+			if (last >= 0) result[last] = `${result[last] ?? ''}${character}`;
+		} else if (character === '\t') result.push(' ', ' ');
+		else if (/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(character)) result.push('\ufffd');
+		else result.push(character, ...(isWide(character.codePointAt(0) ?? 0) ? [''] : []));
+	}
+	return result;
+}
+
+/** Blocks of characters that take two columns (Unicode Standard Annex 11, classes W and F). */
+const wide: readonly (readonly [first: number, last: number])[] = [
+	...([
+		[0x1100, 0x115f],
+		[0x2e80, 0x303e],
+		[0x3041, 0x33ff],
+		[0x3400, 0x4dbf],
+		[0x4e00, 0x9fff],
+	] as const),
+	...([
+		[0xa000, 0xa4cf],
+		[0xac00, 0xd7a3],
+		[0xf900, 0xfaff],
+		[0xfe30, 0xfe6f],
+		[0xff00, 0xff60],
+	] as const),
+	...([
+		[0xffe0, 0xffe6],
+		[0x1f300, 0x1f64f],
+		[0x1f680, 0x1f6ff],
+		[0x1f900, 0x1f9ff],
+		[0x20000, 0x3fffd],
+	] as const),
+];
+
+function isWide(code: number): boolean {
+	return wide.some(([first, last]) => code >= first && code <= last);
+}
+
+/** Text from outside, on one line and without characters that would steer the terminal. */
+function oneLine(text: string): string {
+	return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => (/\s/.test(character) ? ' ' : '\ufffd'));
 }

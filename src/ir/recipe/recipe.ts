@@ -87,12 +87,13 @@ export type Step = {
 	readonly line: number;
 };
 
-/** What an expectation measures; `outputs` is for `outputs unchanged`: `== 0`. */
+/** What an expectation measures; `outputs`, for `outputs unchanged`, is the relative L2 difference. */
 export type Subject = 'cosine' | 'kl' | 'top1 agreement' | 'params' | 'size' | 'macs' | 'latency' | 'outputs';
 
 export type Expectation = {
 	readonly text: string;
-	readonly subject: Subject;
+	/** One of `Subject`. */
+	readonly subject: string;
 	readonly op: Comparison;
 	readonly value: number;
 	/** What `value` counts: a share of the original, bytes, units, milliseconds, or a plain number. */

@@ -1,0 +1,29 @@
+/**
+ * Writes the files that are generated from sources; with `--check` it writes nothing and fails when one is stale.
+ *
+ *     npm run docs [-- --check]
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
+
+/** By path from the root: what the file must hold. Another generated file is another line here. */
+const generated: Readonly<Record<string, () => string>> = {
+	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
+};
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const checking = process.argv.includes('--check');
+for (const [path, make] of Object.entries(generated)) {
+	const file = join(root, path);
+	const text = make();
+	if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
+	if (checking) {
+		console.error(`${path} is stale: npm run docs writes it`);
+		process.exitCode = 1;
+	} else {
+		writeFileSync(file, text);
+		console.log(`wrote ${path}`);
+	}
+}

@@ -1,0 +1,87 @@
+/** Syntax and the words of the techniques → a Recipe, with every mistake of the text. */
+import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
+import * as messages from '../../messages/check.ts';
+import { type Statement, type Syntax } from '../../parser/syntax.ts';
+import { checkCalibration, checkExpectation, checkInputs, checkParams } from './check-header.ts';
+import { checkTransform } from './check-transform.ts';
+import { type Checking } from './checking.ts';
+import { type Recipe } from './recipe.ts';
+import { assertValid } from './schema.ts';
+import { type Vocabulary } from './vocabulary.ts';
+
+export type Checked = { readonly recipe?: Recipe; readonly diagnostics: Diagnostic[] };
+
+/**
+ * Gives a recipe its meaning. `values` sets parameters by name, a share as a number from 0 to 1.
+ * There is no recipe when a statement could not be read or a check failed; the diagnostics are those of the checks alone.
+ */
+export function checkRecipe(
+	syntax: Syntax,
+	vocabulary: Vocabulary,
+	values: Readonly<Record<string, number>> = {},
+): Checked {
+	const problems: Diagnostic[] = [];
+	const params = checkParams(ofKind(syntax, 'param'), values, problems);
+	const checking: Checking = { vocabulary, params, used: new Set(), problems };
+	const header = checkHeader(syntax, checking);
+	const inputs = checkInputs(ofKind(syntax, 'input'), checking);
+	const calibrate = checkCalibration(ofKind(syntax, 'calibrate'), checking);
+	const steps = ofKind(syntax, 'transform').flatMap((one) => checkTransform(one, checking));
+	const expectations = ofKind(syntax, 'expect').flatMap((one) => checkExpectation(one, checking) ?? []);
+	if (syntax.complete) problems.push(...unusedParams(checking));
+	const diagnostics = withoutRepeats(problems);
+	if (!syntax.complete || hasErrors(diagnostics)) return { diagnostics };
+	const recipe: Recipe = {
+		schema: 'prunec/recipe@1',
+		...header,
+		params: Object.fromEntries([...params].map(([name, { base }]) => [name, base])),
+		inputs,
+		...(calibrate !== undefined && { calibrate }),
+		protect: ofKind(syntax, 'protect').flatMap((one) => one.globs.map((glob) => glob.value)),
+		steps,
+		expectations,
+	};
+	return { recipe: assertValid(recipe), diagnostics };
+}
+
+function ofKind<K extends Statement['kind']>(
+	{ statements }: Syntax,
+	kind: K,
+): Extract<Statement, { kind: K }>[] {
+	return statements.filter((one): one is Extract<Statement, { kind: K }> => one.kind === kind);
+}
+
+function checkHeader(
+	syntax: Syntax,
+	{ problems }: Checking,
+): Pick<Recipe, 'name' | 'version' | 'description'> {
+	const [first, ...others] = ofKind(syntax, 'recipe');
+	if (first === undefined) return {};
+	if (syntax.statements[0] !== first) problems.push(messages.recipeNotFirst({}, { span: first.span }));
+	for (const { span } of others) {
+		problems.push(messages.duplicateStatement({ what: '`recipe`', line: first.line }, { span }));
+	}
+	const { name, version, description } = first;
+	return {
+		name: name.text,
+		...(version !== undefined && { version: version.text }),
+		...(description !== undefined && { description: description.value }),
+	};
+}
+
+function unusedParams({ params, used }: Checking): Diagnostic[] {
+	return [...params]
+		.filter(([name]) => !used.has(name))
+		.map(([name, { statement }]) => messages.unusedParam({ found: name }, { span: statement.name.span }));
+}
+
+/** In the order of the text; what several targets of a statement have wrong in common is said once. */
+function withoutRepeats(problems: readonly Diagnostic[]): Diagnostic[] {
+	const seen = new Set<string>();
+	return problems
+		.filter(({ code, message, span }) => {
+			const key = `${code} ${span?.start ?? ''} ${span?.end ?? ''} ${message}`;
+			return !seen.has(key) && seen.add(key);
+		})
+		.toSorted((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+}

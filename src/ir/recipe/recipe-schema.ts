@@ -1,0 +1,158 @@
+/**
+ * The JSON form of a recipe. `npm run docs` publishes it as grammar/recipe.schema.json. What the checker always writes
+ * and a person may leave out (spans, lines, defaults) is optional.
+ */
+
+const span = {
+	type: 'object',
+	description: 'A piece of the text the recipe was read from: offsets in UTF-16 units, the end excluded.',
+	properties: { start: { type: 'integer', minimum: 0 }, end: { type: 'integer', minimum: 0 } },
+	required: ['start', 'end'],
+	additionalProperties: false,
+} as const;
+
+const ref = (name: string): { readonly $ref: string } => ({ $ref: `#/definitions/${name}` });
+const share = { type: 'number', minimum: 0, maximum: 1 };
+const whole = (minimum: number): object => ({ type: 'integer', minimum });
+const name = { type: 'string', minLength: 1 };
+const list = (items: object, minItems = 0): object => ({ type: 'array', items, minItems });
+
+/** One shape of a union, told apart by its `kind`. */
+const shape = (kind: string | readonly string[], properties: object, optional: object = {}): object => ({
+	type: 'object',
+	properties: {
+		kind: typeof kind === 'string' ? { const: kind } : { enum: kind },
+		...properties,
+		...optional,
+	},
+	required: ['kind', ...Object.keys(properties)],
+	additionalProperties: false,
+});
+const union = (description: string, ...shapes: readonly object[]): object => ({
+	description,
+	type: 'object',
+	discriminator: { propertyName: 'kind' },
+	required: ['kind'],
+	oneOf: shapes,
+});
+
+const range = {
+	type: 'object',
+	description:
+		'Positions from `from` up to but without `to`, with it when `inclusive`; absent ends are the first and the last.',
+	properties: { from: ref('bound'), to: ref('bound'), inclusive: { type: 'boolean' }, step: whole(1) },
+	additionalProperties: false,
+};
+const bound = {
+	type: 'object',
+	description: 'An index from 0, negative ones from the end; or a share of what there is, 0 to 100.',
+	properties: { index: { type: 'integer' }, percent: { type: 'number', minimum: 0, maximum: 100 } },
+	minProperties: 1,
+	maxProperties: 1,
+	additionalProperties: false,
+};
+const amount = union(
+	'How many units go, or which.',
+	shape('remove-share', { share }),
+	shape('remove-count', { count: whole(0) }),
+	shape('keep-share', { share }),
+	shape('keep-count', { count: whole(0) }),
+	shape('set', { ranges: list(ref('range'), 1) }),
+	shape('rank', { rank: whole(1) }),
+	shape('energy', { share }),
+);
+const comparison = { enum: ['<', '<=', '>', '>=', '==', '!='] };
+const predicate = union(
+	'A condition over the fields of a unit.',
+	shape(['and', 'or'], { left: ref('predicate'), right: ref('predicate') }),
+	shape('not', { operand: ref('predicate') }),
+	shape('compare', { op: comparison, left: ref('term'), right: ref('term') }),
+	shape('matches', { glob: { type: 'string' } }),
+);
+const term = union(
+	'A number of a unit: a constant, a field, a metric in raw units, or arithmetic on these.',
+	shape('number', { value: { type: 'number' } }),
+	shape('field', { name }),
+	shape('arithmetic', { op: { enum: ['+', '-', '*', '/'] }, left: ref('term'), right: ref('term') }),
+	shape('negate', { operand: ref('term') }),
+);
+const stack = { enum: ['encoder', 'decoder'] };
+const place = union(
+	'Where a statement looks; several are a union.',
+	shape('layers', { ranges: list(ref('range'), 1) }, { stack, span: ref('span') }),
+	shape('stack', { stack }, { span: ref('span') }),
+	shape('cross-attention', {}, { span: ref('span') }),
+	shape('glob', { glob: { type: 'string' } }, { span: ref('span') }),
+);
+const step = {
+	type: 'object',
+	description: 'One technique on one target.',
+	properties: {
+		text: { type: 'string', description: 'The statement in canonical form.' },
+		...{ technique: name, verb: name, target: name },
+		only: { enum: ['attention', 'ffn'] },
+		amount: ref('amount'),
+		by: { ...name, description: 'A metric; absent means the default of the technique.' },
+		globally: { type: 'boolean', default: false },
+		align: { ...whole(1), description: 'Kept counts go to multiples of this.' },
+		min: { ...whole(0), default: 1, description: 'Units that must stay in each group.' },
+		where: ref('predicate'),
+		...{ in: list(ref('place')), except: list(ref('place')), span: ref('span') },
+		spans: {
+			type: 'object',
+			properties: { amount: ref('span'), where: ref('span'), by: ref('span'), in: ref('span') },
+			additionalProperties: false,
+		},
+		line: whole(1),
+	},
+	required: ['technique', 'verb', 'target'],
+	additionalProperties: false,
+};
+const expectation = {
+	type: 'object',
+	description: 'A promise on the result.',
+	properties: {
+		text: { type: 'string' },
+		subject: { enum: ['cosine', 'kl', 'top1 agreement', 'params', 'size', 'macs', 'latency', 'outputs'] },
+		op: comparison,
+		value: { type: 'number' },
+		unit: { enum: ['share', 'bytes', 'count', 'ms', 'plain'] },
+		span: ref('span'),
+	},
+	required: ['subject', 'op', 'value', 'unit'],
+	additionalProperties: false,
+};
+const input = {
+	type: 'object',
+	description: 'Sizes for the dimensions of an input.',
+	properties: { name, dims: list(whole(1), 1), span: ref('span') },
+	required: ['name', 'dims'],
+	additionalProperties: false,
+};
+const calibrate = {
+	type: 'object',
+	description: 'Inputs that scores are measured on.',
+	properties: { path: { type: 'string' }, take: whole(1), seed: whole(0), span: ref('span') },
+	required: ['path'],
+	additionalProperties: false,
+};
+
+export const recipeSchema = {
+	$schema: 'http://json-schema.org/draft-07/schema#',
+	$id: 'https://prunec.dev/recipe-1.schema.json',
+	title: 'A prunec recipe',
+	type: 'object',
+	properties: {
+		schema: { const: 'prunec/recipe@1' },
+		...{ name, version: name, description: { type: 'string' } },
+		params: { type: 'object', additionalProperties: { type: 'number' } },
+		inputs: list(ref('input')),
+		calibrate: ref('calibrate'),
+		protect: list({ type: 'string' }),
+		steps: list(ref('step')),
+		expectations: list(ref('expectation')),
+	},
+	required: ['schema', 'steps'],
+	additionalProperties: false,
+	definitions: { amount, bound, calibrate, expectation, input, place, predicate, range, span, step, term },
+};

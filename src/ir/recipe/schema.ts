@@ -1,0 +1,120 @@
+/** Recipes as JSON against the published schema; the one file that knows ajv. */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { bug, type Diagnostic } from '../../diagnostic.ts';
+import * as messages from '../../messages/check.ts';
+import { nearest } from '../../messages/nearest.ts';
+import { locate } from './json-places.ts';
+import { type Calibration, type Expectation, type Recipe, type Step } from './recipe.ts';
+import { recipeSchema } from './recipe-schema.ts';
+
+let compiled: ValidateFunction<Given> | undefined;
+
+/** Compiled when first used: a start that checks nothing need not wait for it. */
+function validator(): ValidateFunction<Given> {
+	compiled ??= new Ajv({
+		strict: true,
+		// The branches of a discriminated union require what they share with their parent.
+		strictRequired: false,
+		allErrors: true,
+		discriminator: true,
+		validateSchema: false,
+	}).compile<Given>(recipeSchema);
+	return compiled;
+}
+
+/** Stops at a recipe of our own making that breaks the schema. */
+export function assertValid(recipe: Recipe): Recipe {
+	const validate = validator();
+	if (!validate(recipe))
+		bug('the checker made a recipe that its schema refuses', { errors: validate.errors });
+	return recipe;
+}
+
+/** Reads a recipe from JSON; what it leaves out gets its default. Each mistake is located in the text. */
+export function readRecipeJson(text: string): {
+	readonly recipe?: Recipe;
+	readonly diagnostics: readonly Diagnostic[];
+} {
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		return { diagnostics: [messages.notJson({ reason }, { span: { start: 0, end: 0 } })] };
+	}
+	const validate = validator();
+	if (validate(value)) return { recipe: withDefaults(value), diagnostics: [] };
+	return { diagnostics: (validate.errors ?? []).filter(isCause).map((error) => complaint(error, text)) };
+}
+
+/** A recipe as a person may write it: what the schema does not require can be absent. */
+type Given = Pick<Recipe, 'schema'> &
+	Partial<Omit<Recipe, 'steps' | 'inputs' | 'expectations'>> & {
+		readonly steps: readonly (Partial<Step> & Pick<Step, 'technique' | 'verb' | 'target'>)[];
+		readonly inputs?: readonly Partially<Recipe['inputs'][number], 'span'>[];
+		readonly expectations?: readonly Partially<Expectation, 'span' | 'text'>[];
+		readonly calibrate?: Partially<Calibration, 'span'>;
+	};
+type Partially<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+
+const nowhere = { start: 0, end: 0 };
+
+function withDefaults(given: Given): Recipe {
+	const { params = {}, inputs = [], protect = [], expectations = [], calibrate, ...rest } = given;
+	const steps = given.steps.map((step): Step => ({
+		...{ text: `${step.verb} ${step.target}`, globally: false, min: 1, in: [], except: [] },
+		...{ span: nowhere, spans: {}, line: 1 },
+		...step,
+	}));
+	return {
+		...rest,
+		...{ params, protect, steps },
+		...(calibrate !== undefined && { calibrate: { ...{ span: nowhere }, ...calibrate } }),
+		inputs: inputs.map((input) => ({ ...{ span: nowhere }, ...input })),
+		expectations: expectations.map((one) => {
+			return { text: `expect ${one.subject} ${one.op} ${one.value}`, span: nowhere, ...one };
+		}),
+	};
+}
+
+/** Errors that only repeat another one are left out. */
+function isCause({ keyword }: ErrorObject): boolean {
+	return keyword !== 'oneOf' && keyword !== 'if';
+}
+
+function complaint(error: ErrorObject, text: string): Diagnostic {
+	const { keyword, instancePath, params } = error;
+	const at = instancePath === '' ? 'the recipe' : `\`${instancePath.slice(1).replaceAll('/', '.')}\``;
+	const extra = params['additionalProperty'] as string | undefined;
+	const path =
+		extra === undefined
+			? instancePath
+			: `${instancePath}/${extra.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+	const place = { span: locate(text, path), at: instancePath === '' ? '/' : instancePath };
+	const known = Object.keys(propertiesAt(error));
+	if (extra !== undefined) {
+		const near = nearest(extra, known);
+		const hint = near === undefined ? undefined : `\`${near}\` is the nearest spelling`;
+		return messages.schemaMismatch({ problem: `${at} has no field \`${extra}\``, hint }, place);
+	}
+	const missing = params['missingProperty'] as string | undefined;
+	if (missing !== undefined)
+		return messages.schemaMismatch({ problem: `${at} lacks \`${missing}\``, hint: undefined }, place);
+	return messages.schemaMismatch({ problem: `${at} ${said(keyword, error)}`, hint: allowed(error) }, place);
+}
+
+function propertiesAt({ parentSchema }: ErrorObject): object {
+	return (parentSchema?.['properties'] as object | undefined) ?? {};
+}
+
+function said(keyword: string, { message = 'does not fit', params }: ErrorObject): string {
+	if (keyword === 'discriminator') return `has a kind that is unknown: \`${String(params['tagValue'])}\``;
+	return message;
+}
+
+function allowed({ params }: ErrorObject): string | undefined {
+	const values = (params['allowedValues'] as readonly unknown[] | undefined) ?? [];
+	const one: unknown = params['allowedValue'];
+	const all = one === undefined ? values : [one];
+	return all.length === 0 ? undefined : `allowed: ${all.map((value) => JSON.stringify(value)).join(', ')}`;
+}

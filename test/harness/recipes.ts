@@ -1,0 +1,111 @@
+/** Recipes for tests of the language: everything that can be written, and arbitrary ones. */
+import fc from 'fast-check';
+
+/** Each statement form at least once, with odd but right spelling. */
+export const samples: readonly string[] = [
+	'',
+	'# nothing but a comment\n',
+	'prune heads where importance < 0.1 in layers 6..12; factorize ffn rank 64',
+	[
+		'recipe bert-lite 1.2.0',
+		'  "Half of the upper heads, low-rank FFN, two layers fewer"',
+		'',
+		'## how small is small',
+		'param floor = 0.1 from 0 to 1   # set with -p',
+		'input input_ids 1x128',
+		'input "a b" 3',
+		'calibrate with "calib.jsonl" take 128 seed 7',
+		'protect "*.pooler.*", "x\\"y"',
+		'prune heads where importance < $floor in layers 50%..',
+		'prune layers lowest 2 by block_influence',
+		'factorize ffn energy 95% in layers 0..6',
+		'expect cosine >= 0.98',
+		'expect outputs unchanged',
+		'expect size <= 40MiB; expect params <= 60%',
+		'expect top1 agreement >= 99%',
+	].join('\n'),
+	'prune heads, ffn 25% in encoder layers ..4, decoder, cross attention,\n "glob.*" except layers [0, -1]',
+	'prune heads keep 8 globally by wanda align 4 min 2\nprune ffn keep 50%\n\n\nprune ffn 3',
+	'prune layers [0, 4..6, 8..=9, -2.., 0..12 step 2] only attention',
+	'prune heads where not (importance < 0.1 or layer >= 6) and -index * 2 + 1 <= size / (3 - 1) and name matches "*.q"',
+	'prune ffn where importance <\n  0.5 and   # kept\n  layer != 3\n  in layers [\n    1,\n    2\n  ]\n',
+];
+
+const word = fc.constantFrom('importance', 'layer', 'index', 'size', 'params', 'macs', 'l2');
+const number = fc.oneof(
+	fc.nat(400).map(String),
+	fc.nat(99).map((value) => `0.${String(value)}`),
+	fc.nat(100).map((value) => `${String(value)}%`),
+);
+const { condition } = fc.letrec<{ condition: string; term: string }>((tie) => ({
+	term: fc.oneof(
+		{ depthSize: 'small' },
+		word,
+		number,
+		fc
+			.tuple(tie('term'), fc.constantFrom('+', '-', '*', '/'), tie('term'))
+			.map((all) => `(${all.join(' ')})`),
+		tie('term').map((term) => `-${term}`),
+	),
+	condition: fc.oneof(
+		{ depthSize: 'small' },
+		fc
+			.tuple(tie('term'), fc.constantFrom('<', '<=', '>', '>=', '==', '!='), tie('term'))
+			.map((all) => all.join(' ')),
+		fc.tuple(tie('condition'), fc.constantFrom('and', 'or'), tie('condition')).map((all) => all.join(' ')),
+		tie('condition').map((inner) => `(${inner})`),
+		tie('condition').map((inner) => `not (${inner})`),
+		fc.constant('name matches "*.q"'),
+	),
+}));
+const end = fc.integer({ min: -20, max: 400 }).map(String);
+const range = fc.oneof(
+	fc.tuple(end, fc.constantFrom('..', '..='), end).map((all) => all.join('')),
+	end.map((from) => `${from}..`),
+	fc.nat(100).map((to) => `..${String(to)}%`),
+);
+const positions = fc.oneof(
+	range,
+	fc.array(fc.oneof(range, end), { minLength: 1, maxLength: 4 }).map((all) => `[${all.join(', ')}]`),
+);
+const place = fc.oneof(
+	positions.map((all) => `layers ${all}`),
+	positions.map((all) => `encoder layers ${all}`),
+	fc.constantFrom('decoder', 'cross attention', '"a.*"'),
+);
+const amount = fc.oneof(
+	number,
+	positions,
+	number.map((value) => `keep ${value}`),
+	number.map((value) => `lowest ${value}`),
+	fc.nat(64).map((rank) => `rank ${String(rank)}`),
+	condition.map((all) => `where ${all}`),
+);
+const clause = fc.oneof(
+	place.map((one) => `in ${one}`),
+	fc.array(place, { minLength: 1, maxLength: 3 }).map((all) => `except ${all.join(', ')}`),
+	fc.constantFrom('globally', 'by l2', 'by wanda', 'only ffn', 'align 8', 'min 0'),
+);
+const transform = fc
+	.tuple(
+		fc.constantFrom('prune heads', 'prune ffn', 'prune heads, ffn', 'prune layers', 'factorize ffn'),
+		amount,
+		fc.array(clause, { maxLength: 3 }),
+	)
+	.map(([begin, how, clauses]) => [begin, how, ...clauses].join(' '));
+const statement = fc.oneof(
+	{ weight: 4, arbitrary: transform },
+	fc.constantFrom(
+		'param floor = 0.1 from 0 to 1',
+		'expect kl <= 0.05',
+		'protect "x"',
+		'# a comment',
+		'',
+		'## doc',
+	),
+);
+
+/** Statements that can be read; whether they mean something is left open. */
+export const recipe: fc.Arbitrary<string> = fc
+	.array(fc.tuple(statement, fc.constantFrom('\n', '\n', '\n\n\n', '  # said\n', '\r\n')), { maxLength: 6 })
+	.map((lines) => lines.map((line) => line.join('')).join(''));
