@@ -5,8 +5,8 @@ import { capturedNames, subgraphs, type Node } from './graph.ts';
 export function sortNodes(nodes: readonly Node[]): Node[] {
 	const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
 	const readsOf = (node: Node): Node[] =>
-		[...node.inputs, ...subgraphs(node).flatMap((inner) => [...capturedNames(inner)])].flatMap(
-			(name) => makers.get(name) ?? [],
+		[...node.inputs, ...subgraphs(node).flatMap((inner) => [...capturedNames(inner)])].flatMap((name) =>
+			name === '' ? [] : (makers.get(name) ?? []),
 		);
 	const seen = new Set<Node>();
 	const order: Node[] = [];
