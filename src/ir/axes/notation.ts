@@ -34,7 +34,7 @@ export function parseNotation(text: string): Notation {
 	const pinned = new Set<string>();
 	const [inputs = '', outputs = ''] = text.split('->');
 	const side = (part: string): Operand[] =>
-		part.trim() === '' ? [] : part.split(',').map((operand) => parseOperand(operand.trim(), pinned));
+		part.split(',').map((operand) => parseOperand(operand.trim(), pinned));
 	const notation = { inputs: side(inputs), outputs: side(outputs), pinned };
 	parsed.set(text, notation);
 	return notation;
@@ -187,8 +187,8 @@ class RowWriter {
 	}
 
 	write(inputs: readonly Axis[], outputs: readonly Axis[]): Row | Unrelated {
-		inputs.forEach(({ token }) => {
-			namesOf(token).forEach((name) => this.read.add(name));
+		inputs.forEach(({ token, size }) => {
+			for (const name of namesOf(token)) if (!this.isBroadcast(name, size)) this.read.add(name);
 		});
 		outputs.forEach(({ token }) => {
 			namesOf(token).forEach((name) => this.written.add(name));
@@ -203,6 +203,11 @@ class RowWriter {
 			}
 		}
 		return this.builder.build();
+	}
+
+	/** An input axis of size 1 is no source of a longer letter: Expand makes the positions. */
+	private isBroadcast(name: string, size: number | undefined): boolean {
+		return size === 1 && this.sizes.get(name) !== 1;
 	}
 
 	private axis(side: 'in' | 'out', { slot, axis, token, size }: Axis): string | undefined {

@@ -31,22 +31,34 @@ export type Removal = {
 
 /** Sizes and attributes to build one-node models from, for the law test; see `test/ir/axes/law.test.ts`. */
 export type Example = {
-	/** Sizes of each input; null is an absent one, numbers wrapped in `ints` are constant int64 vectors. */
+	/** null is an absent operand. */
 	readonly inputs: readonly (ExampleInput | null)[];
-	readonly outputs?: number;
+	/** How many outputs, from the first on, or which slots; by default the first. */
+	readonly outputs?: number | readonly number[];
 	readonly attributes?: Readonly<Record<string, Attribute>>;
+	/** Version of the operator set of the operator's domain. */
 	readonly opset?: number;
+	/** The node has no row on purpose; its sizes and values are compared alone. */
+	readonly unrelated?: boolean;
+	/** Why onnxruntime cannot run it; then only its row's existence is tested. */
+	readonly noKernel?: string;
 };
 export type ExampleInput =
+	/** A float32 tensor of these sizes, fed. */
 	| readonly number[]
-	/** Constant integers, as shapes, axes and indices are. */
-	| { readonly ints: readonly number[]; readonly scalar?: boolean }
-	/** A constant or fed tensor of another kind: values drawn positive, or of an integer type. */
+	/** A constant vector or scalar of integers, int64 unless `type` says otherwise: shapes, axes, indices, zero points. */
+	| { readonly ints: readonly number[]; readonly scalar?: boolean; readonly type?: number }
+	/** A constant vector or scalar of float32. */
+	| { readonly floats: readonly number[]; readonly scalar?: boolean }
+	/** A drawn tensor: floats of one sign, or integers `from` up to, without, `below`. */
 	| {
 			readonly sizes: readonly number[];
 			readonly type?: number;
 			readonly positive?: boolean;
+			readonly negative?: boolean;
+			readonly from?: number;
 			readonly below?: number;
+			readonly constant?: boolean;
 	  };
 
 export type Operator = {
@@ -60,10 +72,12 @@ export type Operator = {
 	readonly sizes: (view: NodeView) => readonly (readonly number[] | undefined)[];
 	/** Integers of the first output, for operators of shape arithmetic; at most 4,096 of them. */
 	readonly values?: (view: NodeView) => readonly number[] | undefined;
-	/** Element type of the outputs; by default that of the first input. */
-	readonly type?: (view: NodeView) => number;
+	/** Element type of output `slot`; by default that of the first input. */
+	readonly type?: (view: NodeView, slot: number) => number;
 	/** New size slots; by default none. */
 	readonly resize?: (view: NodeView, removal: Removal) => Resized;
+	/** Which input holds the number that stands for zero in an input, both by slot; null where no number does. By default 0. */
+	readonly zeroPoints?: Readonly<Record<number, number | null>>;
 	/** Only the sizes of the input matter (Shape, Size): positions of it may go, and the output is kept as it was. */
 	readonly reads?: 'shape';
 	/** Why the whole operator is pinned on purpose, for `prunec list ops`. */

@@ -13,7 +13,8 @@
  * - `indexed`: rows may go if the indices that select them are remapped.
  * - `scale`: the operator computes a factor from the size (fused attention's 1/√d).
  * - `gate`: positions have fixed meanings (gates of an LSTM, the three of packed q, k, v).
- * - `recurrent`: hidden units that feed back; cutting equals zeroing the recurrence's columns and cutting the output.
+ * - `recurrent`: positions act on each other by sums (hidden units that feed back, a prefix sum, a norm): cutting equals
+ *   zeroing them where they act (a recurrence's columns) and cutting the output.
  * - `produced`: made by the operator (Expand, Pad, Tile); only a size slot changes.
  * - `pinned`: the operator mixes the axis; nothing of it can go here.
  */

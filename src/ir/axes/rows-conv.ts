@@ -1,6 +1,16 @@
-/** Convolutions and pooling. https://onnx.ai/onnx/operators/onnx__Conv.html */
-import { noted, type Operator, type Removal, type Resized } from './operator.ts';
-import { type Unrelated } from './row.ts';
+/** Convolutions. https://onnx.ai/onnx/operators/onnx__Conv.html */
+import { INT32 } from '../graph/dtype.ts';
+import { type Attribute } from '../graph/graph.ts';
+import {
+	noted,
+	type Example,
+	type ExampleInput,
+	type Operator,
+	type Removal,
+	type Resized,
+} from './operator.ts';
+import { type Hints } from './notation.ts';
+import { perAxis } from './rows-quantized.ts';
 import {
 	inputSizes,
 	intAttribute,
@@ -10,41 +20,42 @@ import {
 	type NodeView,
 } from './view.ts';
 
-const spatial = (letter: string, rank: number): string =>
+/** Spatial axes, each a letter of its own: ` !x0 !x1`. */
+export const spatial = (letter: string, rank: number): string =>
 	Array.from({ length: rank }, (_, at) => ` !${letter}${at}`).join('');
+export const spatialRank = (view: NodeView): number => (inputSizes(view, 0)?.length ?? 4) - 2;
 const grouped = (group: number, letter: string): string => (group === 1 ? letter : `(g ${letter})`);
+const int = (value: number): Attribute => ({ kind: 'int', value });
+const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 
 /** Sizes after a window slides: pads, strides, dilations, `auto_pad`, `ceil_mode`. */
-function slide(view: NodeView, input: readonly number[], kernel: readonly number[]): number[] {
-	const strides = intsAttribute(view, 'strides') ?? kernel.map(() => 1);
-	const dilations = intsAttribute(view, 'dilations') ?? kernel.map(() => 1);
-	const pads = intsAttribute(view, 'pads') ?? kernel.flatMap(() => [0, 0]);
+export function slide(view: NodeView, input: readonly number[], kernel: readonly number[]): number[] {
+	const strides = intsAttribute(view, 'strides') ?? [];
+	const dilations = intsAttribute(view, 'dilations') ?? [];
+	const pads = intsAttribute(view, 'pads') ?? [];
 	const mode = stringAttribute(view, 'auto_pad', 'NOTSET');
-	const round = intAttribute(view, 'ceil_mode', 0) ? Math.ceil : Math.floor;
+	const ceil = intAttribute(view, 'ceil_mode', 0) === 1;
 	return kernel.map((size, at) => {
-		const stride = strides[at] ?? 1;
-		const extent = input[at] ?? 1;
+		const [stride, extent] = [strides[at] ?? 1, input[at] ?? 1];
 		if (mode.startsWith('SAME')) return Math.ceil(extent / stride);
-		const padding = mode === 'VALID' ? 0 : (pads[at] ?? 0) + (pads[at + kernel.length] ?? 0);
-		return round((extent + padding - ((size - 1) * (dilations[at] ?? 1) + 1)) / stride) + 1;
+		const [head, tail] = mode === 'VALID' ? [0, 0] : [pads[at] ?? 0, pads[at + kernel.length] ?? 0];
+		const room = (extent + head + tail - ((size - 1) * (dilations[at] ?? 1) + 1)) / stride;
+		if (!ceil) return Math.floor(room) + 1;
+		const steps = Math.ceil(room) + 1;
+		// A window that would start in the padding at the end is left out.
+		return (steps - 1) * stride >= extent + head ? steps - 1 : steps;
 	});
-}
-
-function convSizes(view: NodeView): (number[] | undefined)[] {
-	const [x, w] = [inputSizes(view, 0), inputSizes(view, 1)];
-	if (x === undefined || w === undefined) return [];
-	return [[x[0] ?? 1, w[0] ?? 1, ...slide(view, x.slice(2), w.slice(2))]];
 }
 
 function transposedSizes(view: NodeView): (number[] | undefined)[] {
 	const [x, w] = [inputSizes(view, 0), inputSizes(view, 1)];
 	if (x === undefined || w === undefined) return [];
 	const kernel = w.slice(2);
-	const strides = intsAttribute(view, 'strides') ?? kernel.map(() => 1);
-	const dilations = intsAttribute(view, 'dilations') ?? kernel.map(() => 1);
-	const pads = intsAttribute(view, 'pads') ?? kernel.flatMap(() => [0, 0]);
-	const extra = intsAttribute(view, 'output_padding') ?? kernel.map(() => 0);
-	const given = intsAttribute(view, 'output_shape');
+	const strides = intsAttribute(view, 'strides') ?? [];
+	const dilations = intsAttribute(view, 'dilations') ?? [];
+	const pads = intsAttribute(view, 'pads') ?? [];
+	const extra = intsAttribute(view, 'output_padding') ?? [];
+	const given = intsAttribute(view, 'output_shape')?.slice(-kernel.length);
 	const same = stringAttribute(view, 'auto_pad', 'NOTSET').startsWith('SAME');
 	const sizes = kernel.map((size, at) => {
 		const [input, stride] = [x[at + 2] ?? 1, strides[at] ?? 1];
@@ -56,14 +67,7 @@ function transposedSizes(view: NodeView): (number[] | undefined)[] {
 	return [[x[0] ?? 1, (w[1] ?? 1) * intAttribute(view, 'group', 1), ...sizes]];
 }
 
-function poolSizes(view: NodeView): (number[] | undefined)[] {
-	const x = inputSizes(view, 0);
-	const kernel = intsAttribute(view, 'kernel_shape');
-	if (x === undefined || kernel === undefined) return [];
-	return view.node.outputs.map(() => [...x.slice(0, 2), ...slide(view, x.slice(2), kernel)]);
-}
-
-function groupSizes(view: NodeView): { sizes?: Record<string, number> } {
+function groupHints(view: NodeView): Hints {
 	const group = intAttribute(view, 'group', 1);
 	const [x, y] = [inputSizes(view, 0), outputSizes(view, 0)];
 	if (group === 1 || x === undefined) return {};
@@ -74,73 +78,152 @@ function resizeGroup(view: NodeView, removal: Removal): Resized {
 	const group = intAttribute(view, 'group', 1);
 	return group === 1 || removal.count('g') === group
 		? {}
-		: { attributes: { group: { kind: 'int', value: removal.count('g') } } };
+		: { attributes: { group: int(removal.count('g')) } };
 }
 
-const rank = (view: NodeView): number => (inputSizes(view, 0)?.length ?? 4) - 2;
+type Convolution = Pick<Operator, 'examples'> &
+	Partial<Pick<Operator, 'type' | 'zeroPoints' | 'domain'>> & {
+		/** Slots of the data and of the kernel. */
+		readonly data?: number;
+		readonly kernel: number;
+		/** Axes of the other slots, given how output channels read. */
+		readonly others: (view: NodeView, out: string) => Readonly<Record<number, string>>;
+	};
 
-function convolution(ops: readonly string[], domain: string, extra: (view: NodeView) => string): Operator {
-	return noted(ops, {
-		domain,
-		axes: (view): string | Unrelated => {
+function convolution(op: string, { data = 0, kernel, others, ...rest }: Convolution): Operator {
+	return noted(op, {
+		...rest,
+		axes: (view) => {
 			const group = intAttribute(view, 'group', 1);
-			const [i, o] = [grouped(group, 'i'), grouped(group, 'o')];
-			const n = rank(view);
-			return `b ${i}${spatial('x', n)}, ${o} i${spatial('k', n)}, [${o}]${extra(view)} -> b ${o}${spatial('y', n)}`;
+			const [i, o, n] = [grouped(group, 'i'), grouped(group, 'o'), spatialRank(view)];
+			const other = others(view, o);
+			const inputs = view.inputs.map((_, slot) => {
+				if (slot === data) return `b ${i}${spatial('x', n)}`;
+				return slot === kernel ? `${o} i${spatial('k', n)}` : (other[slot] ?? '_');
+			});
+			return `${inputs.join(', ')} -> b ${o}${spatial('y', n)}`;
 		},
-		hints: groupSizes,
-		sizes: convSizes,
+		hints: groupHints,
+		sizes: (view) => {
+			const [x, w] = [inputSizes(view, data), inputSizes(view, kernel)];
+			if (x === undefined || w === undefined) return [];
+			return [[x[0] ?? 1, w[0] ?? 1, ...slide(view, x.slice(2), w.slice(2))]];
+		},
 		resize: resizeGroup,
-		examples: [
-			{ inputs: [[2, 4, 5, 5], [6, 4, 3, 3], [6]] },
-			{
-				inputs: [
-					[2, 6, 5, 5],
-					[6, 2, 3, 3],
-				],
-				attributes: { group: { kind: 'int', value: 3 } },
-			},
-			{ inputs: [[2, 6, 5, 5], [6, 1, 3, 3], [6]], attributes: { group: { kind: 'int', value: 6 } } },
-		],
 	});
 }
 
-export const convRows: readonly Operator[] = [
-	convolution(['Conv'], '', () => ''),
-	convolution(['FusedConv'], 'com.microsoft', (view) =>
-		view.inputs[3] ? `, b ${grouped(intAttribute(view, 'group', 1), 'o')}${spatial('y', rank(view))}` : '',
-	),
-	noted('ConvTranspose', {
-		axes: (view) => {
-			const group = intAttribute(view, 'group', 1);
-			const [i, o, n] = [grouped(group, 'i'), grouped(group, 'o'), rank(view)];
-			return `b ${i}${spatial('x', n)}, ${i} o${spatial('k', n)}, [${o}] -> b ${o}${spatial('y', n)}`;
-		},
-		hints: groupSizes,
-		sizes: transposedSizes,
-		resize: resizeGroup,
+const plain: readonly Example[] = [
+	{ inputs: [[2, 5, 6, 6], [6, 5, 3, 3], [6]] },
+	{
+		inputs: [
+			[2, 10, 5, 5],
+			[15, 2, 3, 3],
+		],
+		attributes: { group: int(5) },
+	},
+	{ inputs: [[2, 6, 5, 5], [6, 1, 3, 3], [6]], attributes: { group: int(6) } },
+	{ inputs: [[2, 5, 5, 5], [10, 1, 3, 3], [10]], attributes: { group: int(5) } },
+	{
+		inputs: [
+			[1, 2, 9, 11],
+			[5, 2, 3, 2],
+		],
+		attributes: { strides: list(2, 3), dilations: list(2, 1), pads: list(1, 0, 2, 1) },
+	},
+	{
+		inputs: [
+			[1, 2, 9, 11],
+			[5, 2, 3, 2],
+		],
+		attributes: { strides: list(2, 2), auto_pad: { kind: 'string', value: 'SAME_UPPER' } },
+	},
+	{
+		inputs: [
+			[1, 2, 9],
+			[5, 2, 3],
+		],
+		attributes: { auto_pad: { kind: 'string', value: 'VALID' } },
+	},
+];
+
+const u8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 2 });
+const i8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 3 });
+const zero = (type: number, value: number): ExampleInput => ({ ints: [value], scalar: true, type });
+const scale = (value: number): ExampleInput => ({ floats: [value], scalar: true });
+
+const quantized: readonly Operator[] = [
+	convolution('ConvInteger', {
+		kernel: 1,
+		others: (view, o) => ({ 3: perAxis(view, 3, o) }),
+		zeroPoints: { 0: 2, 1: 3 },
+		type: () => INT32,
 		examples: [
-			{ inputs: [[2, 4, 5, 5], [4, 6, 3, 3], [6]] },
+			{ inputs: [u8(2, 6, 5, 5), u8(6, 6, 3, 3), zero(2, 90), zero(2, 70)] },
+			{ inputs: [u8(2, 6, 5, 5), u8(6, 2, 3, 3), zero(2, 90)], attributes: { group: int(3) } },
+		],
+	}),
+	convolution('QLinearConv', {
+		kernel: 3,
+		others: (view, o) => ({ 4: perAxis(view, 4, o), 5: perAxis(view, 5, o), 8: o }),
+		zeroPoints: { 0: 2, 3: 5 },
+		type: (view) => view.inputs[7]?.type ?? 2,
+		examples: [
 			{
-				inputs: [
-					[2, 6, 5, 5],
-					[6, 2, 3, 3],
-				],
-				attributes: { group: { kind: 'int', value: 3 } },
+				inputs: [u8(2, 6, 5, 5), scale(0.02), zero(2, 90), i8(6, 6, 3, 3)].concat([
+					{ sizes: [6], positive: true },
+					{ ints: [0, 0, 0, 0, 0, 0], type: 3 },
+					scale(20),
+					zero(2, 128),
+					{ sizes: [6], type: INT32, below: 500 },
+				]),
 			},
 		],
 	}),
-	noted(['MaxPool', 'AveragePool', 'LpPool'], {
-		axes: (view) => `b c${spatial('x', rank(view))} -> b c${spatial('y', rank(view))}`,
-		sizes: poolSizes,
-		examples: [{ inputs: [[2, 4, 6, 6]], attributes: { kernel_shape: { kind: 'ints', value: [2, 2] } } }],
+];
+
+export const convRows: readonly Operator[] = [
+	convolution('Conv', { kernel: 1, others: (_, o) => ({ 2: o }), examples: plain }),
+	convolution('FusedConv', {
+		domain: 'com.microsoft',
+		kernel: 1,
+		others: (view, o) => ({ 2: o, 3: `b ${o}${spatial('y', spatialRank(view))}` }),
+		examples: [
+			...plain.slice(0, 3).map((example) => ({
+				...example,
+				attributes: { ...example.attributes, activation: { kind: 'string', value: 'Relu' } as const },
+			})),
+			{ inputs: [[2, 5, 6, 6], [6, 5, 3, 3], [6], [2, 6, 4, 4]] },
+		],
 	}),
-	noted(['GlobalAveragePool', 'GlobalMaxPool', 'GlobalLpPool'], {
-		axes: (view) => `b c${spatial('x', rank(view))} -> b c${spatial('y', rank(view))}`,
-		sizes: (view) => {
-			const x = inputSizes(view, 0);
-			return x === undefined ? [] : [x.map((size, axis) => (axis < 2 ? size : 1))];
+	...quantized,
+	noted('ConvTranspose', {
+		axes: (view) => {
+			const group = intAttribute(view, 'group', 1);
+			const [i, o, n] = [grouped(group, 'i'), grouped(group, 'o'), spatialRank(view)];
+			const bias = view.inputs[2] ? o : '_';
+			return `b ${i}${spatial('x', n)}, ${i} o${spatial('k', n)}, ${bias} -> b ${o}${spatial('y', n)}`;
 		},
-		examples: [{ inputs: [[2, 4, 6, 6]] }],
+		hints: groupHints,
+		sizes: transposedSizes,
+		resize: resizeGroup,
+		examples: [
+			{ inputs: [[2, 5, 5, 5], [5, 6, 3, 3], [6]] },
+			{ inputs: [[2, 10, 5, 5], [10, 3, 3, 3], [15]], attributes: { group: int(5) } },
+			{
+				inputs: [
+					[2, 5, 4, 5],
+					[5, 6, 3, 3],
+				],
+				attributes: { strides: list(2, 3), pads: list(1, 0, 1, 2), output_padding: list(1, 0) },
+			},
+			{
+				inputs: [
+					[2, 5, 4, 5],
+					[5, 6, 3, 3],
+				],
+				attributes: { strides: list(2, 2), output_shape: list(8, 11) },
+			},
+		],
 	}),
 ];

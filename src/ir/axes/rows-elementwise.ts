@@ -90,7 +90,6 @@ export const elementwiseRows: readonly Operator[] = [
 			'ThresholdedRelu',
 			'Mish',
 			'Round',
-			'Swish',
 			'Atan',
 			'Tan',
 			'Sinh',

@@ -1,23 +1,19 @@
-/** Gathering by index, and the arithmetic of shapes. */
-import { elementCount } from '../graph/graph.ts';
-import { built, noted, type Operator, type Removal, type Resized } from './operator.ts';
+/** Gathering and scattering by index. https://onnx.ai/onnx/operators/onnx__Gather.html */
+import { type Attribute } from '../graph/graph.ts';
+import { INT64 } from '../graph/dtype.ts';
+import { built, type Operator, type Removal, type Resized } from './operator.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
-import {
-	fixedInts,
-	frontAxis,
-	inputSizes,
-	intAttribute,
-	outputSizes,
-	sampledInts,
-	type NodeView,
-} from './view.ts';
+import { reader, tabulate } from './values.ts';
+import { fixedInts, frontAxis, inputSizes, intAttribute, sampledInts, type NodeView } from './view.ts';
 
+const int = (value: number): Attribute => ({ kind: 'int', value });
+const blind: Unrelated = { unrelated: 'sizes cannot be told' };
 const axisOf = (view: NodeView): number =>
 	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1);
 
 function gatherRow(view: NodeView): Row | Unrelated {
 	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
-	if (data === undefined || indices === undefined) return { unrelated: 'sizes cannot be told' };
+	if (data === undefined || indices === undefined) return blind;
 	const axis = axisOf(view);
 	const builder = new RowBuilder();
 	data.forEach((size, at) => {
@@ -45,9 +41,14 @@ function gatherSizes(view: NodeView): (number[] | undefined)[] {
 }
 
 function gatherValues(view: NodeView): readonly number[] | undefined {
-	const [data, indices] = [sampledInts(view, 0), sampledInts(view, 1)];
-	if (data === undefined || indices === undefined || inputSizes(view, 0)?.length !== 1) return undefined;
-	return indices.map((index) => data.at(index) ?? 0);
+	const [data, indices, sizes] = [reader(view, 0), reader(view, 1), gatherSizes(view)[0]];
+	if (data === undefined || indices === undefined || sizes === undefined) return undefined;
+	const [axis, count] = [axisOf(view), inputSizes(view, 1)?.length ?? 0];
+	const extent = inputSizes(view, 0)?.[axis] ?? 0;
+	return tabulate(sizes, (at) => {
+		const index = indices(at.slice(axis, axis + count));
+		return data([...at.slice(0, axis), index < 0 ? index + extent : index, ...at.slice(axis + count)]);
+	});
 }
 
 /** Constant indices point at the kept positions' new places. */
@@ -62,36 +63,106 @@ function resizeGather(view: NodeView, removal: Removal): Resized {
 	return { inputs: new Map([[1, { pieces, scalar: inputSizes(view, 1)?.length === 0 }]]) };
 }
 
-function constantOfShape(view: NodeView): { sizes: readonly number[] | undefined; value: number } {
-	const value = view.node.attributes.get('value');
-	const bytes = value?.kind === 'tensor' ? value.value.bytes?.read() : undefined;
-	const type = value?.kind === 'tensor' ? value.value.type : 1;
-	const data = bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	const number =
-		data === undefined
-			? 0
-			: type === 7
-				? Number(data.getBigInt64(0, true))
-				: type === 1
-					? data.getFloat32(0, true)
-					: NaN;
-	return { sizes: sampledInts(view, 0), value: number };
+/** Axes beside the indexed one go through where the indices are as long as the data. */
+function elementsRow(view: NodeView): Row | Unrelated {
+	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
+	if (data === undefined || indices === undefined) return blind;
+	const builder = new RowBuilder();
+	for (const [axis, size] of data.entries()) {
+		const extent = indices[axis] ?? 0;
+		if (axis === axisOf(view)) {
+			builder.input(0, axis, builder.letter('rows', size, 'indexed'));
+			builder.through(`i${axis}`, extent, [1, axis], [0, axis]);
+		} else if (extent === size) {
+			const letter = builder.through(`a${axis}`, size, [0, axis], [0, axis]);
+			builder.input(1, axis, letter);
+		}
+	}
+	return builder.build();
 }
 
-function rangeValues(view: NodeView): number[] | undefined {
-	const [start, limit, delta] = [0, 1, 2].map((slot) => sampledInts(view, slot)?.[0]);
-	if (start === undefined || limit === undefined || delta === undefined || delta === 0) return undefined;
-	const count = Math.max(0, Math.ceil((limit - start) / delta));
-	return count > 4096 ? undefined : Array.from({ length: count }, (_, at) => start + at * delta);
+/** `indices` ends in tuples that address the axes after the shared batch ones; the axes behind those go through. */
+function tuples(
+	view: NodeView,
+): { batch: number; depth: number; data: readonly number[]; indices: readonly number[] } | undefined {
+	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
+	if (data === undefined || indices === undefined) return undefined;
+	return { batch: intAttribute(view, 'batch_dims', 0), depth: indices.at(-1) ?? 1, data, indices };
 }
 
-function shapeOf(view: NodeView): readonly number[] | undefined {
-	const sizes = inputSizes(view, 0);
-	const start = intAttribute(view, 'start', 0);
-	return sizes?.slice(start, intAttribute(view, 'end', sizes.length));
+function gatherTuplesRow(view: NodeView): Row | Unrelated {
+	const shape = tuples(view);
+	if (shape === undefined) return blind;
+	const { batch, depth, data, indices } = shape;
+	const builder = new RowBuilder();
+	indices.slice(0, -1).forEach((size, at) => {
+		const letter = builder.through(`i${at}`, size, [1, at], [0, at]);
+		if (at < batch) builder.input(0, at, letter);
+	});
+	for (const [axis, size] of data.entries()) {
+		if (axis >= batch && axis < batch + depth)
+			builder.input(0, axis, builder.letter(`d${axis}`, size, 'indexed'));
+		if (axis < batch + depth) continue;
+		builder.through(`a${axis}`, size, [0, axis], [0, axis - batch - depth + indices.length - 1]);
+	}
+	return builder.build();
 }
 
-const frozen = (): Unrelated => ({ unrelated: 'reads sizes only' });
+function gatherTuplesSizes(view: NodeView): (number[] | undefined)[] {
+	const shape = tuples(view);
+	return [shape && [...shape.indices.slice(0, -1), ...shape.data.slice(shape.batch + shape.depth)]];
+}
+
+/** What tuples address may not go; the axes behind go through data, updates and result. */
+function scatterTuplesRow(view: NodeView): Row | Unrelated {
+	const shape = tuples(view);
+	if (shape === undefined) return blind;
+	const { depth, data, indices } = shape;
+	const builder = new RowBuilder();
+	for (const [axis, size] of data.entries()) {
+		const letter = builder.letter(`a${axis}`, size, axis < depth ? 'pinned' : 'carried');
+		builder.input(0, axis, letter).output(0, axis, letter);
+		if (axis >= depth) builder.input(2, axis - depth + indices.length - 1, letter);
+	}
+	return builder.build();
+}
+
+/** Axes beside the scattered one go through where data, indices and updates are equally long. */
+function scatterElementsRow(view: NodeView): Row | Unrelated {
+	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
+	if (data === undefined || indices === undefined) return blind;
+	const builder = new RowBuilder();
+	for (const [axis, size] of data.entries()) {
+		if (axis === axisOf(view) || indices[axis] !== size) continue;
+		const letter = builder.through(`a${axis}`, size, [0, axis], [0, axis]);
+		builder.input(1, axis, letter).input(2, axis, letter);
+	}
+	return builder.build();
+}
+
+function oneHotRow(view: NodeView): Row | Unrelated {
+	const [indices, rank] = [inputSizes(view, 0), (inputSizes(view, 0)?.length ?? 0) + 1];
+	if (indices === undefined) return blind;
+	const hot = frontAxis(intAttribute(view, 'axis', -1), rank);
+	const builder = new RowBuilder();
+	indices.forEach((size, axis) =>
+		builder.through(`a${axis}`, size, [0, axis], [0, axis < hot ? axis : axis + 1]),
+	);
+	return builder.build();
+}
+
+function oneHotSizes(view: NodeView): (number[] | undefined)[] {
+	const [indices, depth] = [inputSizes(view, 0), sampledInts(view, 1)?.[0]];
+	if (indices === undefined || depth === undefined) return [];
+	const hot = frontAxis(intAttribute(view, 'axis', -1), indices.length + 1);
+	return [indices.toSpliced(hot, 0, depth)];
+}
+
+const indices = (below: number, ...sizes: number[]): { sizes: number[]; type: number; below: number } => ({
+	sizes,
+	type: INT64,
+	below,
+});
 
 export const indexRows: readonly Operator[] = [
 	built('Gather', {
@@ -100,91 +171,52 @@ export const indexRows: readonly Operator[] = [
 		values: gatherValues,
 		resize: resizeGather,
 		examples: [
-			{ inputs: [[6, 4], { ints: [0, 2, 3, 5] }] },
-			{ inputs: [[6, 4], { ints: [2], scalar: true }] },
-			{ inputs: [[6, 4], { sizes: [3, 2], type: 7, below: 6 }] },
+			{ inputs: [[8, 5], { ints: [7, 0, 2, -3, 3, 2] }] },
+			{ inputs: [[5, 8], { ints: [-2], scalar: true }], attributes: { axis: int(-1) } },
+			{ inputs: [[7, 5], indices(7, 3, 5)] },
+			{ inputs: [[3, 7, 5], indices(7, 6)], attributes: { axis: int(1) } },
+			{ inputs: [{ ints: [4, 5, 6] }, { ints: [-1], scalar: true }] },
+			{ inputs: [{ ints: [4, 5, 6] }, { ints: [2, 0] }] },
 		],
 	}),
-	built('Shape', {
-		reads: 'shape',
-		row: frozen,
-		sizes: (view) => [[shapeOf(view)?.length ?? 0]],
-		values: shapeOf,
-		type: () => 7,
-		examples: [{ inputs: [[3, 4, 5]] }],
-	}),
-	built('Size', {
-		reads: 'shape',
-		row: frozen,
-		sizes: () => [[]],
-		values: (view) => {
-			const sizes = inputSizes(view, 0);
-			return sizes && [elementCount(sizes)];
-		},
-		type: () => 7,
-		examples: [{ inputs: [[3, 4, 5]] }],
-	}),
-	built('Range', {
-		row: () => ({ unrelated: 'its length comes from its operands' }),
-		sizes: (view) => {
-			const values = rangeValues(view);
-			return values === undefined ? [] : [[values.length]];
-		},
-		values: rangeValues,
+	built('GatherElements', {
+		row: elementsRow,
+		sizes: (view) => [inputSizes(view, 1)],
 		examples: [
-			{
-				inputs: [
-					{ ints: [0], scalar: true },
-					{ ints: [7], scalar: true },
-					{ ints: [1], scalar: true },
-				],
-			},
+			{ inputs: [[7, 5], indices(7, 6, 5)] },
+			{ inputs: [[7, 8], indices(8, 5, 6)], attributes: { axis: int(1) } },
 		],
 	}),
-	built('ConstantOfShape', {
-		row: (view) => {
-			const builder = new RowBuilder();
-			(outputSizes(view, 0) ?? []).forEach((size, axis) =>
-				builder.output(0, axis, builder.letter(`f${axis}`, size, 'produced')),
-			);
-			return builder.build();
-		},
-		sizes: (view) => [constantOfShape(view).sizes],
-		values: (view) => {
-			const { sizes, value } = constantOfShape(view);
-			return sizes === undefined || elementCount(sizes) > 4096
-				? undefined
-				: new Array<number>(elementCount(sizes)).fill(value);
-		},
-		type: (view) => {
-			const value = view.node.attributes.get('value');
-			return value?.kind === 'tensor' ? value.value.type : 1;
-		},
-		resize: (view, removal) => ({
-			inputs: new Map([
-				[
-					0,
-					{
-						pieces: (outputSizes(view, 0) ?? []).map((size, axis) =>
-							view.outputs[0]?.dynamic[axis]
-								? { piece: axis }
-								: (removal.kept('out', 0, axis)?.length ?? size),
-						),
-					},
-				],
-			]),
-		}),
-		examples: [{ inputs: [{ ints: [3, 4] }] }],
+	built('GatherND', {
+		row: gatherTuplesRow,
+		sizes: gatherTuplesSizes,
+		examples: [
+			{ inputs: [[5, 6, 7], indices(5, 6, 2)] },
+			{ inputs: [[5, 6, 7], indices(6, 5, 6, 1)], attributes: { batch_dims: int(1) } },
+		],
 	}),
-	noted(['QuantizeLinear', 'DequantizeLinear'], {
-		axes: (view) => {
-			const axis = frontAxis(intAttribute(view, 'axis', 1), inputSizes(view, 0)?.length ?? 1);
-			const names = (inputSizes(view, 0) ?? []).map((_, at) => `a${at}`).join(' ');
-			const scale = (slot: number): string => (inputSizes(view, slot)?.length === 1 ? `a${axis}` : '_');
-			return `${names}, ${scale(1)}, ${scale(2)} -> ${names}`;
-		},
-		type: (view) =>
-			view.node.op === 'DequantizeLinear' ? (view.inputs[1]?.type ?? 1) : (view.inputs[2]?.type ?? 2),
-		examples: [],
+	built('ScatterND', {
+		row: scatterTuplesRow,
+		sizes: (view) => [inputSizes(view, 0)],
+		examples: [{ inputs: [[7, 6, 5], { sizes: [4, 1], type: INT64, below: 7 }, [4, 6, 5]] }],
+	}),
+	built('ScatterElements', {
+		row: scatterElementsRow,
+		sizes: (view) => [inputSizes(view, 0)],
+		examples: [{ inputs: [[7, 6], indices(7, 1, 6), [1, 6]] }],
+	}),
+	built('Scatter', {
+		row: scatterElementsRow,
+		sizes: (view) => [inputSizes(view, 0)],
+		examples: [{ inputs: [[7, 6], indices(7, 1, 6), [1, 6]], opset: 10 }],
+	}),
+	built('OneHot', {
+		row: oneHotRow,
+		sizes: oneHotSizes,
+		type: (view) => view.inputs[2]?.type ?? 0,
+		examples: [
+			{ inputs: [indices(7, 5, 6), { ints: [7], scalar: true }, [2]] },
+			{ inputs: [indices(7, 5, 6), { ints: [7], scalar: true }, [2]], attributes: { axis: int(1) } },
+		],
 	}),
 ];

@@ -1,95 +1,201 @@
 /** Normalizations and softmax. */
+import { FLOAT, INT32 } from '../graph/dtype.ts';
+import { type Attribute } from '../graph/graph.ts';
 import { noted, type Example, type Operator } from './operator.ts';
 import { type Hints } from './notation.ts';
-import { frontAxis, inputSizes, intAttribute, type NodeView } from './view.ts';
+import { type Unrelated } from './row.ts';
+import { frontAxis, inputSizes, intAttribute, intsAttribute, type NodeView } from './view.ts';
 
-const plain = (view: NodeView, from: number): string =>
-	Array.from({ length: (inputSizes(view, 0)?.length ?? from) - from }, (_, at) => ` s${at}`).join('');
-const pinned = (view: NodeView): string => plain(view, 2).replaceAll('s', '!s');
+const ms = 'com.microsoft';
+const int = (value: number): Attribute => ({ kind: 'int', value });
+const rankOf = (view: NodeView): number => inputSizes(view, 0)?.length ?? 1;
 
-/** Axes from `axis` on are the ones a layer norm runs over. */
-function layerNorm(view: NodeView): { all: string; inner: string } {
-	const rank = inputSizes(view, 0)?.length ?? 1;
-	const axis = frontAxis(intAttribute(view, 'axis', -1), rank);
-	const names = Array.from({ length: rank }, (_, at) => (at < axis ? `b${at}` : `c${at}`));
-	return { all: names.join(' '), inner: names.slice(axis).join(' ') };
+/** A letter an axis, named by what happens there: `c2` where `mixes`, else `b2`. */
+function lettered(view: NodeView, mixes: (axis: number) => boolean, mark = ''): string {
+	return Array.from({ length: rankOf(view) }, (_, at) => (mixes(at) ? `${mark}c${at}` : `b${at}`)).join(' ');
 }
 
 const statistics = (view: NodeView): Hints => ({
-	roles: Object.fromEntries((inputSizes(view, 0) ?? []).map((_, at) => [`c${at}`, 'statistic' as const])),
+	roles: Object.fromEntries(
+		Array.from({ length: rankOf(view) }, (_, at) => [`c${at}`, 'statistic' as const]),
+	),
 });
-const overC: Hints = { roles: { c: 'statistic' } };
 
-const sameAsInput = (view: NodeView): (readonly number[] | undefined)[] =>
-	view.node.outputs
-		.map((_, slot) => (slot === 0 || slot === 3 ? inputSizes(view, 0) : undefined))
-		.map((sizes) => sizes ?? [1]);
+/** The spatial axes behind `b c`. */
+const behind = (view: NodeView, mark = ''): string =>
+	Array.from({ length: rankOf(view) - 2 }, (_, at) => ` ${mark}s${at}`).join('');
 
-function layerNormEntry(ops: readonly string[], domain: string): Operator {
-	return noted(ops, {
+function layerNorm(op: string, domain: string, bias: boolean, examples: readonly Example[]): Operator {
+	const from = (view: NodeView): number => frontAxis(intAttribute(view, 'axis', -1), rankOf(view));
+	return noted(op, {
 		domain,
 		axes: (view) => {
-			const { all, inner } = layerNorm(view);
-			return `${all}, ${inner}, [${inner}] -> ${all}, _, _`;
+			const all = lettered(view, (at) => at >= from(view)).split(' ');
+			const inner = all.slice(from(view)).join(' ');
+			const statistic = all.map((name, at) => (at < from(view) ? name : '_')).join(' ');
+			const offset = bias && view.inputs[2] ? inner : '_';
+			return `${all.join(' ')}, ${inner}, ${offset} -> ${all.join(' ')}, ${statistic}, ${statistic}`;
 		},
 		hints: statistics,
-		sizes: sameAsInput,
-		examples:
-			domain === '' && ops[0] === 'LayerNormalization' ? [{ inputs: [[2, 3, 6], [6], [6]], opset: 17 }] : [],
+		sizes: (view) => {
+			const sizes = inputSizes(view, 0);
+			const mean = sizes?.map((size, axis) => (axis < from(view) ? size : 1));
+			return [sizes, mean, mean];
+		},
+		type: (view, slot) => (slot === 0 ? (view.inputs[0]?.type ?? FLOAT) : FLOAT),
+		examples,
 	});
 }
 
 function softmaxAxes(view: NodeView): string {
-	const rank = inputSizes(view, 0)?.length ?? 1;
-	const axis = frontAxis(intAttribute(view, 'axis', view.opset < 13 ? 1 : -1), rank);
-	const mixes = (at: number): boolean => (view.opset < 13 ? at >= axis : at === axis);
-	const names = Array.from({ length: rank }, (_, at) => (mixes(at) ? `!c${at}` : `b${at}`)).join(' ');
+	const old = view.opset < 13;
+	const axis = frontAxis(intAttribute(view, 'axis', old ? 1 : -1), rankOf(view));
+	const names = lettered(view, (at) => (old ? at >= axis : at === axis), '!');
 	return `${names} -> ${names}`;
 }
 
-const image: readonly Example[] = [{ inputs: [[2, 4, 5, 5], [4], [4], [4], { sizes: [4], positive: true }] }];
+/** Rank 3 `b s c`, or 2 without a batch; the skip may lack the batch or have one of 1. */
+function skipAxes(view: NodeView, others: string): string {
+	const names = rankOf(view) === 2 ? 's c' : 'b s c';
+	const skip = (inputSizes(view, 1)?.length ?? 3) === 2 ? 's c' : 'b s c';
+	const lead = names.slice(0, -1);
+	return `${names}, ${skip}, ${others} -> ${names}, ${lead}_, ${lead}_, ${names}`;
+}
 
-export const normalizeRows: readonly Operator[] = [
+function skipSizes(view: NodeView): readonly (readonly number[] | undefined)[] {
+	const sizes = inputSizes(view, 0);
+	const lead = sizes && [...sizes.slice(0, -1), 1];
+	return [sizes, lead, lead, sizes];
+}
+
+/** A token's place decides its position row, unless every sample brings its own positions; a mask is counted. */
+function embedAxes(view: NodeView): string {
+	const own = (inputSizes(view, 8)?.[0] ?? 1) > 1;
+	const s = own && view.inputs[7] === undefined ? 's' : '!s';
+	const segments = view.inputs[1] ? `b ${s}` : '_';
+	const table = view.inputs[4] ? 't c' : '_';
+	const mask = view.inputs[7] ? `b ${s}` : '_';
+	const positions = own ? `b ${s}` : '_';
+	return `b ${s}, ${segments}, v c, p c, ${table}, c, c, ${mask}, ${positions} -> b ${s} c, b, b ${s} c`;
+}
+
+function groupNorm(view: NodeView): string {
+	const each = view.opset < 21 ? 'g' : '(g i)';
+	return `b (g i)${behind(view, '!')}, ${each}, ${each} -> b (g i)${behind(view, '!')}`;
+}
+
+function batchNorm(view: NodeView): string | Unrelated {
+	if (intAttribute(view, 'training_mode', 0) || view.node.outputs.length > 1)
+		return { unrelated: 'it is in training mode' };
+	return `b c${behind(view)}, c, c, c, c -> b c${behind(view)}`;
+}
+
+const ids = (below: number): { sizes: number[]; type: number; below: number } => ({
+	sizes: [2, 6],
+	type: INT32,
+	below,
+});
+const negative = { sizes: [2, 3, 6], negative: true };
+
+const overAxes = (view: NodeView, axes: readonly number[]): string => {
+	const names = lettered(view, (at) => axes.some((axis) => frontAxis(axis, rankOf(view)) === at));
+	return `${names} -> ${names}`;
+};
+
+const images: readonly Operator[] = [
 	noted('BatchNormalization', {
-		axes: (view) => `b c${plain(view, 2)}, c, c, c, c -> b c${plain(view, 2)}`,
-		examples: image,
+		axes: batchNorm,
+		examples: [{ inputs: [[2, 5, 4, 5], [5], [5], [5], { sizes: [5], positive: true }] }],
 	}),
 	noted('InstanceNormalization', {
-		axes: (view) => `b c${pinned(view)}, c, c -> b c${pinned(view)}`,
-		examples: [{ inputs: [[2, 4, 5, 5], [4], [4]] }],
+		axes: (view) => `b c${behind(view, '!')}, c, c -> b c${behind(view, '!')}`,
+		examples: [{ inputs: [[2, 5, 5, 6], [5], [5]] }],
 	}),
-	layerNormEntry(['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'], ''),
-	layerNormEntry(['SimplifiedLayerNormalization', 'LayerNormalization'], 'com.microsoft'),
+	noted('GroupNormalization', {
+		axes: groupNorm,
+		hints: (view) => ({ sizes: { g: intAttribute(view, 'num_groups', 1) }, roles: { i: 'statistic' } }),
+		resize: (_, removal) => ({ attributes: { num_groups: int(removal.count('g')) } }),
+		examples: [
+			{ inputs: [[2, 15, 4, 5], [15], [15]], attributes: { num_groups: int(5) } },
+			{ inputs: [[2, 15, 4, 5], [5], [5]], attributes: { num_groups: int(5) }, opset: 18 },
+		],
+	}),
+	noted('LpNormalization', {
+		axes: (view) => overAxes(view, [intAttribute(view, 'axis', -1)]),
+		hints: (view) => ({
+			roles: Object.fromEntries(Object.keys(statistics(view).roles ?? {}).map((name) => [name, 'recurrent'])),
+		}),
+		examples: [{ inputs: [[3, 4, 6]], attributes: { axis: int(1) } }],
+	}),
+	noted('MeanVarianceNormalization', {
+		axes: (view) => overAxes(view, intsAttribute(view, 'axes') ?? [0, 2, 3]),
+		hints: statistics,
+		examples: [{ inputs: [[3, 5, 4, 6]] }],
+	}),
+];
+
+const fused: readonly Operator[] = [
 	noted('SkipLayerNormalization', {
-		domain: 'com.microsoft',
-		axes: (view) =>
-			`b s c, ${(inputSizes(view, 1)?.length ?? 3) === 2 ? 's c' : 'b s c'}, c, [c], [c] -> b s c, _, _, b s c`,
-		hints: () => overC,
-		sizes: sameAsInput,
-		examples: [{ inputs: [[2, 3, 8], [2, 3, 8], [8], [8], [8]] }],
+		domain: ms,
+		axes: (view) => skipAxes(view, 'c, [c], [c]'),
+		hints: () => ({ roles: { c: 'statistic' } }),
+		sizes: skipSizes,
+		examples: [
+			{ inputs: [[2, 5, 8], [2, 5, 8], [8], [8], [8]], outputs: [0, 3] },
+			{ inputs: [[2, 5, 8], [5, 8], [8]] },
+			{ inputs: [[2, 5, 8], [1, 5, 8], [8], [8]] },
+			{ inputs: [[5, 8], [5, 8], [8]] },
+		],
 	}),
 	noted('SkipSimplifiedLayerNormalization', {
-		domain: 'com.microsoft',
-		axes: 'b s c, b s c, c, [c] -> b s c, _, _, b s c',
-		hints: () => overC,
-		sizes: sameAsInput,
-		examples: [{ inputs: [[2, 3, 8], [2, 3, 8], [8]] }],
+		domain: ms,
+		axes: (view) => skipAxes(view, 'c, [c]'),
+		hints: () => ({ roles: { c: 'statistic' } }),
+		sizes: skipSizes,
+		examples: [
+			{ inputs: [[2, 5, 8], [2, 5, 8], [8]], outputs: [0, 3] },
+			{ inputs: [[2, 5, 8], [2, 5, 8], [8], [8]] },
+		],
 	}),
 	noted('EmbedLayerNormalization', {
-		domain: 'com.microsoft',
-		axes: (view) =>
-			`b s, ${view.inputs[1] ? 'b s' : '_'}, v c, p c, ${view.inputs[4] ? 't c' : '_'}, c, c, ${view.inputs[7] ? 'b !m' : '_'} -> b s c, _, b s c`,
+		domain: ms,
+		axes: embedAxes,
 		hints: () => ({ roles: { c: 'statistic', v: 'indexed', p: 'indexed', t: 'indexed' } }),
 		sizes: (view) => {
-			const [ids, table] = [inputSizes(view, 0), inputSizes(view, 2)];
-			const sizes = ids && table && [...ids, table[1] ?? 1];
-			return [sizes, ids && [ids[0] ?? 1], sizes];
+			const [sizes, table] = [inputSizes(view, 0), inputSizes(view, 2)];
+			const embedded = sizes && table && [...sizes, table[1] ?? 1];
+			return [embedded, sizes && [sizes[0] ?? 1], embedded];
 		},
-		type: (view) => view.inputs[2]?.type ?? 1,
-		examples: [],
+		type: (view, slot) => (slot === 1 ? INT32 : (view.inputs[2]?.type ?? FLOAT)),
+		examples: [
+			{ inputs: [ids(7), ids(2), [7, 8], [6, 8], [2, 8], [8], [8]], outputs: 3 },
+			{ inputs: [ids(7), null, [7, 8], [9, 8], null, [8], [8], null, ids(9)], outputs: 2 },
+			{ inputs: [ids(7), null, [7, 8], [6, 8], null, [8], [8], ids(2)], outputs: 2 },
+		],
 	}),
+];
+
+export const normalizeRows: readonly Operator[] = [
+	...images,
+	layerNorm('LayerNormalization', '', true, [
+		{ inputs: [[2, 3, 6], [6], [6]], outputs: 3 },
+		{
+			inputs: [
+				[3, 5, 6],
+				[5, 6],
+			],
+			attributes: { axis: int(1) },
+		},
+	]),
+	layerNorm('RMSNormalization', '', false, [{ inputs: [[2, 3, 6], [6]], opset: 23 }]),
+	layerNorm('SimplifiedLayerNormalization', '', false, [{ inputs: [[2, 3, 6], [6]], outputs: 2 }]),
+	...fused,
 	noted(['Softmax', 'LogSoftmax', 'Hardmax'], {
 		axes: softmaxAxes,
-		examples: [{ inputs: [[2, 3, 6]] }, { inputs: [[2, 3, 6]], opset: 11 }],
+		examples: [
+			{ inputs: [negative] },
+			{ inputs: [negative], attributes: { axis: int(1) } },
+			{ inputs: [{ sizes: [3, 5, 6], negative: true }], opset: 11 },
+		],
 	}),
 ];

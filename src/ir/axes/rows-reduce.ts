@@ -1,6 +1,8 @@
-/** Reductions. https://onnx.ai/onnx/operators/onnx__ReduceSum.html */
-import { built, type Example, type Operator } from './operator.ts';
-import { RowBuilder, type Role, type Row } from './row.ts';
+/** Reductions, and what searches or sums along an axis. https://onnx.ai/onnx/operators/onnx__ReduceSum.html */
+import { INT64 } from '../graph/dtype.ts';
+import { type Attribute } from '../graph/graph.ts';
+import { built, type Example, type ExampleInput, type Operator } from './operator.ts';
+import { RowBuilder, type Role, type Row, type Unrelated } from './row.ts';
 import {
 	fixedInts,
 	frontAxis,
@@ -11,14 +13,20 @@ import {
 	type NodeView,
 } from './view.ts';
 
-function axesOf(view: NodeView): number[] {
+const int = (value: number): Attribute => ({ kind: 'int', value });
+const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
+const unknownAxes: Unrelated = { unrelated: 'its axes cannot be told' };
+
+/** Axes from the attribute or the second operand; all where none are given. Undefined when they cannot be told. */
+function axesOf(view: NodeView): number[] | undefined {
 	const rank = inputSizes(view, 0)?.length ?? 0;
-	const said = intsAttribute(view, 'axes') ?? fixedInts(view, 1);
-	if (said?.length) return said.map((axis) => frontAxis(axis, rank));
+	const said = intsAttribute(view, 'axes') ?? (view.inputs[1] ? fixedInts(view, 1) : []);
+	if (said === undefined) return undefined;
+	if (said.length > 0) return said.map((axis) => frontAxis(axis, rank));
 	return intAttribute(view, 'noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, axis) => axis);
 }
 
-function row(view: NodeView, axes: readonly number[], keep: boolean, role: Role): Row {
+function reducedRow(view: NodeView, axes: readonly number[], keep: boolean, role: Role): Row {
 	const builder = new RowBuilder();
 	let out = 0;
 	for (const [axis, size] of (inputSizes(view, 0) ?? []).entries()) {
@@ -32,64 +40,139 @@ function row(view: NodeView, axes: readonly number[], keep: boolean, role: Role)
 }
 
 function reducedSizes(view: NodeView, axes: readonly number[], keep: boolean): (number[] | undefined)[] {
-	const sizes = inputSizes(view, 0);
-	return [sizes?.flatMap((size, axis) => (axes.includes(axis) ? (keep ? [1] : []) : [size]))];
+	return [inputSizes(view, 0)?.flatMap((size, axis) => (axes.includes(axis) ? (keep ? [1] : []) : [size]))];
 }
 
 const keeps = (view: NodeView): boolean => intAttribute(view, 'keepdims', 1) === 1;
 
-function foldAll(view: NodeView, fold: (a: number, b: number) => number): readonly number[] | undefined {
+type Fold = (a: number, b: number) => number;
+
+/** Only where everything is folded to one number, as sizes are. */
+function foldAll(view: NodeView, fold: Fold): readonly number[] | undefined {
 	const values = sampledInts(view, 0);
-	if (values === undefined || axesOf(view).length < (inputSizes(view, 0)?.length ?? 0)) return undefined;
-	return values.length === 0 ? undefined : [values.reduce(fold)];
+	const rank = inputSizes(view, 0)?.length ?? 0;
+	if (values === undefined || values.length === 0 || (axesOf(view)?.length ?? -1) < rank) return undefined;
+	return [values.reduce(fold)];
 }
 
-function reduction(op: string, role: Role, fold?: (a: number, b: number) => number): Operator {
-	const example: Example = {
-		inputs: [[3, 4, 5]],
-		attributes: { axes: { kind: 'ints', value: [1] } },
-		opset: 12,
-	};
+type Reduction = {
+	readonly role: Role;
+	readonly fold?: Fold;
+	readonly data?: ExampleInput;
+	readonly input?: number;
+};
+
+/** `input` is the version of the operator set that moved the axes from an attribute to an operand. */
+function reduction(op: string, { role, fold, data = [3, 5, 4], input = 18 }: Reduction): Operator {
+	const old: Example = { inputs: [data], attributes: { axes: list(1) }, opset: input - 1 };
 	return built(op, {
-		row: (view) => row(view, axesOf(view), keeps(view), role),
-		sizes: (view) => reducedSizes(view, axesOf(view), keeps(view)),
+		row: (view) => {
+			const axes = axesOf(view);
+			return axes === undefined ? unknownAxes : reducedRow(view, axes, keeps(view), role);
+		},
+		sizes: (view) => {
+			const axes = axesOf(view);
+			return axes === undefined ? [] : reducedSizes(view, axes, keeps(view));
+		},
 		...(fold && { values: (view: NodeView) => foldAll(view, fold) }),
 		examples: [
-			example,
-			{ ...example, attributes: { ...example.attributes, keepdims: { kind: 'int', value: 0 } } },
+			old,
+			{ ...old, attributes: { axes: list(-2), keepdims: int(0) } },
+			{ inputs: [data, { ints: [-2] }], attributes: { keepdims: int(0) } },
+			{ inputs: [data] },
+			{ inputs: [data], attributes: { noop_with_empty_axes: int(1) } },
+			...(fold
+				? [
+						{
+							inputs: [{ ints: op === 'ReduceMax' ? [-4, -2, -9] : [4, 2, 9] }],
+							attributes: { keepdims: int(0) },
+						},
+					]
+				: []),
 		],
 	});
 }
+
+const negative = { sizes: [3, 5, 4], negative: true };
+const positive = { sizes: [3, 5, 4], positive: true };
 
 const argAxis = (view: NodeView): number[] => [
 	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1),
 ];
 
-export const reduceRows: readonly Operator[] = [
-	reduction('ReduceSum', 'contracted', (a, b) => a + b),
-	reduction('ReduceMean', 'statistic'),
-	reduction('ReduceMax', 'pinned', Math.max),
-	reduction('ReduceMin', 'pinned', Math.min),
-	reduction('ReduceProd', 'pinned', (a, b) => a * b),
-	reduction('ReduceL1', 'contracted'),
-	reduction('ReduceL2', 'contracted'),
-	reduction('ReduceSumSquare', 'contracted'),
-	reduction('ReduceLogSumExp', 'pinned'),
+/** Every axis but `axis` goes through, to each of the outputs. */
+function besides(view: NodeView, axis: number, outputs: number): Row {
+	const builder = new RowBuilder();
+	for (const [at, size] of (inputSizes(view, 0) ?? []).entries()) {
+		if (at === axis) continue;
+		const letter = builder.letter(`a${at}`, size);
+		builder.input(0, at, letter);
+		for (let slot = 0; slot < outputs; slot++) builder.output(slot, at, letter);
+	}
+	return builder.build();
+}
+
+function topAxis(view: NodeView): number {
+	return frontAxis(intAttribute(view, 'axis', -1), inputSizes(view, 0)?.length ?? 1);
+}
+
+function topSizes(view: NodeView): (number[] | undefined)[] {
+	const count = intAttribute(view, 'k') ?? sampledInts(view, 1)?.[0];
+	const sizes = inputSizes(view, 0);
+	if (sizes === undefined || count === undefined) return [];
+	const result = sizes.map((size, at) => (at === topAxis(view) ? count : size));
+	return [result, result];
+}
+
+const searching: readonly Operator[] = [
 	built(['ArgMax', 'ArgMin'], {
-		row: (view) => row(view, argAxis(view), keeps(view), 'pinned'),
+		row: (view) => reducedRow(view, argAxis(view), keeps(view), 'pinned'),
 		sizes: (view) => reducedSizes(view, argAxis(view), keeps(view)),
-		type: () => 7,
-		examples: [{ inputs: [[3, 4, 5]], attributes: { axis: { kind: 'int', value: 1 } } }],
+		type: () => INT64,
+		examples: [
+			{ inputs: [[3, 6, 5]], attributes: { axis: int(1) } },
+			{ inputs: [[3, 6, 5]], attributes: { axis: int(-1), keepdims: int(0) } },
+		],
+	}),
+	built('TopK', {
+		row: (view) => besides(view, topAxis(view), view.node.outputs.length),
+		sizes: topSizes,
+		type: (view, slot) => (slot === 0 ? (view.inputs[0]?.type ?? 0) : INT64),
+		examples: [
+			{ inputs: [[3, 5, 6], { ints: [2] }], outputs: 2 },
+			{ inputs: [[3, 5, 6]], outputs: 2, attributes: { axis: int(1), k: int(2) }, opset: 9 },
+		],
 	}),
 	built('CumSum', {
 		row: (view) => {
+			const axis = fixedInts(view, 1)?.[0];
+			if (axis === undefined) return unknownAxes;
+			const summed = frontAxis(axis, inputSizes(view, 0)?.length ?? 1);
 			const builder = new RowBuilder();
-			const axis = frontAxis(fixedInts(view, 1)?.[0] ?? 0, inputSizes(view, 0)?.length ?? 1);
-			for (const [at, size] of (inputSizes(view, 0) ?? []).entries())
-				if (at !== axis) builder.through(`a${at}`, size, [0, at], [0, at]);
+			for (const [at, size] of (inputSizes(view, 0) ?? []).entries()) {
+				const letter = builder.letter(`a${at}`, size, at === summed ? 'recurrent' : 'carried');
+				builder.input(0, at, letter).output(0, at, letter);
+			}
 			return builder.build();
 		},
 		sizes: (view) => [inputSizes(view, 0)],
-		examples: [{ inputs: [[3, 4, 5], { ints: [1], scalar: true }] }],
+		examples: [
+			{ inputs: [[3, 4, 5], { ints: [1], scalar: true }] },
+			{ inputs: [[3, 4, 5], { ints: [-1] }], attributes: { exclusive: int(1), reverse: int(1) } },
+		],
 	}),
+];
+
+export const reduceRows: readonly Operator[] = [
+	reduction('ReduceSum', { role: 'contracted', fold: (a, b) => a + b, input: 13 }),
+	reduction('ReduceMean', { role: 'statistic' }),
+	reduction('ReduceMax', { role: 'pinned', fold: (a, b) => Math.max(a, b), data: negative }),
+	reduction('ReduceMin', { role: 'pinned', fold: (a, b) => Math.min(a, b), data: positive }),
+	reduction('ReduceProd', { role: 'pinned', fold: (a, b) => a * b, data: positive }),
+	reduction('ReduceL1', { role: 'contracted' }),
+	reduction('ReduceL2', { role: 'contracted' }),
+	reduction('ReduceSumSquare', { role: 'contracted' }),
+	reduction('ReduceLogSum', { role: 'contracted', data: positive }),
+	reduction('ReduceLogSumExp', { role: 'pinned' }),
+	...searching,
 ];

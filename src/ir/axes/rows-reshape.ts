@@ -1,5 +1,5 @@
 /** Reshape and its kin: rows from the concrete sizes, by the common refinement of both factorisations. */
-import { elementCount } from '../graph/graph.ts';
+import { elementCount, type Attribute } from '../graph/graph.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
 import { RowBuilder, type Part, type Row, type Side, type Unrelated } from './row.ts';
 import {
@@ -158,21 +158,21 @@ function resizeReshape(view: NodeView, removal: Removal): Resized {
 	return { inputs: new Map([[1, { pieces }]]) };
 }
 
-function axesOf(view: NodeView, rank: number): readonly number[] | undefined {
-	return (intsAttribute(view, 'axes') ?? fixedInts(view, 1))?.map((axis) => frontAxis(axis, rank));
-}
+const givenAxes = (view: NodeView): readonly number[] | undefined =>
+	intsAttribute(view, 'axes') ?? fixedInts(view, 1);
 
 function squeezed(view: NodeView): (number[] | undefined)[] {
 	const from = inputSizes(view, 0);
-	const axes = from && axesOf(view, from.length);
+	const axes = givenAxes(view)?.map((axis) => frontAxis(axis, from?.length ?? 0));
+	if (axes === undefined && view.inputs[1] !== undefined) return [];
 	return [from?.filter((size, axis) => (axes === undefined ? size !== 1 : !axes.includes(axis)))];
 }
 
 function unsqueezed(view: NodeView): (number[] | undefined)[] {
-	const from = inputSizes(view, 0);
-	const rank = (from?.length ?? 0) + ((intsAttribute(view, 'axes') ?? fixedInts(view, 1))?.length ?? 0);
-	const axes = axesOf(view, rank);
-	if (from === undefined || axes === undefined) return [];
+	const [from, said] = [inputSizes(view, 0), givenAxes(view)];
+	if (from === undefined || said === undefined) return [];
+	const rank = from.length + said.length;
+	const axes = said.map((axis) => frontAxis(axis, rank));
 	const rest = [...from];
 	return [Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)))];
 }
@@ -180,11 +180,14 @@ function unsqueezed(view: NodeView): (number[] | undefined)[] {
 function flattened(view: NodeView): (number[] | undefined)[] {
 	const from = inputSizes(view, 0);
 	if (from === undefined) return [];
-	const axis = frontAxis(intAttribute(view, 'axis', 1), from.length);
-	return [[elementCount(from.slice(0, axis)), elementCount(from.slice(axis))]];
+	const axis = intAttribute(view, 'axis', 1);
+	const at = axis < 0 ? axis + from.length : axis;
+	return [[elementCount(from.slice(0, at)), elementCount(from.slice(at))]];
 }
 
 const sameValues = (view: NodeView): readonly number[] | undefined => sampledInts(view, 0);
+const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
+const int = (value: number): Attribute => ({ kind: 'int', value });
 
 export const reshapeRows: readonly Operator[] = [
 	built('Reshape', {
@@ -193,21 +196,48 @@ export const reshapeRows: readonly Operator[] = [
 		values: sameValues,
 		resize: resizeReshape,
 		examples: [
-			{ inputs: [[2, 4, 12], { ints: [2, 4, 3, 4] }] },
-			{ inputs: [[2, 4, 3, 4], { ints: [0, -1, 12] }] },
+			{ inputs: [[2, 5, 30], { ints: [2, 5, 6, 5] }] },
+			{ inputs: [[2, 5, 6, 5], { ints: [0, -1, 30] }] },
+			{ inputs: [[6, 20], { ints: [2, 12, 5] }] },
+			{ inputs: [[4, 6, 5], { ints: [2, 2, 30] }] },
+			{ inputs: [[2, 1, 15], { ints: [30, 1, 1] }] },
+			{ inputs: [[6, 5], { ints: [1, 6, 1, 5] }] },
+			{ inputs: [[4, 9], { ints: [6, 6] }] },
+			{ inputs: [[2, 5, 6]], attributes: { shape: list(10, 6) }, opset: 1 },
+			{ inputs: [{ ints: [4, 5, 6] }, { ints: [3, 1] }] },
 		],
 	}),
-	built('Flatten', { row: reshapeRow, sizes: flattened, examples: [{ inputs: [[3, 4, 5]] }] }),
+	built('Flatten', {
+		row: reshapeRow,
+		sizes: flattened,
+		examples: [
+			{ inputs: [[3, 5, 6]] },
+			{ inputs: [[3, 5, 6]], attributes: { axis: int(-1) } },
+			{ inputs: [[3, 5, 6]], attributes: { axis: int(0) } },
+			{ inputs: [[3, 5]], attributes: { axis: int(2) } },
+		],
+	}),
 	built('Squeeze', {
 		row: reshapeRow,
 		sizes: squeezed,
 		values: sameValues,
-		examples: [{ inputs: [[3, 1, 5], { ints: [1] }] }],
+		examples: [
+			{ inputs: [[3, 1, 5], { ints: [1] }] },
+			{ inputs: [[1, 5, 1, 6], { ints: [-2] }] },
+			{ inputs: [[1, 5, 1, 6]] },
+			{ inputs: [[3, 1, 5]], attributes: { axes: list(1) }, opset: 11 },
+			{ inputs: [{ ints: [7] }, { ints: [0] }] },
+		],
 	}),
 	built('Unsqueeze', {
 		row: reshapeRow,
 		sizes: unsqueezed,
 		values: sameValues,
-		examples: [{ inputs: [[3, 5], { ints: [1] }] }],
+		examples: [
+			{ inputs: [[3, 5], { ints: [1] }] },
+			{ inputs: [[3, 5], { ints: [0, -1] }] },
+			{ inputs: [[3, 5]], attributes: { axes: list(0, 2) }, opset: 11 },
+			{ inputs: [{ ints: [7, 8] }, { ints: [1] }] },
+		],
 	}),
 ];

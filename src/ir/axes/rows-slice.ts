@@ -1,6 +1,8 @@
 /** Slice, with bounds as attributes (opset < 10) or operands. https://onnx.ai/onnx/operators/onnx__Slice.html */
+import { type Attribute } from '../graph/graph.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { reader, tabulate } from './values.ts';
 import { frontAxis, inputSizes, intsAttribute, sampledInts, type NodeView } from './view.ts';
 
 type Bounds = {
@@ -59,43 +61,67 @@ function sliceSizes(view: NodeView): (number[] | undefined)[] {
 }
 
 function sliceValues(view: NodeView): readonly number[] | undefined {
-	const [values, bound] = [sampledInts(view, 0), bounds(view)?.[0]];
-	if (values === undefined || bound === undefined || inputSizes(view, 0)?.length !== 1) return undefined;
-	return Array.from({ length: bound.count }, (_, at) => values[bound.start + at * bound.step] ?? 0);
+	const [read, all, sizes] = [reader(view, 0), bounds(view), sliceSizes(view)[0]];
+	if (read === undefined || all === undefined || sizes === undefined) return undefined;
+	return tabulate(sizes, (at) =>
+		read(
+			at.map((position, axis) => {
+				const bound = all.find((one) => one.axis === axis);
+				return bound === undefined ? position : bound.start + position * bound.step;
+			}),
+		),
+	);
 }
 
-/** New bounds where what is kept of a slice is still one stretch of what is kept of its input. */
+/** Places, in what is kept of the input, of what is kept of the slice, in the slice's order. */
+function places({ start, count, step }: Bounds, kept: Int32Array): number[] {
+	const place = new Map(Array.from(kept, (position, at) => [position, at]));
+	return Array.from({ length: count }, (_, at) => place.get(start + at * step)).filter(
+		(at) => at !== undefined,
+	);
+}
+
+/**
+ * New bounds where what is kept of a slice is one stretch of what is kept of its input; else the axis is left whole and
+ * its positions are gathered afterwards.
+ */
 function resizeSlice(view: NodeView, removal: Removal): Resized {
 	const sizes = inputSizes(view, 0) ?? [];
-	const moved = (bounds(view) ?? []).filter(({ axis }) => removal.kept('in', 0, axis) !== undefined);
-	if (moved.length === 0) return {};
-	const [starts, ends] = [current(view, 'starts', 1), current(view, 'ends', 2)];
-	for (const { axis, start, count, step, at } of moved) {
-		const kept = removal.kept('in', 0, axis) ?? new Int32Array(0);
-		if (count === sizes[axis] && step === 1) continue;
-		const wanted = new Set(Array.from({ length: count }, (_, position) => start + position * step));
-		const places = [...kept.entries()].filter(([, position]) => wanted.has(position)).map(([place]) => place);
-		const [first = 0] = places;
-		const last = places.at(-1) ?? -1;
-		if (step !== 1 || last - first + 1 !== places.length)
-			return { refused: 'what it keeps is not one stretch' };
-		starts[at] = first;
-		ends[at] = last + 1;
+	const vectors = ['starts', 'ends', 'axes', 'steps'].map((name, at) => current(view, name, at + 1));
+	const [starts = [], ends = [], , steps = []] = vectors;
+	let gather: Resized['gather'];
+	for (const bound of bounds(view) ?? []) {
+		const { axis, count, step, at } = bound;
+		const kept = removal.kept('in', 0, axis);
+		if (kept === undefined || (count === sizes[axis] && step === 1)) continue;
+		const wanted = places(bound, kept);
+		const isStretch = wanted.every((place, order) => place === (wanted[0] ?? 0) + order);
+		if (!isStretch && gather !== undefined) return { refused: 'two of its axes are kept in pieces' };
+		if (!isStretch) gather = { axis, indices: wanted };
+		starts[at] = isStretch ? (wanted[0] ?? 0) : 0;
+		ends[at] = isStretch ? (wanted.at(-1) ?? -1) + 1 : kept.length;
+		if (steps.length > 0) steps[at] = 1;
 	}
-	if (view.node.attributes.has('starts')) {
-		const literal = (pieces: readonly SizePiece[]): number[] =>
-			pieces.filter((piece) => typeof piece === 'number');
-		return {
-			attributes: {
-				starts: { kind: 'ints', value: literal(starts) },
-				ends: { kind: 'ints', value: literal(ends) },
-			},
-		};
-	}
+	return { ...written(view, starts, ends, steps), ...(gather && { gather }) };
+}
+
+function written(
+	view: NodeView,
+	starts: readonly SizePiece[],
+	ends: readonly SizePiece[],
+	steps: readonly SizePiece[],
+): Resized {
+	const literal = (pieces: readonly SizePiece[]): Attribute => ({
+		kind: 'ints',
+		value: pieces.filter((piece) => typeof piece === 'number'),
+	});
+	if (view.node.attributes.has('starts'))
+		return { attributes: { starts: literal(starts), ends: literal(ends) } };
 	return {
 		inputs: new Map([
 			[1, { pieces: starts }],
 			[2, { pieces: ends }],
+			...(steps.length > 0 ? [[4, { pieces: steps }] as const] : []),
 		]),
 	};
 }
@@ -107,12 +133,30 @@ function current(view: NodeView, name: string, slot: number): SizePiece[] {
 	return (known?.values ?? []).map((value, at) => (known?.fixed[at] ? value : { piece: at }));
 }
 
+const one = { ints: [1] };
+
 export const sliceRows: readonly Operator[] = [
 	built('Slice', {
 		row: sliceRow,
 		sizes: sliceSizes,
 		values: sliceValues,
 		resize: resizeSlice,
-		examples: [{ inputs: [[3, 9], { ints: [2] }, { ints: [7] }, { ints: [1] }] }],
+		examples: [
+			{ inputs: [[3, 12], { ints: [2] }, { ints: [10] }, one] },
+			{ inputs: [[3, 12], { ints: [-9] }, { ints: [2 ** 63] }, { ints: [-1] }] },
+			{ inputs: [[9, 12], { ints: [1, 2] }, { ints: [8, 11] }, { ints: [0, 1] }, { ints: [1, 2] }] },
+			{ inputs: [[3, 12], { ints: [10] }, { ints: [-100] }, one, { ints: [-2] }] },
+			{ inputs: [[3, 12], { ints: [-1] }, { ints: [-(2 ** 63)] }, one, { ints: [-1] }] },
+			{
+				inputs: [[3, 12]],
+				attributes: {
+					starts: { kind: 'ints', value: [2] },
+					ends: { kind: 'ints', value: [-1] },
+					axes: { kind: 'ints', value: [1] },
+				},
+				opset: 9,
+			},
+			{ inputs: [{ ints: [4, 5, 6, 7] }, one, { ints: [3] }] },
+		],
 	}),
 ];

@@ -3,12 +3,18 @@ import { type Node } from '../graph/graph.ts';
 import { type Operator } from './operator.ts';
 import { convRows } from './rows-conv.ts';
 import { elementwiseRows } from './rows-elementwise.ts';
-import { fusedRows } from './rows-fused.ts';
+import { attentionRows } from './rows-attention.ts';
+import { recurrentRows } from './rows-recurrent.ts';
+import { standardAttentionRows } from './rows-standard-attention.ts';
 import { indexRows } from './rows-index.ts';
 import { layoutRows } from './rows-layout.ts';
 import { linear } from './rows-linear.ts';
+import { poolRows } from './rows-pool.ts';
+import { quantizedRows } from './rows-quantized.ts';
 import { normalizeRows } from './rows-normalize.ts';
 import { reduceRows } from './rows-reduce.ts';
+import { repeatRows } from './rows-repeat.ts';
+import { shapeRows } from './rows-shape.ts';
 import { sliceRows } from './rows-slice.ts';
 import { reshapeRows } from './rows-reshape.ts';
 
@@ -16,13 +22,19 @@ export const operators: readonly Operator[] = [
 	...linear,
 	...elementwiseRows,
 	...convRows,
+	...poolRows,
+	...quantizedRows,
 	...normalizeRows,
 	...reduceRows,
 	...reshapeRows,
 	...layoutRows,
+	...repeatRows,
 	...sliceRows,
 	...indexRows,
-	...fusedRows,
+	...shapeRows,
+	...attentionRows,
+	...standardAttentionRows,
+	...recurrentRows,
 ];
 
 const key = (domain: string, op: string): string => `${domain}:${op}`;

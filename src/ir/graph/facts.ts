@@ -90,13 +90,13 @@ function sampledView(model: Model, node: Node, values: SampledValues): NodeView 
 
 function outputsOf(node: Node, view: NodeView): Sampled[] {
 	const operator = operatorOf(node);
-	const type = operator?.type?.(view) ?? view.inputs.find((input) => input !== undefined)?.type ?? 0;
+	const first = view.inputs.find((input) => input !== undefined)?.type ?? 0;
 	const sizes = view.inputs.some((input) => input !== undefined && input.sizes === undefined)
 		? []
 		: (operator?.sizes(view) ?? []);
 	const values = sizes[0] === undefined ? undefined : operator?.values?.(view);
 	return node.outputs.map((_, slot) => ({
-		type,
+		type: operator?.type?.(view, slot) ?? first,
 		sizes: sizes[slot],
 		values: slot === 0 ? values : undefined,
 	}));

@@ -1,0 +1,193 @@
+/** Models of one node, their operands drawn by a seed, and their runs in onnxruntime. */
+import * as ort from 'onnxruntime-node';
+import { encodeModel } from '../../src/backends/onnx/encode.ts';
+import { bug, present } from '../../src/diagnostic.ts';
+import { elementType, FLOAT, INT64 } from '../../src/ir/graph/dtype.ts';
+import { elementCount, type Attribute, type Model, type Node } from '../../src/ir/graph/graph.ts';
+import { halfBits, halfValue, tensorOf, toInt64 } from '../../src/ir/graph/tensor.ts';
+import { type Example, type ExampleInput } from '../../src/ir/axes/operator.ts';
+
+/** A tensor as numbers, row-major. */
+export type Value = {
+	readonly type: number;
+	readonly dims: readonly number[];
+	readonly data: readonly number[];
+};
+export type Fed = Value & {
+	/** Part of the model, as shapes and axes are, and not fed. */
+	readonly constant: boolean;
+};
+
+/** A node and its operands: all that a run needs. */
+export type Call = {
+	readonly op: string;
+	readonly domain: string;
+	readonly opset: number;
+	readonly attributes: ReadonlyMap<string, Attribute>;
+	readonly inputs: readonly (Fed | undefined)[];
+	/** Element types of the outputs; undefined is an absent one. */
+	readonly outputs: readonly (number | undefined)[];
+};
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export function generator(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+/** The operand that an example describes. */
+export function drawn(input: ExampleInput, random: () => number): Fed {
+	if ('ints' in input) return listed(input.ints, input.type ?? INT64, input);
+	if ('floats' in input) return listed(input.floats, FLOAT, input);
+	const { sizes, type = FLOAT, ...how } = 'sizes' in input ? input : { sizes: input, type: FLOAT };
+	const draw = drawer(type, how, random);
+	const data = Array.from({ length: elementCount(sizes) }, draw);
+	return { type, dims: sizes, data, constant: 'constant' in how && (how.constant ?? false) };
+}
+
+function listed(data: readonly number[], type: number, { scalar = false }: { scalar?: boolean }): Fed {
+	return {
+		type,
+		dims: scalar ? [] : [data.length],
+		data: data.map((value) => rounded(type, value)),
+		constant: true,
+	};
+}
+
+function drawer(
+	type: number,
+	how: {
+		readonly positive?: boolean;
+		readonly negative?: boolean;
+		readonly below?: number;
+		readonly from?: number;
+	},
+	random: () => number,
+): () => number {
+	const kind = elementType(type)?.kind;
+	if (kind === 'bool') return () => Number(random() < 0.5);
+	if (how.below !== undefined) {
+		const [from, below] = [how.from ?? 0, how.below];
+		return () => from + Math.floor(random() * (below - from));
+	}
+	if (kind === 'float' && how.positive) return () => rounded(type, 0.5 + random());
+	if (kind === 'float' && how.negative) return () => rounded(type, -0.5 - random());
+	if (kind === 'float') return () => rounded(type, 2 * random() - 1);
+	// Two products of a byte with a signed byte of this range stay within 16 bits, where some processors saturate.
+	return kind === 'uint' ? () => Math.floor(random() * 200) : () => Math.floor(random() * 120) - 60;
+}
+
+function rounded(type: number, value: number): number {
+	if (type === FLOAT) return Math.fround(value);
+	return elementType(type)?.name === 'float16' ? halfValue(halfBits(value)) : value;
+}
+
+/** The call that an example of an operator describes. */
+export function callOf(
+	op: string,
+	domain: string,
+	example: Example,
+	types: readonly (number | undefined)[],
+): Call {
+	const random = generator(7 + op.length);
+	return {
+		op,
+		domain,
+		opset: example.opset ?? (domain === '' ? 21 : 1),
+		attributes: new Map(Object.entries(example.attributes ?? {})),
+		inputs: example.inputs.map((input) => (input === null ? undefined : drawn(input, random))),
+		outputs: types,
+	};
+}
+
+/** The model of one node; constants are initializers, the rest graph inputs `i0`, `i1`, … and outputs `o0`, … */
+export function modelOf({ op, domain, opset, attributes, inputs, outputs }: Call): Model {
+	const name = (input: Fed | undefined, slot: number): string => (input === undefined ? '' : `i${slot}`);
+	const node: Node = {
+		id: 0,
+		name: op,
+		op,
+		domain,
+		inputs: inputs.map(name),
+		outputs: outputs.map((type, slot) => (type === undefined ? '' : `o${slot}`)),
+		attributes,
+	};
+	const own: [string, number][] = domain === '' ? [] : [[domain, opset]];
+	return {
+		irVersion: 10,
+		opsets: new Map([['', domain === '' ? opset : 21], ...own]),
+		metadata: new Map(),
+		functions: [],
+		graph: {
+			name: 'one',
+			nodes: [node],
+			valueInfo: new Map(),
+			inputs: inputs.flatMap((input, slot) =>
+				input === undefined || input.constant
+					? []
+					: [{ name: `i${slot}`, type: input.type, dims: input.dims }],
+			),
+			outputs: outputs.flatMap((type, slot) => (type === undefined ? [] : [{ name: `o${slot}`, type }])),
+			initializers: new Map(
+				inputs.flatMap((input, slot) =>
+					input?.constant ? [[`i${slot}`, tensorOf(`i${slot}`, input.type, input.dims, input.data)]] : [],
+				),
+			),
+		},
+	};
+}
+
+type Typed = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array;
+type Wide = Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
+const arrays: Readonly<Record<string, (data: readonly number[]) => Typed | Wide>> = {
+	float32: (data) => Float32Array.from(data),
+	float64: (data) => Float64Array.from(data),
+	float16: (data) => Uint16Array.from(data, halfBits),
+	int64: (data) => BigInt64Array.from(data, toInt64),
+	uint64: (data) => BigUint64Array.from(data, BigInt),
+	int32: (data) => Int32Array.from(data),
+	uint32: (data) => Uint32Array.from(data),
+	int16: (data) => Int16Array.from(data),
+	uint16: (data) => Uint16Array.from(data),
+	int8: (data) => Int8Array.from(data),
+	uint8: (data) => Uint8Array.from(data),
+	bool: (data) => Uint8Array.from(data),
+};
+
+/** Runs a call; the outputs by slot. Rejects with onnxruntime's words when it refuses. */
+export async function run(call: Call): Promise<(Value | undefined)[]> {
+	const session = await ort.InferenceSession.create(encodeModel(modelOf(call)), {
+		logSeverityLevel: 4,
+		graphOptimizationLevel: 'disabled',
+		intraOpNumThreads: 1,
+	});
+	try {
+		const feeds = call.inputs.flatMap((input, slot): [string, ort.Tensor][] =>
+			input === undefined || input.constant ? [] : [[`i${slot}`, toOrt(input)]],
+		);
+		const results = await session.run(Object.fromEntries(feeds));
+		return call.outputs.map((type, slot) =>
+			type === undefined ? undefined : fromOrt(present(results[`o${slot}`], `output ${slot}`)),
+		);
+	} finally {
+		await session.release();
+	}
+}
+
+function toOrt({ type, dims, data }: Value): ort.Tensor {
+	const name = elementType(type)?.name ?? '';
+	const make = arrays[name] ?? bug('no feed of this element type', { type });
+	return new ort.Tensor(name as 'float32', make(data) as Float32Array, dims);
+}
+
+function fromOrt({ type, dims, data }: ort.Tensor): Value {
+	const code = [...Array(27).keys()].find((at) => elementType(at)?.name === type) ?? 0;
+	const half = type === 'float16' && data instanceof Uint16Array;
+	const numbers = Array.from(data as ArrayLike<number | bigint>, Number);
+	return { type: code, dims, data: half ? numbers.map(halfValue) : numbers };
+}
