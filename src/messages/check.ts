@@ -312,6 +312,31 @@ export const recipeNotFirst = defineDiagnostic({
 	hint: () => 'the line belongs at the top',
 });
 
+export const duplicateAlias = defineDiagnostic({
+	code: 'check/duplicate-alias',
+	severity: 'error',
+	explain: 'A name behind `as` stands for one recipe.',
+	message: ({ found, line }: { found: string; line: number }) =>
+		`\`${found}\` is the name of a recipe already, in line ${line}`,
+	hint: () => 'give one of them another name',
+});
+
+export const unknownAlias = defineDiagnostic({
+	code: 'check/unknown-alias',
+	severity: 'error',
+	explain: '`apply` applies a recipe by the name that a `use "…" as name` of the same file gave it.',
+	message: ({ found }: Found) => `no \`use\` names a recipe \`${found}\``,
+	hint: (found) => spelling(found) ?? `\`use "./${found.found}.prune" as ${found.found}\` names one`,
+});
+
+export const notImported = defineDiagnostic({
+	code: 'check/not-imported',
+	severity: 'error',
+	explain:
+		'A recipe that uses another one is checked together with it. Where only a text is given, what it uses is not known.',
+	message: ({ source }: { source: string }) => `the recipe \`${source}\` was not read`,
+});
+
 export const removesAll = defineDiagnostic({
 	code: 'check/removes-all',
 	severity: 'error',

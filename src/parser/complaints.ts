@@ -43,6 +43,12 @@ const wanted: Readonly<Record<string, string>> = {
 	protect: 'a glob in quotes, as `protect "*.pooler.*"`',
 	'calibrate With': '`with` and a path, as `calibrate with "calib.jsonl"`',
 	calibrate: 'a path in quotes',
+	use: 'the path or address of a recipe in quotes, as `use "./half.prune"`',
+	'use after as': 'a name, as `use "./half.prune" as half`',
+	apply: 'the name that a `use` gave, as `apply half(share = 50%)`',
+	'apply GroupClose': '`,` or `)`',
+	argument: 'a parameter and its value, as `share = 50%`',
+	'argument Equal': '`=` and a value, as `share = 50%`',
 	expect: 'what is expected, as `cosine >= 0.98`',
 };
 

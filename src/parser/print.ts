@@ -48,6 +48,12 @@ export function printStatement(statement: Statement): string {
 			const words = subject.map(({ text }) => text);
 			return join('expect', ...words, bound && `${bound.sign} ${printNumber(bound.value)}`);
 		}
+		case 'use':
+			return join('use', quote(statement.source.value), statement.alias && `as ${statement.alias.text}`);
+		case 'apply': {
+			const list = statement.arguments.map(({ name, value }) => `${name.text} = ${printNumber(value)}`);
+			return `apply ${statement.name.text}${list.length === 0 ? '' : `(${list.join(', ')})`}`;
+		}
 		case 'transform': {
 			const targets = statement.targets.map(({ text }) => text).join(', ');
 			return printTransform(statement.verb.text, targets, statement.items);

@@ -123,6 +123,21 @@ export type ExpectStatement = Common & {
 	/** Absent for `outputs unchanged`. */
 	readonly bound?: { readonly sign: ComparisonSign; readonly value: NumberSyntax; readonly span: Span };
 };
+/** `use "./common/free-lunch.prune"`, `use "…" as lite`. */
+export type UseStatement = Common & {
+	readonly kind: 'use';
+	readonly source: TextSyntax;
+	/** Without it the recipe is applied where it stands. */
+	readonly alias?: Word;
+};
+/** `floor = 0.2`. */
+export type Argument = { readonly name: Word; readonly value: NumberSyntax; readonly span: Span };
+/** `apply lite(floor = 0.2)`. */
+export type ApplyStatement = Common & {
+	readonly kind: 'apply';
+	readonly name: Word;
+	readonly arguments: readonly Argument[];
+};
 export type TransformStatement = Common & {
 	readonly kind: 'transform';
 	readonly verb: Word;
@@ -137,6 +152,8 @@ export type Statement =
 	| ProtectStatement
 	| CalibrateStatement
 	| ExpectStatement
+	| UseStatement
+	| ApplyStatement
 	| TransformStatement;
 
 /** `#` to the end of its line, `##` too; `text` holds the signs. */

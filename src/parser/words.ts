@@ -34,7 +34,16 @@ export const clauseWords = [
 export type ClauseWord = (typeof clauseWords)[number];
 
 /** Words that begin a statement which is no transform. They are plain names everywhere else. */
-export const openers = ['recipe', 'param', 'input', 'protect', 'calibrate', 'expect'] as const;
+export const openers = [
+	'recipe',
+	'param',
+	'input',
+	'protect',
+	'calibrate',
+	'expect',
+	'use',
+	'apply',
+] as const;
 export type Opener = (typeof openers)[number];
 
 /** Words that stand between or before the operands of a condition. */

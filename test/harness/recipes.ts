@@ -29,6 +29,7 @@ export const samples: readonly string[] = [
 	'prune layers [0, 4..6, 8..=9, -2.., 0..12 step 2] only attention',
 	'prune heads where not (importance < 0.1 or layer >= 6) and -index * 2 + 1 <= size / (3 - 1) and name matches "*.q"',
 	'prune ffn where importance <\n  0.5 and   # kept\n  layer != 3\n  in layers [\n    1,\n    2\n  ]\n',
+	'use "./common/free-lunch.prune"\nuse "npm:@acme/prune-recipes/lite.prune" as lite\n## applied\napply lite(floor = 0.2,\n  share = -$x)\napply lite\napply lite()',
 ];
 
 const word = fc.constantFrom('importance', 'layer', 'index', 'size', 'params', 'macs', 'l2');

@@ -3,6 +3,7 @@ import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
 import * as messages from '../../messages/check.ts';
 import { type Statement, type Syntax } from '../../parser/syntax.ts';
 import { checkCalibration, checkExpectation, checkInputs, checkParams } from './check-header.ts';
+import { checkImports } from './check-imports.ts';
 import { checkTransform } from './check-transform.ts';
 import { type Checking } from './checking.ts';
 import { type Recipe } from './recipe.ts';
@@ -26,8 +27,13 @@ export function checkRecipe(
 	const header = checkHeader(syntax, checking);
 	const inputs = checkInputs(ofKind(syntax, 'input'), checking);
 	const calibrate = checkCalibration(ofKind(syntax, 'calibrate'), checking);
+	const uses = ofKind(syntax, 'use');
+	checkImports(uses, ofKind(syntax, 'apply'), checking);
 	const steps = ofKind(syntax, 'transform').flatMap((one) => checkTransform(one, checking));
 	const expectations = ofKind(syntax, 'expect').flatMap((one) => checkExpectation(one, checking) ?? []);
+	problems.push(
+		...uses.map((one) => messages.notImported({ source: one.source.value }, { span: one.source.span })),
+	);
 	if (syntax.complete) problems.push(...unusedParams(checking));
 	const diagnostics = withoutRepeats(problems);
 	if (!syntax.complete || hasErrors(diagnostics)) return { diagnostics };

@@ -66,6 +66,9 @@ const cases: Readonly<Record<string, string>> = {
 	'check/missing-bound': 'expect cosine',
 	'check/duplicate-statement': 'recipe a\nrecipe b',
 	'check/recipe-not-first': 'prune heads 25%\nrecipe late',
+	'check/duplicate-alias': 'use "./a.prune" as a\nuse "./b.prune" as a',
+	'check/unknown-alias': 'use "./lite.prune" as lite\napply light(floor = 0.2)',
+	'check/not-imported': 'use "./lite.prune"',
 	'check/removes-all': 'factorize ffn energy 0%',
 };
 /** About recipes as JSON, which have no text. */
