@@ -2,9 +2,11 @@
 import { type Severity } from '../diagnostic.ts';
 import * as check from './check.ts';
 import * as cli from './cli.ts';
+import * as declarations from './declarations.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
+import * as quantities from './quantities.ts';
 import * as run from './run.ts';
 import * as write from './write.ts';
 
@@ -16,4 +18,14 @@ function entriesOf(module: Readonly<Record<string, unknown>>): Entry[] {
 	);
 }
 
-export const catalogue: readonly Entry[] = [parse, check, model, plan, run, write, cli].flatMap(entriesOf);
+export const catalogue: readonly Entry[] = [
+	parse,
+	check,
+	declarations,
+	quantities,
+	model,
+	plan,
+	run,
+	write,
+	cli,
+].flatMap(entriesOf);

@@ -8,7 +8,8 @@ import { samples } from '../harness/recipes.ts';
 import { vocabulary } from '../harness/vocabulary.ts';
 
 const test = suite('mutations');
-const runs = 10_000;
+/** More of them are read with PRUNEC_MUTANTS=1000000. */
+const runs = Number(process.env['PRUNEC_MUTANTS'] ?? 2000);
 
 /** xorshift32: the same mutants on every machine. */
 function draws(seed: number): (below: number) => number {

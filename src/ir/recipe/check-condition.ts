@@ -1,6 +1,7 @@
 /** Conditions over the fields of a unit. */
 import { bug } from '../../diagnostic.ts';
 import * as messages from '../../messages/check.ts';
+import { wrongUnit } from '../../messages/quantities.ts';
 import { type Expression, type Unit } from '../../parser/syntax.ts';
 import { type Checking, quantityOf } from './checking.ts';
 import { type Arithmetic, type Comparison, type Predicate, type Term } from './recipe.ts';
@@ -42,9 +43,7 @@ function checkTerm(found: Expression, technique: TechniqueWords, checking: Check
 			if (quantity === undefined) return undefined;
 			if (plainUnits.has(quantity.unit)) return { kind: 'number', value: quantity.base };
 			const what = 'a number a field is compared with';
-			checking.problems.push(
-				messages.wrongUnit({ found: quantity.text, what, example: '0.1' }, { span: found.span }),
-			);
+			checking.problems.push(wrongUnit({ found: quantity.text, what, example: '0.1' }, { span: found.span }));
 			return undefined;
 		}
 		case 'field':

@@ -1,5 +1,7 @@
 /** Statements that transform nothing: name, parameters, sizes, data, promises. */
-import * as messages from '../../messages/check.ts';
+import { duplicateClause } from '../../messages/check.ts';
+import * as messages from '../../messages/declarations.ts';
+import { tooSmall, unknownParam, wrongUnit } from '../../messages/quantities.ts';
 import { printStatement } from '../../parser/print.ts';
 import {
 	type CalibrateStatement,
@@ -43,7 +45,7 @@ export function checkParams(
 		}
 	}
 	for (const found of Object.keys(values)) {
-		if (!params.has(found)) problems.push(messages.unknownParam({ found, known: [...params.keys()] }));
+		if (!params.has(found)) problems.push(unknownParam({ found, known: [...params.keys()] }));
 	}
 	return params;
 }
@@ -59,9 +61,7 @@ export function checkInputs(statements: readonly InputStatement[], { problems }:
 			return [];
 		}
 		if (dims.includes(0))
-			problems.push(
-				messages.tooSmall({ found: dims.join('x'), what: 'a size', least: 1 }, { span: dimsSpan }),
-			);
+			problems.push(tooSmall({ found: dims.join('x'), what: 'a size', least: 1 }, { span: dimsSpan }));
 		return [{ name: name.value, dims, span }];
 	});
 }
@@ -89,7 +89,7 @@ export function checkCalibration(
 			continue;
 		}
 		if (chosen[known] !== undefined) {
-			checking.problems.push(messages.duplicateClause({ clause: known, hint: undefined }, { span }));
+			checking.problems.push(duplicateClause({ clause: known, hint: undefined }, { span }));
 		}
 		const whole = wholeOf(value, { what: `\`${known}\``, least: known === 'take' ? 1 : 0 }, checking);
 		if (whole !== undefined) chosen[known] = whole;
@@ -156,7 +156,7 @@ export function checkExpectation(statement: ExpectStatement, checking: Checking)
 	if (unit !== undefined) return { text, subject, op: bound.sign, value: quantity.base, unit, span };
 	const fitting = example.replace(/.* /, '');
 	checking.problems.push(
-		messages.wrongUnit({ found: quantity.text, what, example: fitting }, { span: quantity.span }),
+		wrongUnit({ found: quantity.text, what, example: fitting }, { span: quantity.span }),
 	);
 	return undefined;
 }

@@ -1,5 +1,6 @@
 /** `use` and `apply`, as far as a text alone says whether they mean something. */
-import * as messages from '../../messages/check.ts';
+import { duplicateClause } from '../../messages/check.ts';
+import * as messages from '../../messages/declarations.ts';
 import { type ApplyStatement, type UseStatement } from '../../parser/syntax.ts';
 import { type Checking, quantityOf } from './checking.ts';
 
@@ -31,7 +32,7 @@ function checkArguments(statement: ApplyStatement, checking: Checking): void {
 	for (const { name, value, span } of statement.arguments) {
 		quantityOf(value, checking);
 		if (seen.has(name.text))
-			checking.problems.push(messages.duplicateClause({ clause: name.text, hint: undefined }, { span }));
+			checking.problems.push(duplicateClause({ clause: name.text, hint: undefined }, { span }));
 		seen.add(name.text);
 	}
 }

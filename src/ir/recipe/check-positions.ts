@@ -1,5 +1,5 @@
 /** Ranges and lists of positions. */
-import * as messages from '../../messages/check.ts';
+import * as messages from '../../messages/quantities.ts';
 import { printNumber, printRange } from '../../parser/print.ts';
 import { type NumberSyntax, type Positions, type RangeSyntax } from '../../parser/syntax.ts';
 import { type Checking, quantityOf, wholeOf } from './checking.ts';

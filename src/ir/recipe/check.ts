@@ -1,6 +1,6 @@
 /** Syntax and the words of the techniques → a Recipe, with every mistake of the text. */
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
-import * as messages from '../../messages/check.ts';
+import * as messages from '../../messages/declarations.ts';
 import { type Statement, type Syntax } from '../../parser/syntax.ts';
 import { checkCalibration, checkExpectation, checkInputs, checkParams } from './check-header.ts';
 import { checkImports } from './check-imports.ts';

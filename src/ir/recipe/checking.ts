@@ -1,6 +1,6 @@
 /** What the parts of the checker share, and the reading of numbers: parameters, units, limits. */
 import { type Diagnostic, type Span } from '../../diagnostic.ts';
-import * as messages from '../../messages/check.ts';
+import * as messages from '../../messages/quantities.ts';
 import { type NumberSyntax, type ParamStatement, type Unit } from '../../parser/syntax.ts';
 import { inUnit } from '../../parser/values.ts';
 import { type Vocabulary } from './vocabulary.ts';

@@ -1,7 +1,7 @@
 /** Recipes as JSON against the published schema; the one file that knows ajv. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { bug, type Diagnostic } from '../../diagnostic.ts';
-import * as messages from '../../messages/check.ts';
+import * as messages from '../../messages/declarations.ts';
 import { nearest } from '../../messages/nearest.ts';
 import { locate } from './json-places.ts';
 import { type Calibration, type Expectation, type Recipe, type Step } from './recipe.ts';

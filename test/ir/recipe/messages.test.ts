@@ -2,7 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkRecipe } from '../../../src/ir/recipe/check.ts';
 import * as check from '../../../src/messages/check.ts';
+import * as declarations from '../../../src/messages/declarations.ts';
 import * as parse from '../../../src/messages/parse.ts';
+import * as quantities from '../../../src/messages/quantities.ts';
 import { readRecipe } from '../../../src/parser/read.ts';
 import { renderDiagnostics } from '../../../src/report/diagnostics.ts';
 import { golden, goldenJson } from '../../harness/golden.ts';
@@ -74,8 +76,8 @@ const cases: Readonly<Record<string, string>> = {
 /** About recipes as JSON, which have no text. */
 const elsewhere = ['check/not-json', 'check/schema'];
 
-const codes = [...Object.values(parse), ...Object.values(check)].flatMap((one) =>
-	'code' in one ? [one.code] : [],
+const codes = [parse, check, declarations, quantities].flatMap((module) =>
+	Object.values<{ readonly code: string }>({ ...module }).map(({ code }) => code),
 );
 
 test('has a case for every code about a recipe', () => {
