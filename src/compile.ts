@@ -5,17 +5,18 @@ import { Fault, type Diagnostic } from './diagnostic.ts';
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
-import { measureDrift, proveStep } from './backends/ort/prove.ts';
+import { measureDrift } from './backends/ort/drift.ts';
+import { proveStep } from './backends/ort/prove.ts';
 import { readInputs, type InputSet } from './data/inputs.ts';
 import { costOf } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
-import { type Proof } from './ir/proof.ts';
+import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { notMet, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
-import { runPlan, runRecipe, type Done, type Kept, type RunOptions } from './passes/run.ts';
+import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { version } from './version.ts';
@@ -162,17 +163,18 @@ class Build {
 	}
 
 	private async prove(done: Done, feeds: Parameters<typeof proveStep>[1]): Promise<Proof> {
-		const { reference, control } = done.lowered;
-		const proof = await proveStep(
-			{ original: done.before, reference, ...(control && { control }), pruned: done.after, kept: done.kept },
-			feeds,
-			this.threads(),
-		);
+		const { before, after, lowered, kept, plan } = done;
+		const models = { original: before, pruned: after, claims: lowered.claims, kept };
+		let proof = await proveStep({ ...models, weights: 'own' }, feeds, this.threads());
+		if (proof.weak && proof.ok && plan.selected > 0 && plan.exact !== true) {
+			const again = done.seeded();
+			const seeded = { original: again.before, pruned: again.after, claims: again.lowered.claims, kept };
+			proof = await proveStep({ ...seeded, weights: 'seeded' }, feeds, this.threads());
+		}
 		const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
 		if (worst !== undefined)
 			throw new Fault(proofFailed({ output: worst.name, error: worst.maxAbs, tolerance: worst.tolerance }));
-		if (proof.weak && done.plan.selected > 0)
-			this.diagnostics.push(proofWeak({ statement: done.plan.statement }));
+		if (proof.weak && plan.selected > 0) this.diagnostics.push(proofWeak({ statement: plan.statement }));
 		return proof;
 	}
 
@@ -253,7 +255,7 @@ class Build {
 			},
 			inputs: inputs.words,
 			steps: this.steps,
-			...(worst && { proof: { ...worst, reference: 'masked', weak: proofs.some(({ weak }) => weak) } }),
+			...(worst && { proof: { ...worst, weak: proofs.some(({ weak }) => weak) } }),
 			diagnostics: this.diagnostics,
 		};
 	}

@@ -59,7 +59,7 @@ export type BuildDocument = {
 	readonly output?: Partial<ModelReport>;
 	readonly inputs?: string;
 	readonly steps: readonly StepReport[];
-	readonly proof?: Proof & { readonly reference: string };
+	readonly proof?: Proof;
 	readonly drift?: Drift;
 	readonly expectations: readonly Judged[];
 	readonly diagnostics: readonly Diagnostic[];

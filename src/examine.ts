@@ -1,6 +1,6 @@
 /** Looking without changing: the anatomy of a model, and how far two models are apart. */
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
-import { measureDrift } from './backends/ort/prove.ts';
+import { measureDrift } from './backends/ort/drift.ts';
 import { readInputs } from './data/inputs.ts';
 import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
 import { type Block } from './ir/anatomy/parts.ts';

@@ -1,4 +1,25 @@
 /** What a proof and a drift measurement say. */
+import { type Model, type ValueName } from './graph/graph.ts';
+
+/** Kept positions of graph inputs and outputs whose shape changed, by name and axis. */
+export type Kept = ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>;
+
+/**
+ * One thing that the proof shows: the rewritten model equals a plain graph that means the same.
+ * A technique states as many as it takes (an early exit: with thresholds out of reach, and with thresholds always met).
+ */
+export type Claim = {
+	/** What the plain graph is, in a few words: `zeros where the units are read`. */
+	readonly says: string;
+	readonly reference: Model;
+	/**
+	 * Plain graphs that mean something slightly different (one more unit gone): tried in turn until one differs visibly from
+	 * the reference. When none does, a mistake would not show either, and the proof is weak.
+	 */
+	readonly controls: readonly (() => Model)[];
+	/** The rewritten model as this claim runs it (other thresholds); by default as it is. */
+	readonly rewritten?: (after: Model) => Model;
+};
 
 export type OutputError = {
 	readonly name: string;
@@ -14,6 +35,10 @@ export type OutputError = {
 };
 
 export type Proof = {
+	/** What it was compared with. */
+	readonly reference: string;
+	/** Whose weights it ran with: seeded ones where the model's own would not show a mistake (all equal, or tiny). */
+	readonly weights: 'own' | 'seeded';
 	readonly ok: boolean;
 	readonly samples: number;
 	readonly maxAbs: number;

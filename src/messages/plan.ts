@@ -65,6 +65,15 @@ export const needsData = defineDiagnostic({
 	message: ({ metric }: { metric: string }) => `'${metric}' must be measured on inputs`,
 	hint: () => 'use `by l2` where units have weights, or a command that runs the model',
 });
+export const noReader = defineDiagnostic({
+	code: 'plan/no-reader',
+	severity: 'error',
+	explain:
+		'The metric weighs units by the weights that read them; here no matrix or filter with known weights does.',
+	message: ({ metric, what }: { metric: string; what: string }) =>
+		`'${metric}' cannot score ${what}: no weight reads its units`,
+	hint: () => 'score by l2 or random',
+});
 export const noAnatomy = defineDiagnostic({
 	code: 'plan/nothing-found',
 	severity: 'error',

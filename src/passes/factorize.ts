@@ -1,14 +1,35 @@
 /** Low-rank factors: one product with a matrix becomes two with thinner ones (Eckart–Young; methods in the reference). */
-import { Fault, present, type Diagnostic } from '../diagnostic.ts';
+import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
 import { type Block, type Linear } from '../ir/anatomy/parts.ts';
-import { type Tensor } from '../ir/graph/graph.ts';
+import { type Attribute, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { noAnatomy, noGain, pinned } from '../messages/plan.ts';
 import { tailShare, truncate } from '../numerics/svd.ts';
 import { layersInScope } from './scope.ts';
-import { type Decision, type Planned, type PlanRequest, type Technique } from './technique.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+	type Technique,
+} from './technique.ts';
 
-type Matrices = Extract<Decision, { kind: 'factors' }>['matrices'];
+type Factors = {
+	readonly matrices: readonly {
+		readonly node: number;
+		readonly slot: number;
+		readonly rank: number;
+		/** Names in the plan's tensors: the factors, in × rank and rank × out. */
+		readonly left: string;
+		readonly right: string;
+		/** Share of the squared singular values that is cut off, and the measured one of the product. */
+		readonly tail: number;
+		readonly error: number;
+	}[];
+};
+type Matrices = Factors['matrices'];
 type Placed = { readonly linear: Linear; readonly layer: number };
 
 function factorize(
@@ -17,7 +38,7 @@ function factorize(
 	aliases: readonly string[],
 	example: string,
 ): Technique {
-	return {
+	return defineTechnique<Factors>({
 		words: {
 			name: `factorize-${target}`,
 			verb: 'factorize',
@@ -31,7 +52,8 @@ function factorize(
 			metrics: [],
 		},
 		plan: (request) => plan(request, kind),
-	};
+		lower,
+	});
 }
 
 export const factorizeFfn = factorize('ffn', 'ffn', ['neurons', 'intermediate'], 'factorize ffn rank 64');
@@ -42,7 +64,7 @@ export const factorizeAttention = factorize(
 	'factorize attention energy 95%',
 );
 
-function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned> {
+function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factors>> {
 	const { step, numbering } = request;
 	const placed = layersInScope(request).flatMap(({ layer, given }) =>
 		layer.blocks
@@ -73,7 +95,7 @@ function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned> {
 			unit: 'matrices',
 			removed: [...layers].map((layer) => ({ layer, units: [] })),
 			refused,
-			decision: { kind: 'factors', matrices },
+			decision: { matrices },
 		},
 		tensors,
 		numbering,
@@ -156,4 +178,86 @@ function relativeError(
 		}
 	}
 	return total > 0 ? error / total : 0;
+}
+
+/** Rewrite: a product with the first factor, then with the second. Reference: one product with the factors' product. */
+function lower({ net: { model }, decision: { matrices }, tensors, label }: LowerTask<Factors>): Lowered {
+	const fresh = freshNames(model.graph);
+	const edits: Edit[] = [];
+	const plain: Edit[] = [];
+	for (const { node: id, slot, left, right } of matrices) {
+		const node =
+			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
+		const [a, b] = [present(tensors.get(left), left), present(tensors.get(right), right)];
+		const base = node.inputs[slot] ?? 'weight';
+		const [nameA, nameB, nameW] = [fresh(`${base}_left`), fresh(`${base}_right`), fresh(`${base}_product`)];
+		edits.push(
+			{ kind: 'constant', tensor: { ...a, name: nameA } },
+			{ kind: 'constant', tensor: { ...b, name: nameB } },
+			...twoProducts(node, fresh, nameA, nameB),
+		);
+		plain.push(
+			{ kind: 'constant', tensor: productOf(a, b, nameW, isTransposed(node)) },
+			{
+				kind: 'node',
+				node: { ...node, inputs: node.inputs.map((name, at) => (at === slot ? nameW : name)) },
+			},
+		);
+	}
+	const reference = applyPatch(model, { label: 'reference', edits: plain });
+	return {
+		patch: { label, edits },
+		claims: [{ says: 'one product with the product of the factors', reference, controls: [() => model] }],
+	};
+}
+
+function isTransposed(node: Node): boolean {
+	const attribute = node.attributes.get('transB');
+	return attribute?.kind === 'int' && attribute.value === 1;
+}
+
+/** X·W becomes (X·A)·B in the operator the node has: Gemm keeps alpha, beta and bias on the second product. */
+function twoProducts(
+	node: Node,
+	fresh: (base: string) => ValueName,
+	left: ValueName,
+	right: ValueName,
+): Edit[] {
+	const middle = fresh(`${node.outputs[0] ?? 'product'}_factor`);
+	const [x = '', , ...rest] = node.inputs;
+	const without = (...names: string[]): Map<string, Attribute> =>
+		new Map([...node.attributes].filter(([name]) => !names.includes(name)));
+	const first: Edit = {
+		kind: 'insert',
+		node: {
+			name: node.name === '' ? '' : `${node.name}_left`,
+			op: node.op,
+			domain: node.domain,
+			inputs: [x, left],
+			outputs: [middle],
+			attributes: without('transB', 'alpha', 'beta'),
+		},
+	};
+	const second: Edit = {
+		kind: 'node',
+		node: { ...node, inputs: [middle, right, ...rest], attributes: without('transB', 'transA') },
+	};
+	return [first, second];
+}
+
+function productOf(a: Tensor, b: Tensor, name: string, transposed: boolean): Tensor {
+	const [rows = 0, rank = 0] = a.dims;
+	const cols = b.dims[1] ?? 0;
+	const [left, right] = [numbersOf(a), numbersOf(b)];
+	const product = new Float64Array(rows * cols);
+	for (let i = 0; i < rows; i++) {
+		for (let k = 0; k < rank; k++) {
+			const factor = left[i * rank + k] ?? 0;
+			for (let j = 0; j < cols; j++) {
+				const at = transposed ? j * rows + i : i * cols + j;
+				product[at] = (product[at] ?? 0) + factor * (right[k * cols + j] ?? 0);
+			}
+		}
+	}
+	return tensorOf(name, a.type, transposed ? [cols, rows] : [rows, cols], product);
 }

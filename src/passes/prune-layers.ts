@@ -1,17 +1,30 @@
 /** Whole layers, or their attention or feed-forward half: readers of the result read what went in. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
+import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
+import { floats } from '../ir/graph/tensor.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { evaluate } from '../ir/recipe/predicate.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { everythingSelected, needsData, noAnatomy, noSuchUnit, pinned } from '../messages/plan.ts';
+import { insert } from './edits.ts';
 import { importance } from './select.ts';
 import { layersInScope, type Placed } from './scope.ts';
-import { drawAt } from './scores.ts';
-import { type Planned, type PlanRequest, type Technique } from './technique.ts';
+import { drawAt } from '../ir/graph/random.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+} from './technique.ts';
 
-export const pruneLayers: Technique = {
+/** Each value, and the one its readers read instead. */
+type Bypass = { readonly pairs: readonly { readonly from: ValueName; readonly to: ValueName }[] };
+
+export const pruneLayers = defineTechnique<Bypass>({
 	words: {
 		name: 'prune-layers',
 		verb: 'prune',
@@ -25,11 +38,12 @@ export const pruneLayers: Technique = {
 		metrics: ['block_influence', 'random'],
 	},
 	plan,
-};
+	lower,
+});
 
 type Candidate = Placed & { readonly steps: readonly Residual[] };
 
-async function plan(request: PlanRequest): Promise<Planned> {
+async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	const { step, numbering } = request;
 	const placed = layersInScope(request);
 	if (placed.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
@@ -62,7 +76,7 @@ async function plan(request: PlanRequest): Promise<Planned> {
 			...(metric !== undefined && { metric }),
 			removed: chosen.map(({ given }) => ({ layer: given, units: [] })),
 			refused,
-			decision: { kind: 'bypass', pairs },
+			decision: { pairs },
 		},
 		tensors: new Map(),
 		numbering: { ...numbering, layers: stay },
@@ -150,4 +164,60 @@ async function scoresOf(
 	if (lab === undefined) throw new Fault(needsData({ metric }, { span: step.spans.by ?? step.span }));
 	const pairs = candidates.map(({ steps }) => [steps[0]?.before ?? '', steps.at(-1)?.after ?? ''] as const);
 	return (await lab.similarity(model, pairs)).map((cosine) => 1 - cosine);
+}
+
+/** Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input). */
+function lower({ net: { model }, decision: { pairs }, label }: LowerTask<Bypass>): Lowered {
+	const patch: Patch = { label, edits: pairs.map(({ from, to }) => ({ kind: 'rewire', from, to })) };
+	const fresh = freshNames(model.graph);
+	const zero = fresh('zero');
+	const reference = pairs.reduce((current, { from, to }) => {
+		const constant: Edit = { kind: 'constant', tensor: floats(zero, [], [0]) };
+		return applyPatch(current, {
+			label: 'reference',
+			edits: [constant, ...blendEdits(current, fresh, from, to, zero)],
+		});
+	}, model);
+	const claim = { says: 'input + 0 · (result − input)', reference, controls: [() => model] };
+	return { patch, claims: [claim] };
+}
+
+function blendEdits(
+	model: Model,
+	fresh: (base: string) => ValueName,
+	from: ValueName,
+	to: ValueName,
+	zero: ValueName,
+): Edit[] {
+	const [difference, scaled, blended] = [
+		fresh(`${from}_difference`),
+		fresh(`${from}_scaled`),
+		fresh(`${from}_blended`),
+	];
+	const readers = model.graph.nodes.filter((node) => node.inputs.includes(from));
+	const isOutput = model.graph.outputs.some(({ name }) => name === from);
+	const maker = model.graph.nodes.find((node) => node.outputs.includes(from));
+	const original = isOutput ? fresh(`${from}_original`) : from;
+	const moved: Edit[] =
+		isOutput && maker
+			? [
+					{
+						kind: 'node',
+						node: { ...maker, outputs: maker.outputs.map((name) => (name === from ? original : name)) },
+					},
+				]
+			: [];
+	const result = isOutput ? from : blended;
+	return [
+		...moved,
+		...readers
+			.filter((node) => node.id !== maker?.id)
+			.map((node): Edit => ({
+				kind: 'node',
+				node: { ...node, inputs: node.inputs.map((name) => (name === from ? result : name)) },
+			})),
+		insert('Sub', [original, to], difference),
+		insert('Mul', [difference, zero], scaled),
+		insert('Add', [to, scaled], result),
+	];
 }

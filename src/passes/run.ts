@@ -5,19 +5,16 @@ import { buildNet, type Net } from '../ir/axes/net.ts';
 import { costOf, type Cost } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
-import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { seedWeights } from '../ir/graph/seed.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
+import { type Kept } from '../ir/proof.ts';
 import { type Recipe } from '../ir/recipe/recipe.ts';
-import { keptPositions } from '../ir/axes/cut.ts';
 import { broken } from '../messages/plan.ts';
-import { cutFrom, lower } from './lower.ts';
 import { techniques } from './table.ts';
-import { type Lowered, type Numbering, type StepPlan } from './technique.ts';
-
-/** Kept positions of graph inputs and outputs, by name and axis. */
-export type Kept = ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>;
+import { type Lowered, type Numbering, type StepPlan, type Technique } from './technique.ts';
 
 /** A step that was carried out: what proves it, and what it costs. */
 export type Done = {
@@ -27,6 +24,8 @@ export type Done = {
 	readonly lowered: Lowered;
 	readonly kept: Kept;
 	readonly cost: readonly [before: Cost, after: Cost];
+	/** The same decision on the same graph with seeded weights, for a proof that the model's own weights make weak. */
+	readonly seeded: () => { readonly before: Model; readonly after: Model; readonly lowered: Lowered };
 };
 
 export type RunOptions = {
@@ -55,9 +54,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 		const net = netOf(current, options.shapes);
 		const anatomy = findAnatomy(net);
 		numbering ??= firstNumbering(anatomy.layers.length);
-		const technique =
-			techniques.find(({ words }) => words.name === step.technique) ??
-			bug('a step of no technique', { step: step.technique });
+		const technique = techniqueNamed(step.technique);
 		const { lab, seed } = options;
 		const planned = await technique.plan({
 			step,
@@ -111,12 +108,24 @@ function firstNumbering(layers: number): Numbering {
 	return { layers: Array.from({ length: layers }, (_, at) => at), layerCount: layers, units: new Map() };
 }
 
+function techniqueNamed(name: string): Technique {
+	return techniques.find(({ words }) => words.name === name) ?? bug('a step of no technique', { step: name });
+}
+
 function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>, shapes: Shapes): Done {
-	const lowered = lower(net, plan.decision, tensors, plan.statement);
+	const task = { net, decision: plan.decision, tensors, label: plan.statement };
+	const technique = techniqueNamed(plan.technique);
+	const lowered = technique.lower(task);
 	const after = checked(net.model, lowered.patch);
-	const shrunk = shrinkShapes(shapes, keptOf(net, plan));
+	const kept = lowered.kept ?? new Map();
+	const shrunk = shrinkShapes(shapes, kept);
 	const cost = [costOf(net.model, net.facts), costOf(after, inferFacts(after, shrunk))] as const;
-	return { plan, before: net.model, after, lowered, kept: keptOf(net, plan), cost };
+	const seeded = (): ReturnType<Done['seeded']> => {
+		const before = seedWeights(net);
+		const again = technique.lower({ ...task, net: netOf(before, shapes) });
+		return { before, after: checked(before, again.patch), lowered: again };
+	};
+	return { plan, before: net.model, after, lowered, kept, cost, seeded };
 }
 
 function shrinkShapes(shapes: Shapes, kept: Kept): Shapes {
@@ -133,22 +142,6 @@ function checked(model: Model, patch: Patch): Model {
 	const problems: Diagnostic[] = patch.edits.length === 0 ? [] : verifyModel(after);
 	if (problems.length > 0) throw new Fault(...problems.map(({ message }) => broken({ why: message })));
 	return after;
-}
-
-/** What is left of graph inputs and outputs whose shape the step changes. */
-function keptOf(net: Net, { decision }: StepPlan): Kept {
-	if (decision.kind !== 'cut') return new Map();
-	const cut = cutFrom(net, decision);
-	const kept = new Map<ValueName, Map<number, Int32Array>>();
-	for (const [tensor, sets] of cut.dead) {
-		if (tensor.io.length === 0) continue;
-		sets.forEach((_, axis) => {
-			const positions = keptPositions(cut, tensor, axis);
-			if (positions !== undefined)
-				kept.set(tensor.name, (kept.get(tensor.name) ?? new Map<number, Int32Array>()).set(axis, positions));
-		});
-	}
-	return kept;
 }
 
 /** Positions kept by one step and then another, in terms of the first one's original. */

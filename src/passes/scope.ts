@@ -1,6 +1,6 @@
 /** Where a statement looks: which layers, by the numbers of the model as it was given. */
 import { Fault } from '../diagnostic.ts';
-import { type Layer } from '../ir/anatomy/parts.ts';
+import { type Block, type Layer } from '../ir/anatomy/parts.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Place } from '../ir/recipe/recipe.ts';
@@ -61,8 +61,12 @@ function isOf(layer: Layer, stack: 'encoder' | 'decoder'): boolean {
 }
 
 export function namesOf(layer: Layer): string[] {
-	return layer.blocks.flatMap((block) => [
+	return layer.blocks.flatMap(namesOfBlock);
+}
+
+export function namesOfBlock(block: Block): string[] {
+	return [
 		block.node.node.name,
 		...block.linears.flatMap((linear) => [linear.node.node.name, linear.weight.name]),
-	]);
+	];
 }

@@ -1,19 +1,20 @@
 /** How important a unit is; larger means keep. One entry a metric. */
 import { Fault, present } from '../diagnostic.ts';
-import { type Block } from '../ir/anatomy/parts.ts';
 import { type Family } from '../ir/axes/families.ts';
 import { elementType } from '../ir/graph/dtype.ts';
 import { elementCount, type Model } from '../ir/graph/graph.ts';
+import { drawAt } from '../ir/graph/random.ts';
 import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
 import { type Lab, type Moments } from '../ir/lab.ts';
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
-import { needsData } from '../messages/plan.ts';
+import { needsData, noReader } from '../messages/plan.ts';
 import { type NetTensor } from '../ir/axes/net.ts';
+import { readersOf, type Reader, type UnitGroup } from './units.ts';
 
 export type ScoreContext = { readonly model: Model; readonly seed: number; readonly lab?: Lab };
-/** Scores of a block's units, by unit. */
+/** Scores of a group's units, by unit. */
 export type Metric = MetricWords & {
-	readonly score: (block: Block, context: ScoreContext) => Promise<Float64Array>;
+	readonly score: (group: UnitGroup, context: ScoreContext) => Promise<Float64Array>;
 };
 
 /** Matrices and filters that a family cuts, with the axis and the unit at each position. */
@@ -43,73 +44,66 @@ function sumByUnit(family: Family, measure: (value: number) => number): Float64A
 	return sums;
 }
 
-const familyOf = (block: Block): Family => present(block.family, 'the family of a block that can be pruned');
+type Reading = { readonly reader: Reader; readonly moments: Moments };
 
-/** A unit's share of each matrix that reads it: column norms of the activation times row weights (Wanda, arXiv:2306.11695). */
-async function readerScores(
-	block: Block,
+/** What everybody who reads the units reads, measured. */
+async function readings(
+	{ family, label }: UnitGroup,
 	{ model, lab }: ScoreContext,
 	metric: string,
-	weigh: (weight: number, norm: number) => number,
-): Promise<Float64Array> {
-	const { moments, reader, unitAt } = await readerMoments(block, model, lab, metric);
-	const scores = new Float64Array(familyOf(block).units);
-	const weights = numbersOf(present(reader.weight.constant, 'a weight'));
-	const [, cols = 1] = reader.weight.sizes;
-	for (const [at, weight] of weights.entries()) {
-		const position = reader.inAxis === 0 ? Math.floor(at / cols) : at % cols;
-		const unit = unitAt[position] ?? -1;
-		if (unit >= 0)
-			scores[unit] = (scores[unit] ?? 0) + weigh(weight, Math.sqrt(moments.squares[position] ?? 0));
+): Promise<Reading[]> {
+	if (lab === undefined) throw new Fault(needsData({ metric }));
+	const readers = readersOf(family);
+	if (readers.length === 0) throw new Fault(noReader({ metric, what: label }));
+	const requests = readers.map(({ input, inputAxis }) => ({ value: input.name, axis: inputAxis }));
+	const moments = await lab.moments(model, requests);
+	return readers.map((reader, at) => ({ reader, moments: present(moments[at], 'the measured moments') }));
+}
+
+/** Mean square of what is read at each summed coordinate. */
+function squaresOf({ reader, moments }: Reading): Float64Array {
+	const sums = new Float64Array(reader.owners.length);
+	const counts = new Float64Array(reader.owners.length);
+	moments.squares.forEach((square, position) => {
+		const at = reader.inputIndex === null ? position : (reader.inputIndex[position] ?? -1);
+		if (at < 0) return;
+		sums[at] = (sums[at] ?? 0) + square / Math.max(1, moments.count);
+		counts[at] = (counts[at] ?? 0) + 1;
+	});
+	return sums.map((sum, at) => sum / Math.max(1, counts[at] ?? 1));
+}
+
+/** A unit's share of each matrix or filter that reads it: size of what is read times weight (Wanda, arXiv:2306.11695). */
+async function wandaScores(group: UnitGroup, context: ScoreContext): Promise<Float64Array> {
+	const scores = new Float64Array(group.family.units);
+	for (const reading of await readings(group, context, 'wanda')) {
+		const { weight, weightAxis, weightIndex, owners } = reading.reader;
+		if (weight.constant === undefined || !isReadable(weight.constant)) continue;
+		const norms = squaresOf(reading).map(Math.sqrt);
+		const inner = elementCount(weight.sizes.slice(weightAxis + 1));
+		const size = weight.sizes[weightAxis] ?? 1;
+		for (const [at, value] of numbersOf(weight.constant).entries()) {
+			const position = Math.floor(at / inner) % size;
+			const coordinate = weightIndex === null ? position : (weightIndex[position] ?? -1);
+			const unit = owners[coordinate] ?? -1;
+			if (unit >= 0) scores[unit] = (scores[unit] ?? 0) + Math.abs(value) * (norms[coordinate] ?? 0);
+		}
 	}
 	return scores;
 }
 
-type ReaderMoments = {
-	readonly moments: Moments;
-	readonly reader: Block['linears'][number];
-	readonly unitAt: Int32Array;
-};
-
-async function readerMoments(
-	block: Block,
-	model: Model,
-	lab: Lab | undefined,
-	metric: string,
-): Promise<ReaderMoments> {
-	if (lab === undefined) throw new Fault(needsData({ metric }));
-	const family = familyOf(block);
-	const reader = present(
-		block.linears.findLast((linear) => family.axes.get(linear.weight)?.[linear.inAxis] !== undefined),
-		'the projection that reads the units',
-	);
-	const input = present(reader.node.inputs[1 - reader.slot], 'its input');
-	const unitAt = present(family.axes.get(reader.weight)?.[reader.inAxis], 'its units');
-	const [moments] = await lab.moments(model, [{ value: input.name, axis: input.sizes.length - 1 }]);
-	return { moments: present(moments, 'the measured moments'), reader, unitAt };
-}
-
-/** Root mean square of what a unit puts out. */
-async function activationScores(block: Block, { model, lab }: ScoreContext): Promise<Float64Array> {
-	const { moments, unitAt } = await readerMoments(block, model, lab, 'activation');
-	const [sums, counts] = [new Float64Array(familyOf(block).units), new Float64Array(familyOf(block).units)];
-	unitAt.forEach((unit, position) => {
-		if (unit < 0) return;
-		sums[unit] = (sums[unit] ?? 0) + (moments.squares[position] ?? 0) / moments.count;
-		counts[unit] = (counts[unit] ?? 0) + 1;
-	});
-	return sums.map((sum, unit) => Math.sqrt(sum / (counts[unit] ?? 1)));
-}
-
-/** A number from 0 to 1 that depends on the seed and the places alone (Weyl sequence, mixed). */
-export function drawAt(seed: number, ...places: readonly number[]): number {
-	let state = seed >>> 0;
-	for (const place of places) {
-		state = Math.imul(state ^ (place + 0x9e3779b9), 0x85ebca6b) >>> 0;
-		state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35) >>> 0;
-		state = (state ^ (state >>> 16)) >>> 0;
+/** Root mean square of what a unit puts out, over all that read it. */
+async function activationScores(group: UnitGroup, context: ScoreContext): Promise<Float64Array> {
+	const [sums, counts] = [new Float64Array(group.family.units), new Float64Array(group.family.units)];
+	for (const reading of await readings(group, context, 'activation')) {
+		squaresOf(reading).forEach((square, coordinate) => {
+			const unit = reading.reader.owners[coordinate] ?? -1;
+			if (unit < 0) return;
+			sums[unit] = (sums[unit] ?? 0) + square;
+			counts[unit] = (counts[unit] ?? 0) + 1;
+		});
 	}
-	return state / 2 ** 32;
+	return sums.map((sum, unit) => Math.sqrt(sum / Math.max(1, counts[unit] ?? 1)));
 }
 
 const ready = (scores: Float64Array): Promise<Float64Array> => Promise.resolve(scores);
@@ -119,27 +113,26 @@ export const metrics: readonly Metric[] = [
 		name: 'l2',
 		needs: 'nothing',
 		summary: 'Euclidean norm of all weights of the unit (arXiv:1608.08710).',
-		score: (block) => ready(sumByUnit(familyOf(block), (value) => value * value).map(Math.sqrt)),
+		score: ({ family }) => ready(sumByUnit(family, (value) => value * value).map(Math.sqrt)),
 	},
 	{
 		name: 'l1',
 		needs: 'nothing',
 		summary: 'Sum of the absolute weights of the unit (arXiv:1608.08710).',
-		score: (block) => ready(sumByUnit(familyOf(block), Math.abs)),
+		score: ({ family }) => ready(sumByUnit(family, Math.abs)),
 	},
 	{
 		name: 'random',
 		needs: 'nothing',
 		summary: 'A seeded draw: the baseline every other metric must beat.',
-		score: (block, { seed }) =>
-			ready(new Float64Array(familyOf(block).units).map((_, unit) => drawAt(seed, block.node.node.id, unit))),
+		score: ({ family }, { seed }) =>
+			ready(new Float64Array(family.units).map((_, unit) => drawAt(seed, family.seed.node.node.id, unit))),
 	},
 	{
 		name: 'wanda',
 		needs: 'calibration',
 		summary: 'Absolute reading weights times the norm of what they read (arXiv:2306.11695).',
-		score: (block, context) =>
-			readerScores(block, context, 'wanda', (weight, norm) => Math.abs(weight) * norm),
+		score: wandaScores,
 	},
 	{
 		name: 'activation',

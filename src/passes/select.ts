@@ -1,16 +1,14 @@
 /** Which units of which blocks go: amounts, lists, predicates, alignment, ties. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
-import { type Block } from '../ir/anatomy/parts.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { evaluate, fieldsOf } from '../ir/recipe/predicate.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
+import { type UnitGroup } from './units.ts';
 import { alignedAway, everythingSelected, nothingSelected, noSuchUnit } from '../messages/plan.ts';
 
-/** A block's units with their scores. `given` are the numbers they had in the model as it was given. */
-export type Candidate = {
-	readonly block: Block;
-	readonly layer: number;
+/** A group's units with their scores. `given` are the numbers they had in the model as it was given. */
+export type Candidate = UnitGroup & {
 	readonly given: readonly number[];
 	readonly scores: Float64Array;
 };
@@ -61,7 +59,7 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 		if (requested > 0 && remove === 0)
 			notes.push(
 				alignedAway(
-					{ what: `the ${total} ${unit} of layer ${candidate.layer}`, align: alignFor(step, total, align) },
+					{ what: `the ${total} ${unit} of ${candidate.label}`, align: alignFor(step, total, align) },
 					{ span: step.span },
 				),
 			);
@@ -134,7 +132,7 @@ function byPredicate(step: Step, candidates: readonly Candidate[], unit: string)
 				] ??
 				candidate.scores[at] ??
 				0;
-			return evaluate(where, fields, candidate.block.node.node.name) ? [at] : [];
+			return evaluate(where, fields, candidate.names[0] ?? '') ? [at] : [];
 		});
 		return { candidate, units: checkRest(step, candidate, units, unit) };
 	});

@@ -2,7 +2,7 @@
 import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
 import { pruneLayers } from './prune-layers.ts';
-import { pruneFfn, pruneHeads } from './prune-units.ts';
+import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { metrics } from './scores.ts';
 import { type Technique } from './technique.ts';
 

@@ -1,52 +1,23 @@
 /** The contract of a technique: it plans, states its reference, and rewrites. Adding one is one file and one line in the table. */
 import { type Diagnostic } from '../diagnostic.ts';
 import { type Anatomy } from '../ir/anatomy/anatomy.ts';
-import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { type Lab } from '../ir/lab.ts';
+import { type Claim, type Kept } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
 
-/** Dead positions of an axis or letter: by name, as places in the order of `0…size`. */
-export type DeadAxis = { readonly tensor: string; readonly axis: number; readonly dead: readonly number[] };
-export type DeadLetter = { readonly node: number; readonly letter: string; readonly dead: readonly number[] };
-/** Positions of a value that the reference multiplies with zero. */
-export type Mask = { readonly value: ValueName; readonly axis: number; readonly dead: readonly number[] };
-
-/** All that is needed to carry a step out again, as JSON (tensors apart): no scoring, no search. */
-export type Decision =
-	| {
-			readonly kind: 'cut';
-			readonly axes: readonly DeadAxis[];
-			readonly letters: readonly DeadLetter[];
-			readonly masks: readonly Mask[];
-			/** Masks of the negative control: one more unit than was removed. */
-			readonly control: readonly Mask[];
-	  }
-	| {
-			readonly kind: 'bypass';
-			/** Each value, and the one its readers read instead. */
-			readonly pairs: readonly { readonly from: ValueName; readonly to: ValueName }[];
-	  }
-	| {
-			readonly kind: 'factors';
-			readonly matrices: readonly {
-				readonly node: number;
-				readonly slot: number;
-				readonly rank: number;
-				/** Names in the plan's tensors: the factors, in × rank and rank × out. */
-				readonly left: string;
-				readonly right: string;
-				/** Share of the squared singular values that is cut off, and the measured one of the product. */
-				readonly tail: number;
-				readonly error: number;
-			}[];
-	  };
+/**
+ * All that is needed to carry a step out again, as plain JSON (tensors apart): no scoring, no search. What is in it is
+ * the technique's own business.
+ */
+export type Decision = Readonly<Record<string, unknown>>;
 
 export type Removed = { readonly layer: number; readonly units: readonly number[] };
 
-export type StepPlan = {
+export type StepPlan<D = Decision> = {
 	readonly statement: string;
 	readonly technique: string;
 	readonly line: number;
@@ -57,7 +28,9 @@ export type StepPlan = {
 	readonly metric?: string;
 	readonly removed: readonly Removed[];
 	readonly refused: readonly Diagnostic[];
-	readonly decision: Decision;
+	/** Nothing that the model computes changes: the proof's reference is the model before the step. */
+	readonly exact?: boolean;
+	readonly decision: D;
 };
 
 /** Counts of the model as it was given: numbers in recipes refer to it whatever earlier steps removed. */
@@ -81,23 +54,42 @@ export type PlanRequest = {
 	readonly lab?: Lab;
 };
 
-export type Planned = {
-	readonly plan: StepPlan;
+export type Planned<D = Decision> = {
+	readonly plan: StepPlan<D>;
 	/** Factors and other numbers computed while planning. */
 	readonly tensors: ReadonlyMap<string, Tensor>;
 	readonly numbering: Numbering;
+};
+
+/** What a decision does to a graph, and the plain graphs it must equal. */
+export type Lowered = {
+	readonly patch: Patch;
+	readonly claims: readonly Claim[];
+	/** Kept positions of graph inputs and outputs whose shape changes. */
+	readonly kept?: Kept;
+};
+
+/** What lowering may look at: the graph before the step, the decision, and the tensors that planning made. */
+export type LowerTask<D = Decision> = {
+	readonly net: Net;
+	readonly decision: D;
+	readonly tensors: ReadonlyMap<string, Tensor>;
+	readonly label: string;
 };
 
 export type Technique = {
 	readonly words: TechniqueWords;
 	/** Decides; throws `Fault` for a statement that means nothing on this model. */
 	plan(request: PlanRequest): Promise<Planned>;
+	/** From decision to graphs. Pure: the same on every machine, from the plan file alone. */
+	lower(task: LowerTask): Lowered;
 };
 
-/** What a decision does to a graph, and the plain graph it must equal. */
-export type Lowered = {
-	readonly patch: Patch;
-	readonly reference: Model;
-	/** The reference with one more unit gone: must differ visibly, or the proof shows nothing. */
-	readonly control?: Model;
-};
+/** A technique whose decisions are of a type of its own; outside of it they are just JSON. */
+export function defineTechnique<D extends object>(technique: {
+	readonly words: TechniqueWords;
+	plan(request: PlanRequest): Promise<Planned<D>>;
+	lower(task: LowerTask<D>): Lowered;
+}): Technique {
+	return technique as unknown as Technique;
+}

@@ -54,7 +54,7 @@ function brief(units: readonly number[]): string {
 
 function proofLine(proof: Proof): string {
 	const verdict = proof.ok ? (proof.weak ? 'equal, but weak' : 'equal') : 'DIFFERENT';
-	return `proof    ${verdict} to its reference on ${proof.samples} inputs: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
+	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${proof.weights === 'seeded' ? ', with seeded weights' : ''}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
 }
 
 function driftLine(drift: Drift): string {

@@ -1,0 +1,109 @@
+/** Removal of units through the axis engine: the cut spelled out as JSON, and what it does to a graph. */
+import { bug, Fault } from '../diagnostic.ts';
+import { cutOf, keptPositions, verifyCut, type Chosen, type Cut } from '../ir/axes/cut.ts';
+import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { rewriteCut } from '../ir/axes/rewrite.ts';
+import { type ValueName } from '../ir/graph/graph.ts';
+import { type Kept } from '../ir/proof.ts';
+import { broken } from '../messages/plan.ts';
+import { maskModel, masksOf, type Mask } from './masks.ts';
+import { type Lowered, type LowerTask } from './technique.ts';
+
+/** Dead positions of an axis or letter, as places in the order of `0…size`. */
+type DeadAxis = { readonly tensor: string; readonly axis: number; readonly dead: readonly number[] };
+type DeadLetter = { readonly node: number; readonly letter: number; readonly dead: readonly number[] };
+
+export type CutDecision = {
+	readonly axes: readonly DeadAxis[];
+	readonly letters: readonly DeadLetter[];
+	/** What the reference multiplies with zero. */
+	readonly masks: readonly Mask[];
+	/** Masks of negative controls: each one unit more than was removed. */
+	readonly controls: readonly (readonly Mask[])[];
+};
+
+/** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
+export function decideCut(chosen: readonly Chosen[], spare: readonly Chosen[]): CutDecision {
+	return {
+		...spellOut(cutOf(chosen)),
+		masks: chosen.flatMap(masksOf),
+		controls: spare.map(masksOf),
+	};
+}
+
+function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
+	const places = (set: Uint8Array): number[] =>
+		[...set.entries()].filter(([, gone]) => gone === 1).map(([at]) => at);
+	return {
+		axes: [...cut.dead].flatMap(([tensor, sets]) =>
+			[...sets.entries()].flatMap(([axis, set]) =>
+				set ? [{ tensor: tensor.key, axis, dead: places(set) }] : [],
+			),
+		),
+		letters: [...cut.letters].flatMap(([node, sets]) =>
+			[...sets.entries()].flatMap(([letter, set]) =>
+				set ? [{ node: node.node.id, letter, dead: places(set) }] : [],
+			),
+		),
+	};
+}
+
+function flags(size: number, dead: readonly number[]): Uint8Array {
+	const set = new Uint8Array(size);
+	dead.forEach((position) => {
+		set[position] = 1;
+	});
+	return set;
+}
+
+/** The cut that a decision spells out. */
+function cutFrom(net: Net, decision: CutDecision): Cut {
+	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
+	for (const entry of decision.axes) {
+		const tensor =
+			net.tensors.get(entry.tensor) ??
+			bug('a plan names a tensor that is not there', { tensor: entry.tensor });
+		const axes = dead.get(tensor) ?? [];
+		dead.set(tensor, axes);
+		axes[entry.axis] = flags(tensor.sizes[entry.axis] ?? 0, entry.dead);
+	}
+	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
+	for (const entry of decision.letters) {
+		const node =
+			net.byNode.get(entry.node) ?? bug('a plan names a node that is not there', { node: entry.node });
+		const sets = letters.get(node) ?? [];
+		letters.set(node, sets);
+		sets[entry.letter] = flags(node.row?.letters[entry.letter]?.size ?? 0, entry.dead);
+	}
+	return { dead, letters };
+}
+
+/** Rewrite: weights and size slots cut. Reference: zeros multiplied in at every reader's input. */
+export function lowerCut({ net, decision, label }: LowerTask<CutDecision>): Lowered {
+	const cut = cutFrom(net, decision);
+	const problems = verifyCut(net, cut);
+	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
+	const rewritten = rewriteCut(net, cut);
+	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
+	const { masks, controls } = decision;
+	const claim = {
+		says: 'zeros multiplied in where the units are read',
+		reference: maskModel(net, masks, 'reference'),
+		controls: controls.map((more) => () => maskModel(net, [...masks, ...more], 'control')),
+	};
+	return { patch: { label, edits: rewritten.edits }, claims: [claim], kept: keptOf(cut) };
+}
+
+/** What is left of graph inputs and outputs whose shape the cut changes. */
+function keptOf(cut: Cut): Kept {
+	const kept = new Map<ValueName, Map<number, Int32Array>>();
+	for (const [tensor, sets] of cut.dead) {
+		if (tensor.io.length === 0) continue;
+		sets.forEach((_, axis) => {
+			const positions = keptPositions(cut, tensor, axis);
+			if (positions !== undefined)
+				kept.set(tensor.name, (kept.get(tensor.name) ?? new Map<number, Int32Array>()).set(axis, positions));
+		});
+	}
+	return kept;
+}

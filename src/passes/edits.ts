@@ -1,0 +1,13 @@
+/** Short words for the edits that techniques write. */
+import { type Attribute, type ValueName } from '../ir/graph/graph.ts';
+import { type Edit } from '../ir/graph/patch.ts';
+
+/** A new node of the ONNX default domain with one output. */
+export function insert(
+	op: string,
+	inputs: readonly ValueName[],
+	output: ValueName,
+	attributes: ReadonlyMap<string, Attribute> = new Map(),
+): Edit {
+	return { kind: 'insert', node: { name: '', op, domain: '', inputs, outputs: [output], attributes } };
+}

@@ -1,0 +1,61 @@
+/** Heads and feed-forward neurons: units of the blocks that layers are made of. */
+import { type Diagnostic } from '../diagnostic.ts';
+import { type Block } from '../ir/anatomy/parts.ts';
+import { pinned } from '../messages/plan.ts';
+import { pruneUnits, type Found } from './prune-units.ts';
+import { layersInScope, namesOfBlock } from './scope.ts';
+import { type PlanRequest } from './technique.ts';
+import { type UnitGroup } from './units.ts';
+
+export const pruneHeads = pruneUnits({
+	target: 'heads',
+	unit: 'heads',
+	aliases: ['head'],
+	align: 1,
+	summary: 'Remove attention heads: their columns of the projections in, their rows of the projection out.',
+	example: 'prune heads 25%',
+	find: (request) => unitsOfBlocks(request, 'attention', 'heads'),
+});
+
+export const pruneFfn = pruneUnits({
+	target: 'ffn',
+	unit: 'neurons',
+	aliases: ['neurons', 'intermediate'],
+	align: 16,
+	summary:
+		'Remove hidden neurons of feed-forward blocks, in gated ones the gate, up and down parts together.',
+	example: 'prune ffn 30% in layers 50%..',
+	find: (request) => unitsOfBlocks(request, 'ffn', 'neurons'),
+});
+
+function unitsOfBlocks(request: PlanRequest, kind: Block['kind'], unit: string): Found {
+	const placed = layersInScope(request).flatMap(({ layer, given }) =>
+		layer.blocks
+			.filter((block) => block.kind === kind && inCross(request, block))
+			.map((block) => ({ block, layer: given })),
+	);
+	return {
+		groups: placed.flatMap(({ block, layer }) => groupOf(block, layer) ?? []),
+		refused: placed.flatMap(({ block, layer }) =>
+			block.family === undefined ? [refusal(block, layer, unit, request)] : [],
+		),
+		total: placed.reduce((sum, { block }) => sum + block.units, 0),
+	};
+}
+
+function groupOf(block: Block, layer: number): UnitGroup | undefined {
+	if (block.family === undefined) return undefined;
+	const key = `${block.kind}/${block.node.node.id}`;
+	return { family: block.family, layer, key, label: `layer ${layer}`, names: namesOfBlock(block) };
+}
+
+function inCross({ step }: PlanRequest, block: Block): boolean {
+	return !step.in.some((place) => place.kind === 'cross-attention') || block.cross;
+}
+
+function refusal(block: Block, layer: number, unit: string, { step }: PlanRequest): Diagnostic {
+	return pinned(
+		{ what: `the ${unit} of layer ${layer}`, why: block.reasons[0] ?? 'nothing there can go' },
+		{ span: step.span, at: `layer ${layer}` },
+	);
+}

@@ -1,0 +1,73 @@
+/** Units that are ranked together, and the operators that read them. */
+import { operandOf, type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { type Part, type Term } from '../ir/axes/row.ts';
+import { type Family } from '../ir/axes/families.ts';
+
+/** The heads of one layer, the neurons of one block, the channels of one set of coupled convolutions. */
+export type UnitGroup = {
+	readonly family: Family;
+	/** The layer's number in the model as given; for structures outside of layers, the group's own number. */
+	readonly layer: number;
+	/** What the group is called in a plan's numbering: the same before and after earlier steps. */
+	readonly key: string;
+	/** `layer 3`, `the channels of 'conv1'`. */
+	readonly label: string;
+	/** Names of its nodes and weights, for globs. */
+	readonly names: readonly string[];
+};
+
+/** An operand of a node that sums a family's units up together with a weight. */
+export type Reader = {
+	readonly node: NetNode;
+	/** The activation that is read, and its axis. */
+	readonly input: NetTensor;
+	readonly inputAxis: number;
+	readonly weight: NetTensor;
+	readonly weightAxis: number;
+	/** The unit of each coordinate that is summed over, -1 for none. */
+	readonly owners: Int32Array;
+	/** The summed coordinate at each position of the input's and the weight's axis. */
+	readonly inputIndex: Part['index'];
+	readonly weightIndex: Part['index'];
+};
+
+/** Everybody who reads the units through a weight, in graph order. */
+export function readersOf(family: Family): Reader[] {
+	return [...family.letters]
+		.sort(([a], [b]) => a.index - b.index)
+		.flatMap(([node, classes]) =>
+			(node.row?.letters ?? []).flatMap((letter, at) => {
+				const owners = classes[at];
+				return letter.role === 'contracted' && owners ? (readerAt(node, at, owners) ?? []) : [];
+			}),
+		);
+}
+
+function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | undefined {
+	const terms = (node.row?.terms ?? []).filter(
+		({ side, parts }) => side === 'in' && parts.some((part) => part.letter === letter),
+	);
+	const isWeight = (term: Term): boolean => operandOf(node, 'in', term.slot)?.constant !== undefined;
+	const [read, weigh] = [terms.find((term) => !isWeight(term)), terms.find(isWeight)];
+	const input = read && operandOf(node, 'in', read.slot);
+	const weight = weigh && operandOf(node, 'in', weigh.slot);
+	if (input === undefined || weight === undefined) return undefined;
+	const indexOf = (term: Term): Part['index'] =>
+		term.parts.find((part) => part.letter === letter)?.index ?? null;
+	return {
+		node,
+		input,
+		inputAxis: read?.axis ?? 0,
+		weight,
+		weightAxis: weigh?.axis ?? 0,
+		owners,
+		inputIndex: read ? indexOf(read) : null,
+		weightIndex: weigh ? indexOf(weigh) : null,
+	};
+}
+
+/** The unit at a position of an axis whose coordinates are owned. */
+export function ownerAt(owners: Int32Array, index: Part['index'], position: number): number {
+	const at = index === null ? position : (index[position] ?? -1);
+	return at < 0 ? -1 : (owners[at] ?? -1);
+}
