@@ -3,13 +3,15 @@ import { readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Fault } from '../diagnostic.ts';
 import { bindShapes, fedInputs, samples as twoSamples, type Shapes } from '../ir/graph/bindings.ts';
-import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { elementType, typeName, type ElementKind } from '../ir/graph/dtype.ts';
+import { type Model, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
 import { badData } from '../messages/run.ts';
 import { generate } from './generate.ts';
 import { readImages } from './images.ts';
 import { readJsonLines } from './jsonl.ts';
 import { readNpy, readNpz } from './npy.ts';
 import { type Sample } from './sample.ts';
+import { isTestData, readTestData } from './tensor-proto.ts';
 
 export type InputSet = {
 	/** Where the inputs come from, in words. */
@@ -47,19 +49,12 @@ export function readInputs(model: Model, { shapes, seed, samples, path, take }: 
 			calibration: made(new Map()),
 			proofFor: made,
 		};
-	const given = readPath(model, path).slice(0, take);
+	const inputs = fedInputs(model);
+	const given = readPath(path, inputs)
+		.slice(0, take)
+		.map((sample) => fitted(sample, inputs, path));
 	if (given.length === 0) throw new Fault(badData({ path, why: 'there is nothing in it' }));
-	const names = fedInputs(model).map(({ name }) => name);
-	const missing = names.find((name) => !given[0]?.has(name));
-	if (missing !== undefined) throw new Fault(badData({ path, why: `input '${missing}' is not in it` }));
 	const few = given.slice(0, Math.max(2, Math.floor(samples / 2)));
-	const fit = few.every((sample) =>
-		[...sample].every(
-			([name, { dims }]) =>
-				dims.length === fedInputs(model).find((input) => input.name === name)?.dims?.length,
-		),
-	);
-	if (!fit) throw new Fault(badData({ path, why: 'ranks differ from those of the model' }));
 	return {
 		words: `${given.length} inputs of '${path}' (the proof adds ${samples} generated ones at two sizes)`,
 		calibration: given,
@@ -67,14 +62,39 @@ export function readInputs(model: Model, { shapes, seed, samples, path, take }: 
 	};
 }
 
-const readers: Readonly<Record<string, (path: string, inputs: ReturnType<typeof fedInputs>) => Sample[]>> = {
+/** A sample's values for the inputs of a model, in the model's own element types. Throws `Fault` for one that does not fit. */
+function fitted(sample: Sample, inputs: readonly ValueInfo[], path: string): Sample {
+	const fail = (why: string): never => {
+		throw new Fault(badData({ path, why }));
+	};
+	return new Map(
+		inputs.map(({ name, type, dims }) => {
+			const value = sample.get(name) ?? fail(`input '${name}' is not in it`);
+			const [found, wanted] = [typeName(value.type), typeName(type)];
+			if (kindOf(value.type) !== kindOf(type)) fail(`'${name}' is ${found} where the model takes ${wanted}`);
+			const fits =
+				dims?.length === value.dims.length &&
+				dims.every((dim, axis) => typeof dim !== 'number' || dim === value.dims[axis]);
+			if (dims !== undefined && !fits)
+				fail(`'${name}' is [${value.dims.join(', ')}] where the model takes [${dims.join(', ')}]`);
+			return [name, { ...value, type }];
+		}),
+	);
+}
+
+/** Numbers of one kind are converted to the width that the model takes: NumPy's are 64 bits wide unless told otherwise. */
+function kindOf(type: number): ElementKind | undefined {
+	const kind = elementType(type)?.kind;
+	return kind === 'uint' ? 'int' : kind;
+}
+
+const readers: Readonly<Record<string, (path: string, inputs: readonly ValueInfo[]) => Sample[]>> = {
 	'.npz': (path) => readNpz(path),
 	'.npy': (path, [input]) => readNpy(path, input?.name ?? ''),
 	'.jsonl': readJsonLines,
 };
 
-function readPath(model: Model, path: string): Sample[] {
-	const inputs = fedInputs(model);
+function readPath(path: string, inputs: readonly ValueInfo[]): Sample[] {
 	let isFolder: boolean;
 	try {
 		isFolder = statSync(path).isDirectory();
@@ -87,13 +107,14 @@ function readPath(model: Model, path: string): Sample[] {
 			throw new Fault(
 				badData({
 					path,
-					why: `'${extname(path)}' is no format that is read: .npy, .npz, .jsonl, or a folder`,
+					why: `'${extname(path)}' is no format that is read: .npy, .npz, .jsonl, or a folder of these, of PNG images, or of ONNX test data`,
 				}),
 			);
 		return reader(path, inputs);
 	}
 	const names = readdirSync(path).sort();
 	if (names.some((name) => name.endsWith('.png'))) return readImages(path, inputs[0]);
+	if (isTestData(names)) return readTestData(path, inputs);
 	return names
 		.filter((name) => readers[extname(name)])
 		.flatMap((name) => readers[extname(name)]?.(join(path, name), inputs) ?? []);

@@ -33,6 +33,17 @@ export function decodeModel(bytes: Uint8Array): Model {
 	return decodeSource(memorySource(bytes), () => undefined);
 }
 
+/** Reads one TensorProto that lies in memory; data in another file is not looked for. Throws `Fault`. */
+export function decodeTensor(bytes: Uint8Array): Tensor {
+	const source = memorySource(bytes);
+	return new Decoder(source, () => undefined).tensor({
+		source,
+		start: 0,
+		end: source.length,
+		place: 'tensor',
+	});
+}
+
 export function decodeSource(source: Source, external: External): Model {
 	return new Decoder(source, external).model();
 }
@@ -132,7 +143,7 @@ class Decoder {
 		return { kind: 'other', type };
 	}
 
-	private tensor(message: Message): Tensor {
+	tensor(message: Message): Tensor {
 		const fields = fieldsOf(message);
 		const name = this.text(fields, 8);
 		const type = this.int(fields, 2);
