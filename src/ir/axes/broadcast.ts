@@ -1,6 +1,6 @@
 /** Broadcasting of sizes and of small integer tensors. https://onnx.ai/onnx/repo-docs/Broadcasting.html */
-import { elementCount } from '../graph/graph.ts';
-import { type NodeView, type Operand, type Sizes } from './view.ts';
+import { type NodeView, type Sizes } from './view.ts';
+import { heldAs, reader, tabulate } from './values.ts';
 
 /** Sizes of operands lined up from the end; undefined when they do not fit. */
 export function broadcastSizes(all: readonly Sizes[]): number[] | undefined {
@@ -17,32 +17,14 @@ export function broadcastSizes(all: readonly Sizes[]): number[] | undefined {
 	return result;
 }
 
-/** Index into a tensor of `sizes` for element `flat` of a result of `target` sizes. */
-function sourceIndex(flat: number, target: Sizes, sizes: Sizes): number {
-	let [rest, index, stride] = [flat, 0, 1];
-	for (let axis = target.length - 1, own = sizes.length - 1; axis >= 0; axis--, own--) {
-		const size = target[axis] ?? 1;
-		const at = rest % size;
-		rest = Math.floor(rest / size);
-		if (own < 0) continue;
-		const extent = sizes[own] ?? 1;
-		index += (extent === 1 ? 0 : at) * stride;
-		stride *= extent;
-	}
-	return index;
-}
-
-/** Applies a function over known operands, element by element. */
+/** Applies a function over known operands, element by element, and holds the results as elements of `type`. Absent operands are NaN. */
 export function mapKnown(
 	view: NodeView,
+	type: number,
 	apply: (...values: number[]) => number,
 ): readonly number[] | undefined {
-	const operands = view.inputs.filter((operand): operand is Operand => operand !== undefined);
-	if (operands.some((operand) => operand.known === undefined || operand.sizes === undefined))
-		return undefined;
-	const target = broadcastSizes(operands.map((operand) => operand.sizes ?? []));
-	if (target === undefined || elementCount(target) > 4096) return undefined;
-	return Array.from({ length: elementCount(target) }, (_, flat) =>
-		apply(...operands.map(({ known, sizes }) => known?.values[sourceIndex(flat, target, sizes ?? [])] ?? 0)),
-	);
+	const readers = view.inputs.map((input, slot) => (input === undefined ? () => NaN : reader(view, slot)));
+	if (!readers.every((read) => read !== undefined)) return undefined;
+	const target = broadcastSizes(view.inputs.flatMap((input) => (input?.sizes ? [input.sizes] : [])));
+	return target && tabulate(target, (at) => heldAs(type, apply(...readers.map((read) => read(at)))));
 }

@@ -70,8 +70,8 @@ export type Operator = {
 	readonly row: (view: NodeView) => Row | Unrelated;
 	/** Sizes of the outputs from those of the inputs. */
 	readonly sizes: (view: NodeView) => readonly (readonly number[] | undefined)[];
-	/** Integers of the first output, for operators of shape arithmetic; at most 4,096 of them. */
-	readonly values?: (view: NodeView) => readonly number[] | undefined;
+	/** Numbers of output `slot`, for operators of shape arithmetic; at most 4,096 of them. */
+	readonly values?: (view: NodeView, slot: number) => readonly number[] | undefined;
 	/** Element type of output `slot`; by default that of the first input. */
 	readonly type?: (view: NodeView, slot: number) => number;
 	/** New size slots; by default none. */
@@ -121,4 +121,13 @@ export function built(
 	{ domain = '', ...rest }: Omit<Operator, 'ops' | 'domain'> & { readonly domain?: string },
 ): Operator {
 	return { ops: typeof ops === 'string' ? [ops] : ops, domain, ...rest };
+}
+
+/** An operator that no axis runs through, and why; sizes, types and numbers are still followed where they can be. */
+export function pinned(
+	ops: string | readonly string[],
+	why: string,
+	{ sizes = () => [], examples = [], ...rest }: Partial<Omit<Operator, 'ops' | 'row' | 'note'>> = {},
+): Operator {
+	return built(ops, { row: () => ({ unrelated: why }), note: why, sizes, examples, ...rest });
 }

@@ -182,7 +182,65 @@ const quantized: readonly Operator[] = [
 	}),
 ];
 
+/**
+ * Offsets and masks are given for every element of the kernel, once for each of `offset_group` groups of input channels.
+ * Where channels are grouped both ways the two groupings cross, and they stay.
+ */
+function deformed(view: NodeView): string {
+	const [group, offsets] = [intAttribute(view, 'group', 1), intAttribute(view, 'offset_group', 1)];
+	const [n, o] = [spatialRank(view), grouped(group, 'o')];
+	const crossed = group > 1 && offsets > 1;
+	const x = crossed ? '!c' : offsets > 1 ? '(f j)' : grouped(group, 'i');
+	const w = crossed ? '!i' : offsets > 1 ? '(f j)' : 'i';
+	const of = (letter: string): string => (offsets > 1 && !crossed ? `(f !${letter})` : `!${letter}`);
+	const y = spatial('y', n);
+	const mask = view.inputs[4] ? `b ${of('m')}${y}` : '_';
+	return `b ${x}${spatial('x', n)}, ${crossed ? '!o' : o} ${w}${spatial('k', n)}, b ${of('p')}${y}, ${view.inputs[3] ? (crossed ? '!o' : o) : '_'}, ${mask} -> b ${crossed ? '!o' : o}${y}`;
+}
+
+const deformable: Operator = noted('DeformConv', {
+	axes: deformed,
+	zeroPoints: { 2: null },
+	hints: (view) => {
+		const [f, channels] = [intAttribute(view, 'offset_group', 1), inputSizes(view, 0)?.[1] ?? 1];
+		const { sizes } = groupHints(view);
+		const offsets = f > 1 ? { f, j: channels / f } : {};
+		return { sizes: { ...sizes, ...offsets } };
+	},
+	sizes: (view) => {
+		const [x, w] = [inputSizes(view, 0), inputSizes(view, 1)];
+		if (x === undefined || w === undefined) return [];
+		return [[x[0] ?? 1, w[0] ?? 1, ...slide(view, x.slice(2), w.slice(2))]];
+	},
+	resize: (view, removal) => {
+		const f = intAttribute(view, 'offset_group', 1);
+		const { attributes } = resizeGroup(view, removal);
+		return {
+			attributes: {
+				...attributes,
+				...(removal.dead('f') && f > 1 && { offset_group: int(removal.count('f')) }),
+			},
+		};
+	},
+	examples: [
+		{ inputs: [[2, 5, 6, 6], [6, 5, 3, 3], [2, 18, 4, 4], [6], [2, 9, 4, 4]] },
+		{
+			inputs: [
+				[2, 10, 6, 6],
+				[10, 2, 3, 3],
+				[2, 18, 4, 4],
+			],
+			attributes: { group: int(5) },
+		},
+		{
+			inputs: [[2, 10, 6, 6], [6, 10, 3, 3], [2, 90, 4, 4], null, [2, 45, 4, 4]],
+			attributes: { offset_group: int(5) },
+		},
+	],
+});
+
 export const convRows: readonly Operator[] = [
+	deformable,
 	convolution('Conv', { kernel: 1, others: (_, o) => ({ 2: o }), examples: plain }),
 	convolution('FusedConv', {
 		domain: 'com.microsoft',

@@ -50,12 +50,17 @@ function gemm(ops: readonly string[], domain: string, more: Readonly<Record<stri
 	});
 }
 
-function einsum(view: NodeView): string | Unrelated {
+/** Without a result, letters that stand once are the result, in alphabetical order behind the ellipsis. */
+function implied(inputs: string): string {
+	const letters = [...inputs.replaceAll(/[.,]/g, '')].sort();
+	const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
+	return (inputs.includes('...') ? '...' : '') + once.join('');
+}
+
+function einsum(view: NodeView): string {
 	const equation = stringAttribute(view, 'equation', '').replaceAll(' ', '');
-	if (equation.includes('.') || !equation.includes('->'))
-		return { unrelated: 'an equation with an ellipsis or without a result' };
-	const spaced = (operand: string): string => [...operand].join(' ');
-	const [inputs = '', output = ''] = equation.split('->');
+	const [inputs = '', output = implied(inputs)] = equation.split('->');
+	const spaced = (operand: string): string => (operand.match(/\.\.\.|\w/g) ?? []).join(' ');
 	return `${inputs.split(',').map(spaced).join(', ')} -> ${spaced(output)}`;
 }
 
@@ -154,8 +159,15 @@ export const linear: readonly Operator[] = [
 					[4, 5],
 				],
 				attributes: { equation: text('...a,ab->...b') },
-				unrelated: true,
 			},
+			{
+				inputs: [
+					[2, 5, 3, 4],
+					[2, 5, 4, 6],
+				],
+				attributes: { equation: text('...ij, ...jk') },
+			},
+			{ inputs: [[4, 5]], attributes: { equation: text('ba') } },
 		],
 	}),
 	gemm(['Gemm'], '', {}),

@@ -124,6 +124,40 @@ function topSizes(view: NodeView): (number[] | undefined)[] {
 	return [result, result];
 }
 
+/** Sums from one end of known numbers, for one axis alone. */
+function runningSums(view: NodeView): readonly number[] | undefined {
+	const values = sampledInts(view, 0);
+	if (values === undefined || inputSizes(view, 0)?.length !== 1) return undefined;
+	const reverse = intAttribute(view, 'reverse', 0) === 1;
+	const exclusive = intAttribute(view, 'exclusive', 0) === 1;
+	let sum = 0;
+	const sums = (reverse ? values.toReversed() : values).map((value) => {
+		sum += value;
+		return exclusive ? sum - value : sum;
+	});
+	return reverse ? sums.reverse() : sums;
+}
+
+/** A sum or product up to every position of one axis. */
+function running(op: string, role: Role, examples: readonly Example[]): Operator {
+	return built(op, {
+		row: (view) => {
+			const axis = fixedInts(view, 1)?.[0];
+			if (axis === undefined) return unknownAxes;
+			const summed = frontAxis(axis, inputSizes(view, 0)?.length ?? 1);
+			const builder = new RowBuilder();
+			for (const [at, size] of (inputSizes(view, 0) ?? []).entries()) {
+				const letter = builder.letter(`a${at}`, size, at === summed ? role : 'carried');
+				builder.input(0, at, letter).output(0, at, letter);
+			}
+			return builder.build();
+		},
+		sizes: (view) => [inputSizes(view, 0)],
+		...(op === 'CumSum' && { values: runningSums }),
+		examples,
+	});
+}
+
 const searching: readonly Operator[] = [
 	built(['ArgMax', 'ArgMin'], {
 		row: (view) => reducedRow(view, argAxis(view), keeps(view), 'pinned'),
@@ -143,24 +177,15 @@ const searching: readonly Operator[] = [
 			{ inputs: [[3, 5, 6]], outputs: 2, attributes: { axis: int(1), k: int(2) }, opset: 9 },
 		],
 	}),
-	built('CumSum', {
-		row: (view) => {
-			const axis = fixedInts(view, 1)?.[0];
-			if (axis === undefined) return unknownAxes;
-			const summed = frontAxis(axis, inputSizes(view, 0)?.length ?? 1);
-			const builder = new RowBuilder();
-			for (const [at, size] of (inputSizes(view, 0) ?? []).entries()) {
-				const letter = builder.letter(`a${at}`, size, at === summed ? 'recurrent' : 'carried');
-				builder.input(0, at, letter).output(0, at, letter);
-			}
-			return builder.build();
-		},
-		sizes: (view) => [inputSizes(view, 0)],
-		examples: [
-			{ inputs: [[3, 4, 5], { ints: [1], scalar: true }] },
-			{ inputs: [[3, 4, 5], { ints: [-1] }], attributes: { exclusive: int(1), reverse: int(1) } },
-		],
-	}),
+	running('CumSum', 'recurrent', [
+		{ inputs: [[3, 4, 5], { ints: [1], scalar: true }] },
+		{ inputs: [[3, 4, 5], { ints: [-1] }], attributes: { exclusive: int(1), reverse: int(1) } },
+		{ inputs: [{ ints: [3, -4, 5] }, { ints: [0] }] },
+		{ inputs: [{ ints: [3, -4, 5] }, { ints: [0] }], attributes: { exclusive: int(1), reverse: int(1) } },
+	]),
+	running('CumProd', 'pinned', [
+		{ inputs: [[3, 4, 5], { ints: [1], scalar: true }], opset: 26, noKernel: 'not in onnxruntime 1.30' },
+	]),
 ];
 
 export const reduceRows: readonly Operator[] = [

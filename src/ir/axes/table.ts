@@ -6,15 +6,18 @@ import { elementwiseRows } from './rows-elementwise.ts';
 import { attentionRows } from './rows-attention.ts';
 import { recurrentRows } from './rows-recurrent.ts';
 import { standardAttentionRows } from './rows-standard-attention.ts';
+import { fusedRows } from './rows-fused.ts';
 import { indexRows } from './rows-index.ts';
 import { layoutRows } from './rows-layout.ts';
 import { linear } from './rows-linear.ts';
+import { pinnedRows } from './rows-pinned.ts';
 import { poolRows } from './rows-pool.ts';
 import { quantizedRows } from './rows-quantized.ts';
 import { normalizeRows } from './rows-normalize.ts';
 import { reduceRows } from './rows-reduce.ts';
 import { repeatRows } from './rows-repeat.ts';
 import { shapeRows } from './rows-shape.ts';
+import { specialRows } from './rows-special.ts';
 import { sliceRows } from './rows-slice.ts';
 import { reshapeRows } from './rows-reshape.ts';
 
@@ -35,6 +38,9 @@ export const operators: readonly Operator[] = [
 	...attentionRows,
 	...standardAttentionRows,
 	...recurrentRows,
+	...fusedRows,
+	...specialRows,
+	...pinnedRows,
 ];
 
 const key = (domain: string, op: string): string => `${domain}:${op}`;

@@ -94,11 +94,10 @@ function outputsOf(node: Node, view: NodeView): Sampled[] {
 	const sizes = view.inputs.some((input) => input !== undefined && input.sizes === undefined)
 		? []
 		: (operator?.sizes(view) ?? []);
-	const values = sizes[0] === undefined ? undefined : operator?.values?.(view);
 	return node.outputs.map((_, slot) => ({
 		type: operator?.type?.(view, slot) ?? first,
 		sizes: sizes[slot],
-		values: slot === 0 ? values : undefined,
+		values: sizes[slot] === undefined ? undefined : operator?.values?.(view, slot),
 	}));
 }
 

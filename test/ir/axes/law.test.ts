@@ -93,9 +93,20 @@ for (const operator of operators) {
 	}
 }
 
-test('every operator has an example', () => {
-	const without = operators.filter((operator) => operator.examples.length === 0).flatMap(({ ops }) => ops);
-	assert.equal(without, []);
+test('every operator has an example, or a reason why no axis runs through it', () => {
+	const without = operators.filter(({ examples, note }) => examples.length === 0 && note === undefined);
+	assert.equal(
+		without.flatMap(({ ops }) => ops),
+		[],
+	);
+});
+
+test('no operator stands twice', () => {
+	const names = operators.flatMap(({ ops, domain }) => ops.map((op) => `${domain}:${op}`));
+	assert.equal(
+		names.filter((name, at) => names.indexOf(name) !== at),
+		[],
+	);
 });
 
 test.run();
