@@ -73,12 +73,15 @@ function alignFor(step: Step, total: number, align: number): number {
 	return step.align ?? (align > 4 && total < 32 ? 4 : align);
 }
 
-/** One ranking over all blocks, scores weighted by their block's mean so that layers compare; one unit stays in each. */
+/** Scores in units of their group's mean, so that layers compare. */
+function byMean({ scores }: Candidate): Float64Array {
+	const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+	return scores.map((score) => (mean > 0 ? score / mean : score));
+}
+
+/** One ranking over all blocks; one unit stays in each. */
 function globally(step: Step, candidates: readonly Candidate[]): Selection {
-	const weighted = candidates.map((candidate): Candidate => {
-		const mean = candidate.scores.reduce((sum, score) => sum + score, 0) / candidate.scores.length;
-		return { ...candidate, scores: candidate.scores.map((score) => (mean > 0 ? score / mean : score)) };
-	});
+	const weighted = candidates.map((candidate): Candidate => ({ ...candidate, scores: byMean(candidate) }));
 	const total = weighted.reduce((sum, { scores }) => sum + scores.length, 0);
 	const { remove } =
 		step.amount === undefined
@@ -119,7 +122,9 @@ function byPredicate(step: Step, candidates: readonly Candidate[], unit: string)
 	const { where } = step;
 	if (where === undefined) return { selected: [], notes: [] };
 	let nearest = Infinity;
-	const shared = step.globally ? importance(candidates.flatMap(({ scores }) => [...scores])) : undefined;
+	const shared = step.globally
+		? importance(candidates.flatMap((candidate) => [...byMean(candidate)]))
+		: undefined;
 	let offset = 0;
 	const selected = candidates.map((candidate) => {
 		const own =
