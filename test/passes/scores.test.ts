@@ -1,5 +1,5 @@
 /** Scores against plain computation from weights and from activations that onnxruntime puts out. */
-import { mkdtempSync, mkdirSync, cpSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -8,7 +8,6 @@ import { loadModel } from '../../src/backends/onnx/load.ts';
 import { labOf } from '../../src/backends/ort/lab.ts';
 import { openSession, type Value } from '../../src/backends/ort/session.ts';
 import { compile } from '../../src/compile.ts';
-import { readTestData } from '../../src/data/tensor-proto.ts';
 import { type StepReport } from '../../src/document.ts';
 import { findAnatomy } from '../../src/ir/anatomy/anatomy.ts';
 import { type Block } from '../../src/ir/anatomy/parts.ts';
@@ -16,22 +15,30 @@ import { buildNet } from '../../src/ir/axes/net.ts';
 import { inferFacts } from '../../src/ir/graph/facts.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { metricNamed } from '../../src/passes/scores.ts';
-import { classifier } from '../fixtures/text/text.ts';
+import { classifier, classifierFeeds, classifierRows } from '../fixtures/text/text.ts';
 
 const test = suite('scores');
 const [layers, heads, width, dim, hidden] = [6, 4, 16, 64, 192];
 const folder = mkdtempSync(join(tmpdir(), 'prunec-test-'));
-const data = join(folder, 'data');
-mkdirSync(data);
-for (const set of ['test_data_set_3', 'test_data_set_11'])
-	cpSync(join(classifier.calibration, set), join(data, set), { recursive: true });
+const data = join(folder, 'passages.jsonl');
 
 const { model, file } = loadModel(classifier.model);
 test.after(() => {
 	file.close();
 	rmSync(folder, { recursive: true });
 });
-const feeds = readTestData(data, model.graph.inputs);
+/** The beginnings of passages, shorter than any: no padding. */
+const feeds = [0, 8, 16].map((row) => classifierFeeds(classifierRows(), row, row + 8, 70));
+writeFileSync(
+	data,
+	feeds.map((feed) => `${JSON.stringify(Object.fromEntries([...feed].map(nested)))}\n`).join(''),
+);
+
+function nested([name, { dims, data: values }]: [string, Value]): [string, number[][]] {
+	const [rows = 0, length = 0] = dims;
+	const row = (at: number): number[] => Array.from(values).slice(at * length, (at + 1) * length);
+	return [name, Array.from({ length: rows }, (_, at) => row(at))];
+}
 const nodeNamed = (name: string): (typeof model.graph.nodes)[number] =>
 	model.graph.nodes.find((node) => node.name === name)!;
 /** A matrix as in × out, by the place PyTorch gave its layer. */
