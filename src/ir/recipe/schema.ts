@@ -1,30 +1,16 @@
-/** Recipes as JSON against the published schema; the one file that knows ajv. */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+/** Recipes as JSON against the published schema, and ajv's errors in words. */
+import { type ErrorObject, type ValidateFunction } from 'ajv';
 import { bug, type Diagnostic } from '../../diagnostic.ts';
 import * as messages from '../../messages/declarations.ts';
 import { nearest } from '../../messages/nearest.ts';
 import { locate } from './json-places.ts';
 import { type Calibration, type Expectation, type Recipe, type Step } from './recipe.ts';
-import { recipeSchema } from './recipe-schema.ts';
+import { validateRecipe } from './recipe-validator.ts';
 
-let compiled: ValidateFunction<Given> | undefined;
-
-/** Compiled when first used: a start that checks nothing need not wait for it. */
-function validator(): ValidateFunction<Given> {
-	compiled ??= new Ajv({
-		strict: true,
-		// The branches of a discriminated union require what they share with their parent.
-		strictRequired: false,
-		allErrors: true,
-		discriminator: true,
-		validateSchema: false,
-	}).compile<Given>(recipeSchema);
-	return compiled;
-}
+const validate = validateRecipe as ValidateFunction<Given>;
 
 /** Stops at a recipe of our own making that breaks the schema. */
 export function assertValid(recipe: Recipe): Recipe {
-	const validate = validator();
 	if (!validate(recipe))
 		bug('the checker made a recipe that its schema refuses', { errors: validate.errors });
 	return recipe;
@@ -42,7 +28,6 @@ export function readRecipeJson(text: string): {
 		const reason = error instanceof Error ? error.message : String(error);
 		return { diagnostics: [messages.notJson({ reason }, { span: { start: 0, end: 0 } })] };
 	}
-	const validate = validator();
 	if (validate(value)) return { recipe: withDefaults(value), diagnostics: [] };
 	return { diagnostics: (validate.errors ?? []).filter(isCause).map((error) => complaint(error, text)) };
 }
