@@ -6,10 +6,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileWasm } from './wasm.ts';
 import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
 
 /** By path from the root: what the file must hold. Another generated file is another line here. */
 const generated: Readonly<Record<string, () => string>> = {
+	'src/numerics/tridiagonal.wasm.ts': () =>
+		compileWasm('src/numerics/wasm/tridiagonal.ts', 'tridiagonalModule'),
 	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
 };
 

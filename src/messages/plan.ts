@@ -94,3 +94,11 @@ export const broken = defineDiagnostic({
 	explain: 'An operator cannot follow this cut in the form that the model has it.',
 	message: ({ why }: { why: string }) => `the rewrite stops at ${why}`,
 });
+export const notFinite = defineDiagnostic({
+	code: 'plan/not-finite',
+	severity: 'error',
+	explain:
+		'Linear algebra needs finite numbers. Weights or measured statistics that hold NaN or infinity give no meaningful result.',
+	message: ({ what }: { what: string }) => `${what} holds numbers that are not finite`,
+	hint: () => 'look at the model and its inputs: the numbers come from there',
+});

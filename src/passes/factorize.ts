@@ -3,9 +3,13 @@ import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
 import { type Block, type Linear } from '../ir/anatomy/parts.ts';
 import { type Attribute, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
+import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
+import { type Step } from '../ir/recipe/recipe.ts';
 import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { noAnatomy, noGain, pinned } from '../messages/plan.ts';
-import { tailShare, truncate } from '../numerics/svd.ts';
+import { plainProducts } from '../numerics/plain-products.ts';
+import { truncate, type Wanted } from '../numerics/svd.ts';
+import { insert } from './edits.ts';
 import { layersInScope } from './scope.ts';
 import {
 	defineTechnique,
@@ -64,7 +68,7 @@ export const factorizeAttention = factorize(
 	'factorize attention energy 95%',
 );
 
-function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factors>> {
+async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factors>> {
 	const { step, numbering } = request;
 	const placed = layersInScope(request).flatMap(({ layer, given }) =>
 		layer.blocks
@@ -77,14 +81,14 @@ function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factor
 	const matrices: Matrices[number][] = [];
 	const layers = new Set<number>();
 	for (const { linear, layer } of placed) {
-		const made = factor(linear, request, tensors);
+		const made = await factor(linear, request, tensors);
 		if ('code' in made) refused.push(made);
 		else {
 			matrices.push(made);
 			layers.add(layer);
 		}
 	}
-	return Promise.resolve({
+	return {
 		plan: {
 			statement: step.text,
 			technique: `factorize-${step.target}`,
@@ -99,24 +103,29 @@ function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factor
 		},
 		tensors,
 		numbering,
-	});
+	};
 }
 
 /** Ranks chosen by energy go down to a multiple that onnxruntime computes fast; a rank given is taken as written. */
-function rankFor({ step }: PlanRequest, energies: Float64Array): number {
-	if (step.amount?.kind === 'rank') return step.amount.rank;
-	const share = step.amount?.kind === 'energy' ? step.amount.share : 1;
-	let rank = 0;
-	while (rank < energies.length && tailShare(energies, rank) > 1 - share) rank++;
-	const align = step.align ?? (rank >= 32 ? 16 : 4);
-	return rank > align ? Math.floor(rank / align) * align : rank;
+function rankWanted({ amount, align: given }: Step): Wanted {
+	if (amount?.kind === 'rank') return amount.rank;
+	const share = amount?.kind === 'energy' ? amount.share : 1;
+	return (shares) => {
+		let rank = shares.length;
+		for (let tail = 0; rank > 0; rank--) {
+			tail += shares[rank - 1] ?? 0;
+			if (tail > 1 - share) break;
+		}
+		const align = given ?? (rank >= 32 ? 16 : 4);
+		return rank > align ? Math.floor(rank / align) * align : rank;
+	};
 }
 
-function factor(
+async function factor(
 	linear: Linear,
 	request: PlanRequest,
 	tensors: Map<string, Tensor>,
-): Matrices[number] | Diagnostic {
+): Promise<Matrices[number] | Diagnostic> {
 	const weight = present(linear.weight.constant, 'a weight');
 	const where = linear.node.node.name || weight.name;
 	const place = { span: request.step.span, at: where };
@@ -126,58 +135,45 @@ function factor(
 		return pinned({ what: `the matrix of '${where}'`, why: 'its weights are not there' }, place);
 	const [rows, cols] = [weight.dims[linear.inAxis] ?? 0, weight.dims[linear.outAxis] ?? 0];
 	const most = Math.ceil((rows * cols) / (rows + cols)) - 1;
-	const asked = request.step.amount?.kind === 'rank' ? request.step.amount.rank : 0;
-	if (asked > most) return noGain({ where, rank: asked, most }, place);
-	const values = orient(numbersOf(weight), rows, cols, linear.inAxis === 0);
-	const { left, right, rank, energies } = truncate(values, rows, cols, (all) => rankFor(request, all));
+	const wanted = rankWanted(request.step);
+	if (typeof wanted === 'number' && wanted > most) return noGain({ where, rank: wanted, most }, place);
+	const products = request.lab?.products ?? plainProducts;
+	const values = orient(weight, linear.inAxis === 0);
+	const { left, right, rank, tail } = await truncate(values, wanted, products);
 	if (rank > most) return noGain({ where, rank, most }, place);
 	const base = `${linear.node.node.id}`;
-	tensors.set(`${base}.left`, tensorOf(`${base}.left`, weight.type, [rows, rank], left));
-	tensors.set(`${base}.right`, tensorOf(`${base}.right`, weight.type, [rank, cols], right));
-	const error = relativeError(values, left, right, rows, rank, cols);
+	tensors.set(`${base}.left`, tensorOf(`${base}.left`, weight.type, [rows, rank], left.data));
+	tensors.set(`${base}.right`, tensorOf(`${base}.right`, weight.type, [rank, cols], right.data));
 	return {
 		node: linear.node.node.id,
 		slot: linear.slot,
 		rank,
 		left: `${base}.left`,
 		right: `${base}.right`,
-		tail: tailShare(energies, rank),
-		error,
+		tail,
+		error: await relativeError(values, left, right, products),
 	};
 }
 
 /** The matrix as in × out, whichever way it is stored. */
-function orient(values: ArrayLike<number>, rows: number, cols: number, asStored: boolean): Float64Array {
-	return Float64Array.from(
-		{ length: rows * cols },
-		(_, at) => values[asStored ? at : (at % cols) * rows + Math.floor(at / cols)] ?? 0,
-	);
+function orient(weight: Tensor, asStored: boolean): Matrix {
+	const [rows = 0, cols = 0] = weight.dims;
+	const stored = matrix(rows, cols, Float64Array.from(numbersOf(weight)));
+	return asStored ? stored : transposed(stored);
 }
 
 /** Squared relative error of the product of the factors: must equal the spectral tail. */
-function relativeError(
-	values: Float64Array,
-	left: Float64Array,
-	right: Float64Array,
-	rows: number,
-	rank: number,
-	cols: number,
-): number {
-	let [error, total] = [0, 0];
-	const row = new Float64Array(cols);
-	for (let i = 0; i < rows; i++) {
-		row.fill(0);
-		for (let k = 0; k < rank; k++) {
-			const factorLeft = left[i * rank + k] ?? 0;
-			for (let j = 0; j < cols; j++) row[j] = (row[j] ?? 0) + factorLeft * (right[k * cols + j] ?? 0);
-		}
-		for (let j = 0; j < cols; j++) {
-			const value = values[i * cols + j] ?? 0;
-			error += (value - (row[j] ?? 0)) ** 2;
-			total += value * value;
-		}
-	}
-	return total > 0 ? error / total : 0;
+async function relativeError(
+	values: Matrix,
+	left: Matrix,
+	right: Matrix,
+	products: Products,
+): Promise<number> {
+	const rest = matrix(values.rows, values.cols, values.data.slice());
+	await products.subtract(rest, left, right);
+	const energy = ({ data }: Matrix): number => data.reduce((sum, value) => sum + value * value, 0);
+	const total = energy(values);
+	return total > 0 ? energy(rest) / total : 0;
 }
 
 /** Rewrite: a product with the first factor, then with the second. Reference: one product with the factors' product. */
@@ -197,7 +193,9 @@ function lower({ net: { model }, decision: { matrices }, tensors, label }: Lower
 			...twoProducts(node, fresh, nameA, nameB),
 		);
 		plain.push(
-			{ kind: 'constant', tensor: productOf(a, b, nameW, isTransposed(node)) },
+			{ kind: 'constant', tensor: { ...a, name: nameA } },
+			{ kind: 'constant', tensor: { ...b, name: nameB } },
+			...theirProduct(nameA, nameB, nameW, isTransposed(node), fresh),
 			{
 				kind: 'node',
 				node: { ...node, inputs: node.inputs.map((name, at) => (at === slot ? nameW : name)) },
@@ -245,19 +243,17 @@ function twoProducts(
 	return [first, second];
 }
 
-function productOf(a: Tensor, b: Tensor, name: string, transposed: boolean): Tensor {
-	const [rows = 0, rank = 0] = a.dims;
-	const cols = b.dims[1] ?? 0;
-	const [left, right] = [numbersOf(a), numbersOf(b)];
-	const product = new Float64Array(rows * cols);
-	for (let i = 0; i < rows; i++) {
-		for (let k = 0; k < rank; k++) {
-			const factor = left[i * rank + k] ?? 0;
-			for (let j = 0; j < cols; j++) {
-				const at = transposed ? j * rows + i : i * cols + j;
-				product[at] = (product[at] ?? 0) + factor * (right[k * cols + j] ?? 0);
-			}
-		}
-	}
-	return tensorOf(name, a.type, transposed ? [cols, rows] : [rows, cols], product);
+/** The product of the factors as the node reads it, made in the graph. */
+function theirProduct(
+	left: ValueName,
+	right: ValueName,
+	product: ValueName,
+	turned: boolean,
+	fresh: (base: string) => ValueName,
+): Edit[] {
+	const straight = turned ? fresh(`${product}_straight`) : product;
+	return [
+		insert('MatMul', [left, right], straight),
+		...(turned ? [insert('Transpose', [straight], product)] : []),
+	];
 }

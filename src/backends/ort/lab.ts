@@ -2,6 +2,7 @@
 import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
+import { productsOf } from './products.ts';
 import { openSession, type Feeds, type Value } from './session.ts';
 
 export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boolean, threads: number): Lab {
@@ -9,6 +10,7 @@ export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boole
 	return {
 		inputs,
 		calibrated,
+		products: productsOf(threads),
 		moments: async (model, requests) => {
 			const sums: { count: number; sum: Float64Array; squares: Float64Array }[] = [];
 			await collect(

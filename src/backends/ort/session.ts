@@ -18,6 +18,8 @@ export type Feeds = ReadonlyMap<ValueName, Value>;
 export type Session = {
 	/** Runs the model; throws `Fault` when it cannot. Values that are no tensors of numbers are left out. */
 	run(feeds: Feeds, outputs?: readonly ValueName[]): Promise<Map<ValueName, Value>>;
+	/** Runs the model with results written over `results`, whose `data` are arrays of onnxruntime's own kind. */
+	runInto(feeds: Feeds, results: Feeds): Promise<void>;
 	release(): Promise<void>;
 };
 
@@ -37,6 +39,14 @@ function load(): Promise<typeof Ort> {
 		throw new Fault(noRuntime({}));
 	});
 	return runtime;
+}
+
+/** Whether onnxruntime can be loaded here. */
+export async function hasRuntime(): Promise<boolean> {
+	return load().then(
+		() => true,
+		() => false,
+	);
 }
 
 /** Opens a session. Untouched weights are read from the model's own file, not copied. */
@@ -60,12 +70,16 @@ export async function openSession(
 			},
 		},
 	}).catch(fail);
+	const tensors = (values: Feeds): Record<string, Ort.Tensor> =>
+		Object.fromEntries([...values].map(([name, value]) => [name, toOrt(ort, value)]));
 	return {
 		run: async (feeds, outputs) => {
-			const inputs = Object.fromEntries([...feeds].map(([name, value]) => [name, toOrt(ort, value)]));
 			const wanted = outputs ?? session.outputNames;
-			const results = await session.run(inputs, wanted).catch(fail);
+			const results = await session.run(tensors(feeds), wanted).catch(fail);
 			return new Map(Object.entries(results).flatMap(([name, tensor]) => fromOrt(name, tensor)));
+		},
+		runInto: async (feeds, results) => {
+			await session.run(tensors(feeds), tensors(results)).catch(fail);
 		},
 		release: () => session.release(),
 	};
@@ -79,8 +93,8 @@ function withOutputs(model: Model, names: readonly ValueName[]): Model {
 
 type Typed = { readonly make: (data: ArrayLike<number>) => Ort.Tensor.DataType };
 const makers: Readonly<Record<string, Typed['make']>> = {
-	float32: (data) => Float32Array.from(data),
-	float64: (data) => Float64Array.from(data),
+	float32: (data) => (data instanceof Float32Array ? data : Float32Array.from(data)),
+	float64: (data) => (data instanceof Float64Array ? data : Float64Array.from(data)),
 	float16: (data) => Uint16Array.from(data, halfBits),
 	int64: (data) => BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),
 	uint64: (data) => BigUint64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),

@@ -1,0 +1,79 @@
+/** Products of double-precision matrices in onnxruntime: one `Gemm` a session, opened when first needed. */
+import { DOUBLE } from '../../ir/graph/dtype.ts';
+import { type Attribute, type Model } from '../../ir/graph/graph.ts';
+import { matrix, productSizes, type Form, type Matrix, type Products } from '../../ir/matrix.ts';
+import { plainProducts } from '../../numerics/plain-products.ts';
+import { hasRuntime, openSession, type Session, type Value } from './session.ts';
+
+/** Multiply–adds below which the call costs more than the product. */
+const small = 40 ** 3;
+
+/** One a kind of product and number of threads, for as long as the process lives. */
+const sessions = new Map<string, Promise<Session>>();
+
+function sessionFor(form: Form, subtracting: boolean, threads: number): Promise<Session> {
+	const key = `${form} ${String(subtracting)} ${threads}`;
+	const session = sessions.get(key) ?? openSession(gemm(form, subtracting), { which: 'product', threads });
+	sessions.set(key, session);
+	return session;
+}
+
+/** Products that use `threads` threads; where onnxruntime is not installed, plain ones. */
+export function productsOf(threads: number): Products {
+	const isSmall = async (sizes: readonly number[]): Promise<boolean> =>
+		sizes.reduce((product, size) => product * size, 1) < small || !(await hasRuntime());
+	return {
+		multiply: async (a, b, form = 'nn') => {
+			const sizes = productSizes(a, b, form);
+			if (await isSmall(sizes)) return plainProducts.multiply(a, b, form);
+			const result = matrix(sizes[0], sizes[2]);
+			const session = await sessionFor(form, false, threads);
+			await session.runInto(feeds({ a, b }), feeds({ y: result }));
+			return result;
+		},
+		subtract: async (c, a, b, form = 'nn') => {
+			if (await isSmall(productSizes(a, b, form))) return plainProducts.subtract(c, a, b, form);
+			const session = await sessionFor(form, true, threads);
+			await session.runInto(feeds({ a, b, c }), feeds({ y: c }));
+		},
+	};
+}
+
+function feeds(matrices: Readonly<Record<string, Matrix>>): Map<string, Value> {
+	return new Map(
+		Object.entries(matrices).map(([name, { rows, cols, data }]) => [
+			name,
+			{ type: DOUBLE, dims: [rows, cols], data },
+		]),
+	);
+}
+
+/** https://onnx.ai/onnx/operators/onnx__Gemm.html: A'·B', or C − A'·B'. */
+function gemm(form: Form, subtracting: boolean): Model {
+	const names = subtracting ? ['a', 'b', 'c'] : ['a', 'b'];
+	const attributes = new Map<string, Attribute>([
+		['transA', { kind: 'int', value: Number(form === 'tn') }],
+		['transB', { kind: 'int', value: Number(form === 'nt') }],
+		['alpha', { kind: 'float', value: subtracting ? -1 : 1 }],
+	]);
+	const node = { id: 0, name: 'product', op: 'Gemm', domain: '', inputs: names, outputs: ['y'], attributes };
+	const info = (name: string): { name: string; type: number; dims: string[] } => ({
+		name,
+		type: DOUBLE,
+		dims: [`${name}_rows`, `${name}_cols`],
+	});
+	return {
+		irVersion: 8,
+		opsets: new Map([['', 13]]),
+		graph: {
+			name: 'product',
+			inputs: names.map(info),
+			outputs: [info('y')],
+			nodes: [node],
+			initializers: new Map(),
+			valueInfo: new Map(),
+		},
+		metadata: new Map(),
+		functions: [],
+	};
+}
