@@ -3,8 +3,6 @@
  * are neither products nor small. All pointers are byte offsets of doubles; matrices are row-major.
  */
 
-// @ts-nocheck: AssemblyScript's types are not TypeScript's.
-
 @inline
 function at(base: usize, index: i32): usize {
 	return base + (<usize>index << 3);
