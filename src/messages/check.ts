@@ -1,7 +1,7 @@
 /** What the checker says of transforms: text that reads, and means nothing. */
 import { defineDiagnostic } from '../diagnostic.ts';
 import { oneOf } from './nearest.ts';
-import { type Found, spellingOrList } from './spelling.ts';
+import { type Found, spelling, spellingOrList } from './spelling.ts';
 
 export const unknownVerb = defineDiagnostic({
 	code: 'check/unknown-verb',
@@ -82,11 +82,92 @@ export const missingAmount = defineDiagnostic({
 	hint: ({ example }) => `\`${example}\``,
 });
 
+export const missingClause = defineDiagnostic({
+	code: 'check/missing-clause',
+	severity: 'error',
+	explain: 'Some techniques need a clause: a place in the network, or a condition. The example shows it.',
+	message: ({ technique, clause }: { technique: string; clause: string; example: string }) =>
+		`\`${technique}\` needs \`${clause}\``,
+	hint: ({ example }) => `\`${example}\``,
+});
+
+export const unknownChoice = defineDiagnostic({
+	code: 'check/unknown-choice',
+	severity: 'error',
+	explain:
+		'Behind `with`, `without`, `only`, `at` and `keep` stands a word of the technique. `prunec list techniques` prints them.',
+	message: ({ found, clause, technique }: Found & { clause: string; technique: string }) =>
+		`\`${technique}\` has no \`${clause} ${found}\``,
+	hint: ({ found, known, clause }) =>
+		spelling({ found, known }) ??
+		`known are ${oneOf(
+			known.map((word) => `${clause} ${word}`),
+			'and',
+		)}`,
+});
+
+export const unknownSignal = defineDiagnostic({
+	code: 'check/unknown-signal',
+	severity: 'error',
+	explain:
+		'Behind `when` stands a condition over what is measured at run time. Which signals there are depends on the technique.',
+	message: ({ found, technique }: Found & { technique: string }) =>
+		`\`${technique}\` measures no \`${found}\``,
+	hint: spellingOrList('signals'),
+});
+
+export const noSchedule = defineDiagnostic({
+	code: 'check/no-schedule',
+	severity: 'error',
+	explain:
+		'A schedule lists shares that stay, one for each position of `after`: `keep [100%, 70%, 50%] after layers [0, 4, 8]`.',
+	message: () => 'a range is no share that stays',
+	hint: () => '`keep [100%, 70%, 50%]`',
+});
+
+export const scheduleLength = defineDiagnostic({
+	code: 'check/schedule-length',
+	severity: 'error',
+	explain:
+		'A schedule lists shares that stay, one for each position of `after`: `keep [100%, 70%, 50%] after layers [0, 4, 8]`.',
+	message: ({ shares, places }: { shares: number; places: number }) =>
+		`the schedule has ${shares} share${shares === 1 ? '' : 's'} for ${places} layer${places === 1 ? '' : 's'}`,
+	hint: () => 'list one share for each layer',
+});
+
+export const badPattern = defineDiagnostic({
+	code: 'check/bad-pattern',
+	severity: 'error',
+	explain: 'A pattern `n:m` keeps n of every m neighbours, so n is above 0 and below m.',
+	message: ({ found }: { found: string }) => `\`${found}\` is no pattern`,
+	hint: () => '`2:4` keeps two of every four',
+});
+
+export const wrongGoal = defineDiagnostic({
+	code: 'check/wrong-goal',
+	severity: 'error',
+	explain: 'Costs are reached, `until latency <= 60%`; quality is kept, `while cosine >= 0.98`.',
+	message: ({ found, kind }: { found: string; kind: 'until' | 'while'; known: readonly string[] }) =>
+		kind === 'until' ? `\`${found}\` is no cost` : `\`${found}\` is no quality`,
+	hint: ({ found, kind, known }) =>
+		`\`${kind === 'until' ? 'while' : 'until'} ${found} …\`, or one of ${oneOf(known)}`,
+});
+
+export const wrongDirection = defineDiagnostic({
+	code: 'check/wrong-direction',
+	severity: 'error',
+	explain:
+		'Removing lowers costs and likeness, so a goal bounds costs and losses from above and likeness from below.',
+	message: ({ found, sign }: { found: string; sign: string; example: string }) =>
+		`\`${found}\` cannot be a goal with \`${sign}\``,
+	hint: ({ example }) => `\`${example}\``,
+});
+
 export const twoAmounts = defineDiagnostic({
 	code: 'check/two-amounts',
 	severity: 'error',
 	explain:
-		'A statement has one source of amount: a share or a count, `keep`, positions, `rank` or `energy`, or a condition.',
+		'A statement has one source of amount: a share or a count, `keep`, positions, `rank`, `energy` or `ratio`, a condition, or a goal.',
 	message: ({ second, first }: { second: string; first: string }) =>
 		`${second} is a second amount beside ${first}`,
 	hint: () => 'two statements can ask for two amounts',
@@ -157,14 +238,6 @@ export const placePositions = defineDiagnostic({
 		needed
 			? `\`${place} 50%..\` are the upper half`
 			: 'an amount stands before the clauses; layers are `layers 6..12`',
-});
-
-export const unknownHalf = defineDiagnostic({
-	code: 'check/unknown-half',
-	severity: 'error',
-	explain: 'A layer has two halves, its attention and its feed-forward block.',
-	message: ({ found }: Found) => `a layer has no half \`${found}\``,
-	hint: spellingOrList('halves'),
 });
 
 export const removesAll = defineDiagnostic({

@@ -38,8 +38,9 @@ export const unknownSetting = defineDiagnostic({
 	code: 'check/unknown-setting',
 	severity: 'error',
 	explain:
-		'`calibrate with "path"` has two settings: `take`, how many samples are read, and `seed`, for their choice.',
-	message: ({ found }: Found) => `\`calibrate\` has no setting \`${found}\``,
+		'`calibrate with "path"` has three settings: `take`, how many samples are read, `tokens`, how long each text may be, and `seed`, for their choice. `evaluate` has them too, and `metric`.',
+	message: ({ found, statement }: Found & { statement: string }) =>
+		`\`${statement}\` has no setting \`${found}\``,
 	hint: spellingOrList('settings'),
 });
 
@@ -52,13 +53,22 @@ export const unknownExpectation = defineDiagnostic({
 	hint: spellingOrList('expectations'),
 });
 
+export const unknownProperty = defineDiagnostic({
+	code: 'check/unknown-property',
+	severity: 'error',
+	explain:
+		'A recipe can require a family of models, `transformer`, `convolutional` or `recurrent`, and numbers: `opset`, `layers`, `heads`, `params`.',
+	message: ({ found }: Found) => `a model has no property \`${found}\``,
+	hint: spellingOrList('properties'),
+});
+
 export const missingBound = defineDiagnostic({
 	code: 'check/missing-bound',
 	severity: 'error',
 	explain: 'An expectation compares what is measured with a number; `outputs unchanged` alone has none.',
 	message: ({ subject, needed }: { subject: string; needed: boolean; example: string }) =>
 		needed ? `\`${subject}\` is compared with nothing` : `\`${subject}\` is compared with nothing else`,
-	hint: ({ example }) => `\`expect ${example}\``,
+	hint: ({ example }) => `\`${example}\``,
 });
 
 export const duplicateStatement = defineDiagnostic({

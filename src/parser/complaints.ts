@@ -33,14 +33,34 @@ const wanted: Readonly<Record<string, string>> = {
 	'operand GroupClose': '`)`, or an operator between two operands',
 	place: 'a place, as `layers 6..12` or a glob in quotes',
 	'named after by': 'the name of a metric, as `by l2`',
-	'named after only': '`attention` or `ffn`',
+	'named after only': 'a part of the target, as `only ffn`',
+	'named after with': 'a way to do it, as `with mean`',
+	'named after without': 'what is left out, as `without compensation`',
+	'named after at': 'a place of the target, as `at output`',
+	'keep after keep': 'how much is kept, as `keep 8`, `keep 50%` or `keep "tokens.txt"`',
+	keep: 'a file in quotes, as `keep seen 2 times in "corpus.txt"`',
+	'keep Times': '`times`, as `keep seen 2 times in "corpus.txt"`',
+	'keep In': '`in` and a file, as `keep seen 2 times in "corpus.txt"`',
+	fit: 'a file in quotes, as `fit from "train.jsonl"`',
+	'fit From': '`from` and a file, as `fit from "train.jsonl"`',
+	measure: 'a comparison, as `latency <= 60%`',
+	'measure after until': 'a cost, as `until latency <= 60%`',
+	'measure after while': 'a quality, as `while cosine >= 0.98`',
+	'measure after with': 'a property of the model, as `with layers >= 6`',
+	consent: 'a name in quotes, as `may change "logits"`',
+	'consent Word': '`change` and a name, as `may change "logits"`',
 	header: 'the name of the recipe, as `bert-lite`',
 	param: 'the name of the parameter, as `param floor = 0.1`',
 	'param Equal': '`=` and a value, as `param floor = 0.1`',
 	'param To': '`to` and a number, as `from 0 to 1`',
 	sizes: 'sizes, as `input input_ids 1x128`',
+	phrase: 'a target, as `heads`',
 	'sizes after input': 'the name of an input, as `input input_ids 1x128`',
 	protect: 'a glob in quotes, as `protect "*.pooler.*"`',
+	'evaluate With': '`with` and a path, as `evaluate with "dev.jsonl"`',
+	evaluate: 'a path in quotes',
+	setting: 'a number or a word, as `take 128`',
+	require: 'what the model must be, as `require opset >= 13`',
 	'calibrate With': '`with` and a path, as `calibrate with "calib.jsonl"`',
 	calibrate: 'a path in quotes',
 	use: 'the path or address of a recipe in quotes, as `use "./half.prune"`',
@@ -129,7 +149,7 @@ function oddityHint(token: IToken): string | undefined {
 	if (tokenMatcher(token, Infix)) return 'a condition stands behind `where`';
 	if (token.tokenType === Comma) return 'commas separate targets, places and the items of a list';
 	if (tokenMatcher(token, Clause)) {
-		return 'the clauses of a statement are `by`, `globally`, `only`, `where`, `in`, `except`, `align` and `min`';
+		return 'behind its amount a statement has clauses, as `in layers 6..` or `by l2`';
 	}
 	return undefined;
 }

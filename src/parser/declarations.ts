@@ -3,10 +3,11 @@ import { type CstNode, type IToken } from 'chevrotain';
 import { type Diagnostic, present, type Span } from '../diagnostic.ts';
 import * as messages from '../messages/parse.ts';
 import { described } from './complaints.ts';
-import { inOrder, leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
-import { wordOf } from './items.ts';
-import { type ComparisonSign, type Statement } from './syntax.ts';
-import { isText, readNumber, readText } from './values.ts';
+import { leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
+import { readConsent, wordOf } from './items.ts';
+import { readBound, readMeasures, readSubject } from './measures.ts';
+import { type Setting, type Statement } from './syntax.ts';
+import { readNumber, readText } from './values.ts';
 
 /** What all statements have. */
 export type Parts = {
@@ -23,7 +24,10 @@ export const makers: Readonly<Record<string, Make>> = {
 	param: makeParam,
 	sizes: makeInput,
 	protect: makeProtect,
-	calibrate: makeCalibrate,
+	calibrate: (from, parts, problems) => makeData('calibrate', from, parts, problems),
+	evaluate: (from, parts, problems) => makeData('evaluate', from, parts, problems),
+	require: makeRequire,
+	consent: makeMay,
 	expect: makeExpect,
 	use: makeUse,
 	apply: makeApply,
@@ -85,28 +89,40 @@ function makeProtect(from: CstNode, parts: Parts): Statement | undefined {
 	return globs.length === 0 ? undefined : { kind: 'protect', globs, ...parts };
 }
 
-function makeCalibrate(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+function makeData(
+	kind: 'calibrate' | 'evaluate',
+	from: CstNode,
+	parts: Parts,
+	problems: Diagnostic[],
+): Statement | undefined {
 	const path = leaf(from, 'String');
 	if (path === undefined) return undefined;
-	const settings = inOrder(from).flatMap((child, index, all) => {
-		const name = all[index - 1];
-		if (!('children' in child) || name === undefined || !('image' in name) || isText(name)) return [];
-		const span = { start: tokenSpan(name).start, end: spanOf(child).end };
-		return [{ name: wordOf(name), value: readNumber(child, problems), span }];
+	const settings = nodes(from, 'setting').flatMap((one): Setting[] => {
+		const [name, word, number] = [leaf(one, 'name'), leaf(one, 'value'), node(one, 'number')];
+		if (name === undefined || (word === undefined && number === undefined)) return [];
+		const value = number === undefined ? undefined : readNumber(number, problems);
+		const chosen = value ?? { kind: 'word' as const, ...wordOf(present(word, 'the value of a setting')) };
+		return [{ name: wordOf(name), value: chosen, span: spanOf(one) }];
 	});
-	return { kind: 'calibrate', path: readText(path), settings, ...parts };
+	return { kind, path: readText(path), settings, ...parts };
 }
 
 function makeExpect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
-	const subject = leaves(from, 'Word').map(wordOf);
-	const [sign, value] = [leaf(from, 'ComparisonSign') ?? leaf(from, 'Equal'), node(from, 'bound')];
-	if (sign?.image === '=') problems.push(messages.singleEquals({}, { span: tokenSpan(sign) }));
-	if (subject.length === 0 || (sign === undefined) !== (value === undefined)) return undefined;
-	if (sign === undefined || value === undefined) return { kind: 'expect', subject, ...parts };
-	const number = readNumber(value, problems);
-	const span = { start: tokenSpan(sign).start, end: number.span.end };
-	const image = sign.image === '=' ? '==' : (sign.image as ComparisonSign);
-	return { kind: 'expect', subject, bound: { sign: image, value: number, span }, ...parts };
+	const [subject, bound] = [readSubject(from), readBound(from, problems)];
+	if (subject.length === 0 || bound === 'broken') return undefined;
+	return { kind: 'expect', subject, ...(bound && { bound }), ...parts };
+}
+
+function makeRequire(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const [subject, bound] = [readSubject(from), readBound(from, problems)];
+	if (subject.length === 0 || bound === 'broken') return undefined;
+	const measures = readMeasures(from, problems);
+	return { kind: 'require', subject, ...(bound && { bound }), measures, ...parts };
+}
+
+function makeMay(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
+	const names = readConsent(from, problems);
+	return names.length === 0 ? undefined : { kind: 'may', names, ...parts };
 }
 
 function makeUse(from: CstNode, parts: Parts): Statement | undefined {

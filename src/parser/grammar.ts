@@ -4,7 +4,7 @@
  */
 import * as t from './tokens.ts';
 import { ClauseParser } from './grammar-clauses.ts';
-import { type GrammarOptions, type Rule } from './grammar-terms.ts';
+import { type GrammarOptions, inner, type Rule } from './grammar-terms.ts';
 
 export class RecipeParser extends ClauseParser {
 	readonly recipe: Rule;
@@ -13,7 +13,10 @@ export class RecipeParser extends ClauseParser {
 	readonly param: Rule;
 	readonly sizes: Rule;
 	readonly protect: Rule;
+	readonly require: Rule;
+	readonly setting: Rule;
 	readonly calibrate: Rule;
+	readonly evaluate: Rule;
 	readonly expect: Rule;
 	readonly use: Rule;
 	readonly apply: Rule;
@@ -26,6 +29,9 @@ export class RecipeParser extends ClauseParser {
 		this.param = this.RULE('param', () => this.#param());
 		this.sizes = this.RULE('sizes', () => this.#sizes());
 		this.protect = this.RULE('protect', () => this.#protect());
+		this.require = this.RULE('require', () => this.#require());
+		this.setting = this.RULE('setting', () => this.#setting(), inner);
+		this.evaluate = this.RULE('evaluate', () => this.#evaluate());
 		this.calibrate = this.RULE('calibrate', () => this.#calibrate());
 		this.expect = this.RULE('expect', () => this.#expect());
 		this.use = this.RULE('use', () => this.#use());
@@ -55,6 +61,9 @@ export class RecipeParser extends ClauseParser {
 				{ ALT: () => this.SUBRULE(this.sizes) },
 				{ ALT: () => this.SUBRULE(this.protect) },
 				{ ALT: () => this.SUBRULE(this.calibrate) },
+				{ ALT: () => this.SUBRULE(this.require) },
+				{ ALT: () => this.SUBRULE(this.evaluate) },
+				{ ALT: () => this.SUBRULE(this.consent) },
 				{ ALT: () => this.SUBRULE(this.expect) },
 				{ ALT: () => this.SUBRULE(this.use) },
 				{ ALT: () => this.SUBRULE(this.apply) },
@@ -104,9 +113,37 @@ export class RecipeParser extends ClauseParser {
 		this.CONSUME(t.opener.calibrate);
 		this.CONSUME(t.clause.with);
 		this.CONSUME(t.Text);
-		this.MANY(() => {
-			this.OR([{ ALT: () => this.CONSUME(t.clause.take) }, { ALT: () => this.CONSUME(t.Word) }]);
-			this.SUBRULE(this.number);
+		this.MANY(() => this.SUBRULE(this.setting));
+	}
+
+	#evaluate(): void {
+		this.CONSUME(t.opener.evaluate);
+		this.CONSUME(t.clause.with);
+		this.CONSUME(t.Text);
+		this.MANY(() => this.SUBRULE(this.setting));
+	}
+
+	#setting(): void {
+		this.OR([
+			{ ALT: () => this.CONSUME(t.clause.take, { LABEL: 'name' }) },
+			{ ALT: () => this.CONSUME(t.Word, { LABEL: 'name' }) },
+		]);
+		this.OR1([
+			{ ALT: () => this.SUBRULE(this.number) },
+			{ ALT: () => this.CONSUME1(t.Word, { LABEL: 'value' }) },
+		]);
+	}
+
+	#require(): void {
+		this.CONSUME(t.opener.require);
+		this.AT_LEAST_ONE(() => this.CONSUME(t.Word));
+		this.OPTION(() => {
+			this.OR([{ ALT: () => this.CONSUME(t.Comparison) }, { ALT: () => this.CONSUME(t.Equal) }]);
+			this.SUBRULE(this.bound);
+		});
+		this.OPTION1(() => {
+			this.CONSUME(t.clause.with);
+			this.SUBRULE(this.measures);
 		});
 	}
 

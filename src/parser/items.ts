@@ -1,9 +1,20 @@
 /** The parts of a transform: amounts, sets, clauses. */
 import { type CstNode, type IToken } from 'chevrotain';
 import { type Diagnostic, present } from '../diagnostic.ts';
+import * as messages from '../messages/parse.ts';
 import { inOrder, leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
 import { readCondition } from './expression.ts';
-import { type Item, type PlaceSyntax, type Positions, type RangeSyntax, type Word } from './syntax.ts';
+import { readMeasures } from './measures.ts';
+import {
+	type Item,
+	type PlacesKind,
+	type PlaceSyntax,
+	type Positions,
+	type RangeSyntax,
+	type TextSyntax,
+	type Word,
+	type WordKind,
+} from './syntax.ts';
 import { readNumber, readText } from './values.ts';
 
 export function wordOf(token: IToken): Word {
@@ -16,13 +27,21 @@ const readings: Readonly<Record<string, Reading>> = {
 	counted: readCounted,
 	amount: readAmount,
 	places: readPlaces,
-	where: readWhere,
+	where: (from, problems) => readConditional(from, 'where', problems),
+	when: (from, problems) => readConditional(from, 'when', problems),
 	named: readNamed,
+	keep: readKeep,
+	fit: readFit,
+	goals: readGoals,
+	consent: (from, problems) => ({ kind: 'may', names: readConsent(from, problems), span: spanOf(from) }),
 };
 
 /** An `item` node that was read without an error, unless it is a stray. */
 export function readItem(from: CstNode, problems: Diagnostic[]): Item | undefined {
 	if (leaf(from, 'Globally') !== undefined) return { kind: 'globally', span: spanOf(from) };
+	if (leaf(from, 'Auto') !== undefined) return { kind: 'auto', span: spanOf(from) };
+	const pattern = leaf(from, 'Pattern');
+	if (pattern !== undefined) return readPattern(pattern);
 	for (const [name, read] of Object.entries(readings)) {
 		const child = node(from, name);
 		if (child !== undefined) return read(child, problems);
@@ -33,7 +52,11 @@ export function readItem(from: CstNode, problems: Diagnostic[]): Item | undefine
 function readCounted(from: CstNode, problems: Diagnostic[]): Item {
 	const word = present(leaf(from, 'word'), 'the word of a counted clause').image;
 	const value = readNumber(present(node(from, 'number'), 'the number of a counted clause'), problems);
-	return { kind: word as 'keep' | 'lowest' | 'rank' | 'energy' | 'align' | 'min', value, span: spanOf(from) };
+	return {
+		kind: word as 'lowest' | 'rank' | 'energy' | 'ratio' | 'align' | 'min',
+		value,
+		span: spanOf(from),
+	};
 }
 
 /** A lone number counts; a range or a list names positions. */
@@ -69,7 +92,8 @@ function readRange(from: CstNode, problems: Diagnostic[]): RangeSyntax {
 
 function readPlaces(from: CstNode, problems: Diagnostic[]): Item {
 	const places = nodes(from, 'place').map((place) => readPlace(place, problems));
-	return { kind: leaf(from, 'In') === undefined ? 'except' : 'in', places, span: spanOf(from) };
+	const word = present(leaf(from, 'word'), 'the word of a clause of places').image;
+	return { kind: word as PlacesKind, places, span: spanOf(from) };
 }
 
 function readPlace(from: CstNode, problems: Diagnostic[]): PlaceSyntax {
@@ -85,14 +109,64 @@ function readPlace(from: CstNode, problems: Diagnostic[]): PlaceSyntax {
 	};
 }
 
-function readWhere(from: CstNode, problems: Diagnostic[]): Item | undefined {
-	const condition = readCondition(present(node(from, 'expression'), 'the condition of a where'), problems);
-	return condition && { kind: 'where', condition, span: spanOf(from) };
+function readConditional(from: CstNode, kind: 'where' | 'when', problems: Diagnostic[]): Item | undefined {
+	const condition = readCondition(present(node(from, 'expression'), 'the condition of a clause'), problems);
+	return condition && { kind, condition, span: spanOf(from) };
+}
+
+function readKeep(from: CstNode, problems: Diagnostic[]): Item {
+	const span = spanOf(from);
+	const [positions, text, word, times] = [
+		node(from, 'positions'),
+		leaf(from, 'String'),
+		leaf(from, 'Word'),
+		node(from, 'number'),
+	];
+	if (times !== undefined && text !== undefined)
+		return { kind: 'keep-seen', times: readNumber(times, problems), path: readText(text), span };
+	if (text !== undefined) return { kind: 'keep-file', path: readText(text), span };
+	if (word !== undefined) return { kind: 'keep-word', word: wordOf(word), span };
+	const read = readPositions(present(positions, 'what is kept'), problems);
+	const [only] = read.ranges;
+	if (!read.listed && only?.kind === 'index') return { kind: 'keep', value: only.at, span };
+	return { kind: 'keep-list', positions: read, span };
+}
+
+function readPattern(token: IToken): Item {
+	const [keep = 0, of = 0] = token.image.split(':').map(Number);
+	return { kind: 'pattern', keep, of, span: tokenSpan(token) };
+}
+
+function readFit(from: CstNode, problems: Diagnostic[]): Item {
+	const path = readText(present(leaf(from, 'String'), 'the path of a fit'));
+	const take = node(from, 'number');
+	return {
+		kind: 'fit',
+		path,
+		...(take !== undefined && { take: readNumber(take, problems) }),
+		span: spanOf(from),
+	};
+}
+
+function readGoals(from: CstNode, problems: Diagnostic[]): Item {
+	const kind = leaf(from, 'Until') === undefined ? 'while' : 'until';
+	return { kind, measures: readMeasures(from, problems), span: spanOf(from) };
+}
+
+/** The names behind `may change`; `change` is a word like any other to the grammar. */
+export function readConsent(from: CstNode, problems: Diagnostic[]): readonly TextSyntax[] {
+	const change = leaf(from, 'Word');
+	if (change !== undefined && change.image !== 'change') {
+		const wanted = '`change`, as `may change "logits"`';
+		problems.push(messages.expected({ wanted, found: `\`${change.image}\`` }, { span: tokenSpan(change) }));
+	}
+	return leaves(from, 'String').map((text) => readText(text));
 }
 
 function readNamed(from: CstNode): Item {
 	const word = wordOf(present(leaf(from, 'Word'), 'the name in a clause'));
-	return { kind: leaf(from, 'By') === undefined ? 'only' : 'by', word, span: spanOf(from) };
+	const kind = present(leaf(from, 'word'), 'the word of a clause').image;
+	return { kind: kind as WordKind, word, span: spanOf(from) };
 }
 
 /** The first token of a `stray` node. */

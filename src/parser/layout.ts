@@ -6,6 +6,7 @@ import { type IToken, type TokenType, tokenMatcher } from 'chevrotain';
 import { type Diagnostic } from '../diagnostic.ts';
 import * as messages from '../messages/parse.ts';
 import {
+	clause,
 	Clause,
 	Comma,
 	End,
@@ -15,6 +16,7 @@ import {
 	LineBreak,
 	ListClose,
 	ListOpen,
+	Name,
 	operatorWord,
 	Text,
 } from './tokens.ts';
@@ -101,7 +103,11 @@ function endStatements(tokens: readonly IToken[], brackets: Brackets): IToken[][
 			statements.at(-1)?.push(token);
 			last = token;
 			if (token.tokenType === End) statements.push([]);
-		} else if (depth === 0 && last !== undefined && breaks(last, nextWord(tokens, index))) {
+		} else if (
+			depth === 0 &&
+			last !== undefined &&
+			breaks(last, nextWord(tokens, index), statements.at(-1)?.[0])
+		) {
 			last = retyped(token, End);
 			statements.at(-1)?.push(last);
 			statements.push([]);
@@ -117,9 +123,11 @@ function nextWord(tokens: readonly IToken[], from: number): IToken | undefined {
 	return undefined;
 }
 
-function breaks(last: IToken, next: IToken | undefined): boolean {
+/** `may` goes on a transform, whose clause it is, and begins a statement behind any other. */
+function breaks(last: IToken, next: IToken | undefined, first: IToken | undefined): boolean {
 	if (last.tokenType === End || last.tokenType === Comma) return false;
 	if (last.tokenType === operatorWord.not || tokenMatcher(last, Infix)) return false;
+	if (next?.tokenType === clause.may && first?.tokenType !== Name) return true;
 	return next === undefined || !(tokenMatcher(next, Clause) || tokenMatcher(next, Text));
 }
 

@@ -4,20 +4,25 @@ import { binding } from './expression.ts';
 import { readRecipe } from './read.ts';
 import {
 	type Expression,
+	type ExpectStatement,
 	type Item,
 	type NumberSyntax,
 	type PlaceSyntax,
 	type Positions,
 	type RangeSyntax,
+	type Setting,
 	type Statement,
 	type Syntax,
+	type TextSyntax,
 } from './syntax.ts';
 import { quote } from './values.ts';
 
 /** The order in which clauses are printed. */
 const order: readonly Item['kind'][] = [
-	...(['count', 'set', 'keep', 'lowest', 'rank', 'energy'] as const),
-	...(['by', 'globally', 'where', 'only', 'in', 'except', 'align', 'min', 'stray'] as const),
+	...(['count', 'set', 'pattern', 'keep', 'keep-list', 'keep-file', 'keep-seen', 'keep-word'] as const),
+	...(['lowest', 'rank', 'energy', 'ratio', 'auto', 'by', 'globally', 'where', 'only', 'at'] as const),
+	...(['in', 'except', 'across', 'after', 'when', 'fit', 'until', 'while', 'with', 'without'] as const),
+	...(['align', 'min', 'may', 'stray'] as const),
 ];
 
 /** One statement in canonical form, without its comments; lines but the first are indented. */
@@ -39,24 +44,42 @@ export function printStatement(statement: Statement): string {
 		}
 		case 'protect':
 			return `protect ${statement.globs.map(({ value }) => quote(value)).join(', ')}`;
-		case 'calibrate': {
-			const settings = statement.settings.map(({ name, value }) => `${name.text} ${printNumber(value)}`);
-			return join('calibrate with', quote(statement.path.value), ...settings);
+		case 'transform': {
+			const targets = statement.targets.map(({ text }) => text).join(', ');
+			return printTransform(statement.verb.text, targets, statement.items);
 		}
-		case 'expect': {
-			const { subject, bound } = statement;
-			const words = subject.map(({ text }) => text);
-			return join('expect', ...words, bound && `${bound.sign} ${printNumber(bound.value)}`);
+		default:
+			return printOther(statement);
+	}
+}
+
+type Other = Exclude<Statement['kind'], 'recipe' | 'param' | 'input' | 'protect' | 'transform'>;
+
+function printOther(statement: Extract<Statement, { kind: Other }>): string {
+	switch (statement.kind) {
+		case 'calibrate':
+		case 'evaluate': {
+			const settings = statement.settings.map(printSetting);
+			return join(statement.kind, 'with', quote(statement.path.value), ...settings);
 		}
+		case 'expect':
+			return join('expect', printMeasure(statement));
+		case 'require': {
+			const conditions = statement.measures.map((one) => printMeasure({ ...one, bound: one }));
+			return join(
+				'require',
+				printMeasure(statement),
+				conditions.length > 0 && 'with',
+				conditions.join(' and '),
+			);
+		}
+		case 'may':
+			return printConsent(statement.names);
 		case 'use':
 			return join('use', quote(statement.source.value), statement.alias && `as ${statement.alias.text}`);
 		case 'apply': {
 			const list = statement.arguments.map(({ name, value }) => `${name.text} = ${printNumber(value)}`);
 			return `apply ${statement.name.text}${list.length === 0 ? '' : `(${list.join(', ')})`}`;
-		}
-		case 'transform': {
-			const targets = statement.targets.map(({ text }) => text).join(', ');
-			return printTransform(statement.verb.text, targets, statement.items);
 		}
 	}
 }
@@ -67,8 +90,23 @@ export function printTransform(verb: string, targets: string, items: readonly It
 	return join(verb, targets, ...sorted.map(printItem));
 }
 
-function join(...words: readonly (string | undefined)[]): string {
-	return words.filter((word) => word !== undefined && word !== '').join(' ');
+function join(...words: readonly (string | undefined | false)[]): string {
+	return words.filter(Boolean).join(' ');
+}
+
+function printSetting({ name, value }: Setting): string {
+	return `${name.text} ${value.kind === 'word' ? value.text : printNumber(value)}`;
+}
+
+function printConsent(names: readonly TextSyntax[]): string {
+	return `may change ${names.map(({ value }) => quote(value)).join(', ')}`;
+}
+
+/** `latency <= 60%`. */
+export function printMeasure(measure: Pick<ExpectStatement, 'subject' | 'bound'>): string {
+	const words = measure.subject.map(({ text }) => text);
+	const { bound } = measure;
+	return join(...words, bound && `${bound.sign} ${printNumber(bound.value)}`);
 }
 
 function printItem(item: Item): string {
@@ -79,21 +117,60 @@ function printItem(item: Item): string {
 		case 'lowest':
 		case 'rank':
 		case 'energy':
+		case 'ratio':
 		case 'align':
 		case 'min':
 			return `${item.kind} ${printNumber(item.value)}`;
 		case 'set':
 			return printPositions(item.positions);
+		case 'keep-list':
+			return `keep ${printPositions(item.positions)}`;
+		case 'keep-file':
+			return `keep ${quote(item.path.value)}`;
+		case 'keep-seen':
+			return `keep seen ${printNumber(item.times)} times in ${quote(item.path.value)}`;
+		case 'pattern':
+			return `${item.keep}:${item.of}`;
+		default:
+			return printClause(item);
+	}
+}
+
+type Counting = 'count' | 'keep' | 'lowest' | 'rank' | 'energy' | 'ratio' | 'align' | 'min';
+type Choosing = 'set' | 'keep-list' | 'keep-file' | 'keep-seen' | 'pattern';
+
+function printClause(item: Exclude<Item, { kind: Counting | Choosing }>): string {
+	switch (item.kind) {
 		case 'in':
 		case 'except':
+		case 'across':
+		case 'after':
 			return `${item.kind} ${item.places.map(printPlace).join(', ')}`;
 		case 'where':
-			return `where ${printExpression(item.condition)}`;
+		case 'when':
+			return `${item.kind} ${printExpression(item.condition)}`;
 		case 'by':
 		case 'only':
+		case 'with':
+		case 'without':
+		case 'at':
 			return `${item.kind} ${item.word.text}`;
+		case 'keep-word':
+			return `keep ${item.word.text}`;
 		case 'globally':
-			return 'globally';
+		case 'auto':
+			return item.kind;
+		case 'fit': {
+			const take = item.take && `take ${printNumber(item.take)}`;
+			return join('fit from', quote(item.path.value), take);
+		}
+		case 'until':
+		case 'while': {
+			const goals = item.measures.map((one) => printMeasure({ ...one, bound: one }));
+			return `${item.kind} ${goals.join(' and ')}`;
+		}
+		case 'may':
+			return printConsent(item.names);
 		case 'stray':
 			return item.word.text;
 	}
@@ -173,7 +250,7 @@ export function formatRecipe(text: string): Formatting {
 	return { text: result, diagnostics };
 }
 
-const amounts: readonly Item['kind'][] = ['count', 'set', 'keep', 'lowest', 'rank', 'energy'];
+const amounts: readonly Item['kind'][] = order.slice(0, order.indexOf('by'));
 
 /** Strays and second amounts are the author's to mend: in another order they could be read as something else. */
 function isMeaningless(items: readonly Item[]): boolean {

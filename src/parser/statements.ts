@@ -5,7 +5,7 @@ import { causeOf, complaint, leftover, noStatement, oddity } from './complaints.
 import { leaf, leaves, node, nodes, spanOf } from './cst.ts';
 import { readItem, strayToken, wordOf } from './items.ts';
 import { makers, type Parts } from './declarations.ts';
-import { type Item, type Statement } from './syntax.ts';
+import { type Item, type Phrase, type Statement } from './syntax.ts';
 import { Word } from './tokens.ts';
 
 /** What the statements of one text share. */
@@ -111,7 +111,7 @@ function makeTransform(
 	return {
 		kind: 'transform',
 		verb: wordOf(verb),
-		targets: targets === undefined ? [] : leaves(targets, 'Word').map(wordOf),
+		targets: targets === undefined ? [] : nodes(targets, 'phrase').map(phraseOf),
 		items,
 		...parts,
 	};
@@ -121,4 +121,9 @@ function makeTransform(
 function followsMishap(item: CstNode, mishaps: readonly Mishap[]): boolean {
 	const { start } = spanOf(item);
 	return node(item, 'amount') !== undefined && mishaps.some((one) => one.cause < start);
+}
+
+function phraseOf(from: CstNode): Phrase {
+	const words = leaves(from, 'Word').map(wordOf);
+	return { text: words.map(({ text }) => text).join(' '), words, span: spanOf(from) };
 }

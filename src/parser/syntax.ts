@@ -65,18 +65,58 @@ export type PlaceSyntax =
 	  }
 	| { readonly kind: 'glob'; readonly glob: string; readonly span: Span };
 
+/** `<= 60%`. */
+export type BoundSyntax = {
+	readonly sign: ComparisonSign;
+	readonly value: NumberSyntax;
+	readonly span: Span;
+};
+/** `latency <= 60%`: words that name what is measured, and what it is compared with. */
+export type MeasureSyntax = {
+	readonly subject: readonly Word[];
+	readonly sign: ComparisonSign;
+	readonly value: NumberSyntax;
+	readonly span: Span;
+};
+
+export type PlacesKind = 'in' | 'except' | 'across' | 'after';
+export type WordKind = 'by' | 'only' | 'with' | 'without' | 'at' | 'keep-word';
+
 export type Item =
-	/** `25%`, `keep 8`, `lowest 3`, `rank 64`, `energy 95%`, `align 8`, `min 0`. */
+	/** `25%`, `keep 8`, `lowest 3`, `rank 64`, `energy 95%`, `ratio 50%`, `align 8`, `min 0`. */
 	| {
-			readonly kind: 'count' | 'keep' | 'lowest' | 'rank' | 'energy' | 'align' | 'min';
+			readonly kind: 'count' | 'keep' | 'lowest' | 'rank' | 'energy' | 'ratio' | 'align' | 'min';
 			readonly value: NumberSyntax;
 			readonly span: Span;
 	  }
-	| { readonly kind: 'set'; readonly positions: Positions; readonly span: Span }
-	| { readonly kind: 'in' | 'except'; readonly places: readonly PlaceSyntax[]; readonly span: Span }
-	| { readonly kind: 'where'; readonly condition: Expression; readonly span: Span }
-	| { readonly kind: 'by' | 'only'; readonly word: Word; readonly span: Span }
-	| { readonly kind: 'globally'; readonly span: Span }
+	/** `[0, 5]`, `10..12`; and `keep [0, 3, 7]`, `keep [100%, 70%, 50%]`. */
+	| { readonly kind: 'set' | 'keep-list'; readonly positions: Positions; readonly span: Span }
+	/** `keep "tokens.txt"`. */
+	| { readonly kind: 'keep-file'; readonly path: TextSyntax; readonly span: Span }
+	/** `keep seen 2 times in "corpus.txt"`. */
+	| {
+			readonly kind: 'keep-seen';
+			readonly times: NumberSyntax;
+			readonly path: TextSyntax;
+			readonly span: Span;
+	  }
+	/** `2:4`: two of every four stay. */
+	| { readonly kind: 'pattern'; readonly keep: number; readonly of: number; readonly span: Span }
+	| { readonly kind: PlacesKind; readonly places: readonly PlaceSyntax[]; readonly span: Span }
+	| { readonly kind: 'where' | 'when'; readonly condition: Expression; readonly span: Span }
+	/** `by l2`, `only ffn`, `with mean`, `without compensation`, `at output`, `keep last`. */
+	| { readonly kind: WordKind; readonly word: Word; readonly span: Span }
+	| { readonly kind: 'globally' | 'auto'; readonly span: Span }
+	/** `fit from "train.jsonl" take 512`. */
+	| { readonly kind: 'fit'; readonly path: TextSyntax; readonly take?: NumberSyntax; readonly span: Span }
+	/** `until latency <= 60% and params <= 50%`. */
+	| {
+			readonly kind: 'until' | 'while';
+			readonly measures: readonly MeasureSyntax[];
+			readonly span: Span;
+	  }
+	/** `may change "logits"`. */
+	| { readonly kind: 'may'; readonly names: readonly TextSyntax[]; readonly span: Span }
 	/** A word that begins no clause, and what stands behind it up to the next clause. */
 	| { readonly kind: 'stray'; readonly word: Word; readonly span: Span };
 
@@ -112,16 +152,31 @@ export type InputStatement = Common & {
 	readonly dimsSpan: Span;
 };
 export type ProtectStatement = Common & { readonly kind: 'protect'; readonly globs: readonly TextSyntax[] };
-export type CalibrateStatement = Common & {
-	readonly kind: 'calibrate';
-	readonly path: TextSyntax;
-	readonly settings: readonly { readonly name: Word; readonly value: NumberSyntax; readonly span: Span }[];
+/** `take 128`, `metric accuracy`. */
+export type Setting = {
+	readonly name: Word;
+	readonly value: NumberSyntax | (Word & { readonly kind: 'word' });
+	readonly span: Span;
 };
+export type DataStatement = Common & {
+	readonly kind: 'calibrate' | 'evaluate';
+	readonly path: TextSyntax;
+	readonly settings: readonly Setting[];
+};
+/** `require opset >= 13`, `require transformer with layers >= 6`. */
+export type RequireStatement = Common & {
+	readonly kind: 'require';
+	readonly subject: readonly Word[];
+	readonly bound?: BoundSyntax;
+	readonly measures: readonly MeasureSyntax[];
+};
+/** `may change "logits"`, for the whole recipe. */
+export type MayStatement = Common & { readonly kind: 'may'; readonly names: readonly TextSyntax[] };
 export type ExpectStatement = Common & {
 	readonly kind: 'expect';
 	readonly subject: readonly Word[];
 	/** Absent for `outputs unchanged`. */
-	readonly bound?: { readonly sign: ComparisonSign; readonly value: NumberSyntax; readonly span: Span };
+	readonly bound?: BoundSyntax;
 };
 /** `use "./common/free-lunch.prune"`, `use "…" as lite`. */
 export type UseStatement = Common & {
@@ -138,10 +193,12 @@ export type ApplyStatement = Common & {
 	readonly name: Word;
 	readonly arguments: readonly Argument[];
 };
+/** A target of one word or several, `text` with single spaces. */
+export type Phrase = Word & { readonly words: readonly Word[] };
 export type TransformStatement = Common & {
 	readonly kind: 'transform';
 	readonly verb: Word;
-	readonly targets: readonly Word[];
+	readonly targets: readonly Phrase[];
 	readonly items: readonly Item[];
 };
 
@@ -150,7 +207,9 @@ export type Statement =
 	| ParamStatement
 	| InputStatement
 	| ProtectStatement
-	| CalibrateStatement
+	| DataStatement
+	| RequireStatement
+	| MayStatement
 	| ExpectStatement
 	| UseStatement
 	| ApplyStatement

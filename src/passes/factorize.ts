@@ -75,7 +75,8 @@ async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<
 			.filter((block) => block.kind === kind)
 			.flatMap((block) => block.linears.map((linear): Placed => ({ linear, layer: given }))),
 	);
-	if (placed.length === 0) throw new Fault(noAnatomy({ target: step.target }, { span: step.span }));
+	if (placed.length === 0)
+		throw new Fault(noAnatomy({ target: step.target ?? step.verb }, { span: step.span }));
 	const tensors = new Map<string, Tensor>();
 	const refused: Diagnostic[] = [];
 	const matrices: Matrices[number][] = [];

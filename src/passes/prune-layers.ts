@@ -34,7 +34,13 @@ export const pruneLayers = defineTechnique<Bypass>({
 		example: 'prune layers [1, 3]',
 		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 		bare: false,
-		clauses: ['in', 'except', 'where', 'by', 'only', 'min'],
+		clauses: ['in', 'except', 'where', 'by', 'min'],
+		choices: {
+			only: [
+				{ word: 'attention', summary: 'the attention half of a layer' },
+				{ word: 'ffn', summary: 'the feed-forward half of a layer' },
+			],
+		},
 		metrics: ['block_influence', 'random'],
 	},
 	plan,

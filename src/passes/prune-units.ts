@@ -54,7 +54,7 @@ export function pruneUnits(target: Target): Technique {
 async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDecision>> {
 	const { step, numbering } = request;
 	const { groups, refused, total } = target.find(request);
-	if (total === 0) throw new Fault(noAnatomy({ target: step.target }, { span: step.span }));
+	if (total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
 	const metric = step.by ?? (request.lab?.calibrated ? 'wanda' : 'l2');
 	const candidates = await scored(request, groups, metric);
 	const { selected, notes } = select(step, candidates, target.unit, target.align);

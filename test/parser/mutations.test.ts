@@ -9,7 +9,7 @@ import { vocabulary } from '../harness/vocabulary.ts';
 
 const test = suite('mutations');
 /** More of them are read with PRUNEC_MUTANTS=1000000. */
-const runs = Number(process.env['PRUNEC_MUTANTS'] ?? 2000);
+const runs = Number(process.env['PRUNEC_MUTANTS'] ?? 1000);
 
 /** xorshift32: the same mutants on every machine. */
 function draws(seed: number): (below: number) => number {

@@ -31,9 +31,7 @@ function requestedOf(amount: Amount, total: number): number {
 			return shareOf(1 - amount.share, total);
 		case 'keep-count':
 			return Math.max(0, total - amount.count);
-		case 'set':
-		case 'rank':
-		case 'energy':
+		default:
 			return 0;
 	}
 }

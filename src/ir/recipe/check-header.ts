@@ -4,15 +4,16 @@ import * as messages from '../../messages/declarations.ts';
 import { tooSmall, unknownParam, wrongUnit } from '../../messages/quantities.ts';
 import { printStatement } from '../../parser/print.ts';
 import {
-	type CalibrateStatement,
+	type DataStatement,
 	type ExpectStatement,
 	type InputStatement,
 	type ParamStatement,
-	type Unit,
+	type Setting,
 } from '../../parser/syntax.ts';
 import { inUnit } from '../../parser/values.ts';
-import { type Checking, type Parameter, quantityOf, wholeOf } from './checking.ts';
-import { type Calibration, type Expectation, type Recipe, type Subject } from './recipe.ts';
+import { type Checking, type Parameter, wholeOf } from './checking.ts';
+import { type Calibration, type Evaluation, type Expectation, type Recipe, type Subject } from './recipe.ts';
+import { boundValue, subjects, unknownSubject, wordsOf, wordsSpan } from './subjects.ts';
 
 type Values = Readonly<Record<string, number>>;
 
@@ -66,101 +67,81 @@ export function checkInputs(statements: readonly InputStatement[], { problems }:
 	});
 }
 
-const settings = ['take', 'seed'] as const;
+const settings = {
+	calibrate: ['take', 'tokens', 'seed'],
+	evaluate: ['take', 'tokens', 'seed', 'metric'],
+} as const;
 
-export function checkCalibration(
-	statements: readonly CalibrateStatement[],
+/** The one `calibrate` or `evaluate` of a recipe, its settings read. */
+export function checkData(
+	statements: readonly DataStatement[],
 	checking: Checking,
-): Calibration | undefined {
+): Calibration | Evaluation | undefined {
 	const [first, ...others] = statements;
-	for (const { span, line: _ } of others) {
-		checking.problems.push(
-			messages.duplicateStatement({ what: '`calibrate`', line: first?.line ?? 1 }, { span }),
-		);
-	}
 	if (first === undefined) return undefined;
-	const chosen: { take?: number; seed?: number } = {};
-	for (const { name, value, span } of first.settings) {
-		const known = settings.find((one) => one === name.text);
-		if (known === undefined) {
-			checking.problems.push(
-				messages.unknownSetting({ found: name.text, known: settings }, { span: name.span }),
-			);
+	for (const { span } of others) {
+		const what = `\`${first.kind}\``;
+		checking.problems.push(messages.duplicateStatement({ what, line: first.line }, { span }));
+	}
+	const chosen: Record<string, number | string> = {};
+	for (const setting of first.settings) {
+		const { name, span } = setting;
+		const known: readonly string[] = settings[first.kind];
+		if (!known.includes(name.text)) {
+			const found = { found: name.text, known, statement: first.kind };
+			checking.problems.push(messages.unknownSetting(found, { span: name.span }));
 			continue;
 		}
-		if (chosen[known] !== undefined) {
-			checking.problems.push(duplicateClause({ clause: known, hint: undefined }, { span }));
-		}
-		const whole = wholeOf(value, { what: `\`${known}\``, least: known === 'take' ? 1 : 0 }, checking);
-		if (whole !== undefined) chosen[known] = whole;
+		if (Object.hasOwn(chosen, name.text))
+			checking.problems.push(duplicateClause({ clause: name.text, hint: undefined }, { span }));
+		const value = settingOf(setting, checking);
+		if (value !== undefined) chosen[name.text] = value;
 	}
 	return { path: first.path.value, ...chosen, span: first.span };
 }
 
-type Measure = {
-	/** The unit of the checked value, by the unit it was written in. */
-	readonly units: Readonly<Partial<Record<Unit, Expectation['unit']>>>;
-	readonly example: string;
-	/** As messages call a value of it. */
-	readonly what: string;
-};
-
-const share = { '%': 'share', x: 'share' } as const;
-const count = { ...share, '': 'count', K: 'count', M: 'count', G: 'count' } as const;
-const bytes = { kB: 'bytes', MB: 'bytes', GB: 'bytes', KiB: 'bytes', MiB: 'bytes', GiB: 'bytes' } as const;
-
-const measures: Readonly<Record<Subject, Measure>> = {
-	cosine: { units: { '': 'plain', '%': 'plain' }, example: 'cosine >= 0.98', what: 'a cosine' },
-	kl: { units: { '': 'plain' }, example: 'kl <= 0.05', what: 'a divergence' },
-	'top1 agreement': {
-		units: { '%': 'share', '': 'share' },
-		example: 'top1 agreement >= 99%',
-		what: 'a share',
-	},
-	params: { units: count, example: 'params <= 60%', what: 'a share or a number of parameters' },
-	size: { units: { ...share, ...bytes }, example: 'size <= 40MB', what: 'a share or a size in bytes' },
-	macs: { units: count, example: 'macs <= 50%', what: 'a share or a number of multiply-adds' },
-	latency: { units: { ...share, ms: 'ms' }, example: 'latency <= 70%', what: 'a share or a time' },
-	outputs: { units: {}, example: 'outputs unchanged', what: 'nothing' },
-};
+function settingOf({ name, value }: Setting, checking: Checking): number | string | undefined {
+	if ((name.text === 'metric') === (value.kind === 'word')) {
+		if (value.kind === 'word') return value.text;
+		return wholeOf(value, { what: `\`${name.text}\``, least: name.text === 'seed' ? 0 : 1 }, checking);
+	}
+	const [what, example] =
+		name.text === 'metric' ? ['the name of a metric', 'accuracy'] : ['a whole number', '128'];
+	const found = value.kind === 'param' ? `$${value.name}` : value.text;
+	checking.problems.push(wrongUnit({ found, what, example }, { span: value.span }));
+	return undefined;
+}
 
 /** `outputs unchanged` allows the relative difference of the proof's tolerance: float32 sums in another order. */
 const unchanged = 1e-5;
 
 export function checkExpectation(statement: ExpectStatement, checking: Checking): Expectation | undefined {
-	const words = statement.subject.map((word) => word.text).join(' ');
-	const subjectSpan = {
-		start: statement.subject[0]?.span.start ?? 0,
-		end: statement.subject.at(-1)?.span.end ?? 0,
-	};
+	const words = wordsOf(statement.subject);
+	const subjectSpan = wordsSpan(statement.subject);
 	const subject = words === 'outputs unchanged' ? 'outputs' : words;
 	if (!isSubject(subject) || words === 'outputs') {
-		const known = Object.values(measures).map(({ example }) => example.replace(/ [<>].*/, ''));
-		checking.problems.push(messages.unknownExpectation({ found: words, known }, { span: subjectSpan }));
+		const known = Object.values(subjects).map(({ example }) => example.replace(/ [<>].*/, ''));
+		unknownSubject(statement.subject, known, checking);
 		return undefined;
 	}
-	const { units, example, what } = measures[subject];
 	const { bound, span } = statement;
 	if ((bound !== undefined) === (subject === 'outputs')) {
 		const place = { span: bound?.span ?? subjectSpan };
+		const { example } = subjects[subject];
 		checking.problems.push(
-			messages.missingBound({ subject: words, needed: bound === undefined, example }, place),
+			messages.missingBound(
+				{ subject: words, needed: bound === undefined, example: `expect ${example}` },
+				place,
+			),
 		);
 		return undefined;
 	}
 	const text = printStatement(statement);
 	if (bound === undefined) return { text, subject, op: '<=', value: unchanged, unit: 'plain', span };
-	const quantity = quantityOf(bound.value, checking);
-	if (quantity === undefined) return undefined;
-	const unit = units[quantity.unit];
-	if (unit !== undefined) return { text, subject, op: bound.sign, value: quantity.base, unit, span };
-	const fitting = example.replace(/.* /, '');
-	checking.problems.push(
-		wrongUnit({ found: quantity.text, what, example: fitting }, { span: quantity.span }),
-	);
-	return undefined;
+	const value = boundValue(subject, bound, checking);
+	return value && { text, subject, op: bound.sign, ...value, span };
 }
 
 function isSubject(words: string): words is Subject {
-	return Object.hasOwn(measures, words);
+	return Object.hasOwn(subjects, words);
 }

@@ -1,35 +1,67 @@
 /** `in` and `except`. */
 import * as messages from '../../messages/check.ts';
 import { type PlaceSyntax, type Word } from '../../parser/syntax.ts';
+import { quote } from '../../parser/values.ts';
 import { type Checking } from './checking.ts';
 import { checkPositions } from './check-positions.ts';
-import { type Place } from './recipe.ts';
+import { type Place, type Point } from './recipe.ts';
 
 type Words = {
 	readonly stack?: 'encoder' | 'decoder';
-	readonly kind: 'layers' | 'stack' | 'cross-attention';
+	readonly kind: 'layers' | 'stack' | 'cross-attention' | 'last-attention';
 };
 
-const places: Readonly<Record<string, Words>> = {
+const layers: Readonly<Record<string, Words>> = {
 	layers: { kind: 'layers' },
-	encoder: { kind: 'stack', stack: 'encoder' },
-	decoder: { kind: 'stack', stack: 'decoder' },
 	'encoder layers': { kind: 'layers', stack: 'encoder' },
 	'decoder layers': { kind: 'layers', stack: 'decoder' },
-	'cross attention': { kind: 'cross-attention' },
+	layer: { kind: 'layers' },
+	'encoder layer': { kind: 'layers', stack: 'encoder' },
+	'decoder layer': { kind: 'layers', stack: 'decoder' },
 };
+const known = {
+	places: {
+		...layers,
+		encoder: { kind: 'stack', stack: 'encoder' },
+		decoder: { kind: 'stack', stack: 'decoder' },
+		'cross attention': { kind: 'cross-attention' },
+	},
+	/** Where `after` can stand: behind a layer that is complete. */
+	points: { ...layers, 'last attention': { kind: 'last-attention' } },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Words>>>>;
 
-/** A place, or nothing and a message; `begins` finds the word in a place that begins a statement of its own. */
-export function checkPlace(
+/** Finds the word in a place that begins a statement of its own. */
+type Begins = (words: readonly Word[]) => Word | undefined;
+
+/** Where a statement looks, or nothing and a message. */
+export function checkPlace(place: PlaceSyntax, begins: Begins, checking: Checking): Place | undefined {
+	const found = checkWords(place, 'places', begins, checking);
+	return found?.kind === 'last-attention' ? undefined : found;
+}
+
+/** What a statement stands behind, or nothing and a message. */
+export function checkPoint(place: PlaceSyntax, begins: Begins, checking: Checking): Point | undefined {
+	const found = checkWords(place, 'points', begins, checking);
+	return found?.kind === 'layers' || found?.kind === 'last-attention' ? found : undefined;
+}
+
+function checkWords(
 	place: PlaceSyntax,
-	begins: (words: readonly Word[]) => Word | undefined,
+	kind: keyof typeof known,
+	begins: Begins,
 	checking: Checking,
-): Place | undefined {
+): Place | Point | undefined {
 	const { span } = place;
-	if (place.kind === 'glob') return { kind: 'glob', glob: place.glob, span };
+	if (place.kind === 'glob' && kind === 'places') return { kind: 'glob', glob: place.glob, span };
+	if (place.kind === 'glob') {
+		const found = quote(place.glob);
+		checking.problems.push(messages.unknownPlace({ found, known: Object.keys(known[kind]) }, { span }));
+		return undefined;
+	}
 	const text = place.words.map((word) => word.text).join(' ');
-	const known = Object.hasOwn(places, text) ? places[text] : undefined;
-	if (known === undefined) {
+	const places: Readonly<Record<string, Words>> = known[kind];
+	const found = Object.hasOwn(places, text) ? places[text] : undefined;
+	if (found === undefined) {
 		const verb = begins(place.words.slice(1));
 		checking.problems.push(
 			verb === undefined
@@ -41,7 +73,7 @@ export function checkPlace(
 		);
 		return undefined;
 	}
-	const needed = known.kind === 'layers';
+	const needed = found.kind === 'layers';
 	if (needed !== (place.positions !== undefined)) {
 		checking.problems.push(
 			messages.placePositions({ place: text, needed }, { span: place.positions?.span ?? span }),
@@ -49,20 +81,21 @@ export function checkPlace(
 		return undefined;
 	}
 	const ranges = place.positions && checkPositions(place.positions, checking);
-	return ranges === undefined && needed ? undefined : made(known, ranges ?? [], span);
+	return ranges === undefined && needed ? undefined : made(found, ranges ?? [], span);
 }
 
 function made(
 	{ kind, stack }: Words,
 	ranges: Extract<Place, { kind: 'layers' }>['ranges'],
 	span: Place['span'],
-): Place {
+): Place | Point {
 	switch (kind) {
 		case 'layers':
 			return { kind, ...(stack !== undefined && { stack }), ranges, span };
 		case 'stack':
 			return { kind, stack: stack ?? 'encoder', span };
 		case 'cross-attention':
+		case 'last-attention':
 			return { kind, span };
 	}
 }

@@ -2,8 +2,9 @@
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
 import * as messages from '../../messages/declarations.ts';
 import { type Statement, type Syntax } from '../../parser/syntax.ts';
-import { checkCalibration, checkExpectation, checkInputs, checkParams } from './check-header.ts';
+import { checkData, checkExpectation, checkInputs, checkParams } from './check-header.ts';
 import { checkImports } from './check-imports.ts';
+import { checkRequirement } from './check-require.ts';
 import { checkTransform } from './check-transform.ts';
 import { type Checking } from './checking.ts';
 import { type Recipe } from './recipe.ts';
@@ -23,10 +24,13 @@ export function checkRecipe(
 ): Checked {
 	const problems: Diagnostic[] = [];
 	const params = checkParams(ofKind(syntax, 'param'), values, problems);
-	const checking: Checking = { vocabulary, params, used: new Set(), problems };
+	const mayChange = ofKind(syntax, 'may').flatMap(({ names }) => names.map(({ value }) => value));
+	const checking: Checking = { vocabulary, params, mayChange, used: new Set(), problems };
 	const header = checkHeader(syntax, checking);
 	const inputs = checkInputs(ofKind(syntax, 'input'), checking);
-	const calibrate = checkCalibration(ofKind(syntax, 'calibrate'), checking);
+	const calibrate = checkData(ofKind(syntax, 'calibrate'), checking);
+	const evaluate = checkData(ofKind(syntax, 'evaluate'), checking);
+	const require = ofKind(syntax, 'require').flatMap((one) => checkRequirement(one, checking) ?? []);
 	const uses = ofKind(syntax, 'use');
 	checkImports(uses, ofKind(syntax, 'apply'), checking);
 	const steps = ofKind(syntax, 'transform').flatMap((one) => checkTransform(one, checking));
@@ -43,7 +47,10 @@ export function checkRecipe(
 		params: Object.fromEntries([...params].map(([name, { base }]) => [name, base])),
 		inputs,
 		...(calibrate !== undefined && { calibrate }),
+		...(evaluate !== undefined && { evaluate }),
+		require,
 		protect: ofKind(syntax, 'protect').flatMap((one) => one.globs.map((glob) => glob.value)),
+		mayChange,
 		steps,
 		expectations,
 	};

@@ -16,6 +16,8 @@ export type Parameter = {
 export type Checking = {
 	readonly vocabulary: Vocabulary;
 	readonly params: ReadonlyMap<string, Parameter>;
+	/** Names of inputs and outputs that the whole recipe may change. */
+	readonly mayChange: readonly string[];
 	/** Names of parameters met. */
 	readonly used: Set<string>;
 	readonly problems: Diagnostic[];

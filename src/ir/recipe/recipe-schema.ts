@@ -2,6 +2,9 @@
  * The JSON form of a recipe. `npm run docs` publishes it as grammar/recipe.schema.json. What the checker always writes
  * and a person may leave out (spans, lines, defaults) is optional.
  */
+import { families, properties } from './check-require.ts';
+import { clauseNames } from './recipe.ts';
+import { subjects } from './subjects.ts';
 
 const span = {
 	type: 'object',
@@ -59,7 +62,14 @@ const amount = union(
 	shape('keep-count', { count: whole(0) }),
 	shape('set', { ranges: list(ref('range'), 1) }),
 	shape('rank', { rank: whole(1) }),
-	shape('energy', { share }),
+	shape(['energy', 'ratio'], { share }),
+	shape('auto', {}),
+	shape('keep-set', { ranges: list(ref('range'), 1) }),
+	shape('schedule', { shares: list(share, 1) }),
+	shape('keep-file', { path: name }),
+	shape('keep-seen', { times: whole(1), path: name }),
+	shape('keep-word', { word: name }),
+	shape('pattern', { keep: whole(1), of: whole(2) }),
 );
 const comparison = { enum: ['<', '<=', '>', '>=', '==', '!='] };
 const predicate = union(
@@ -81,7 +91,7 @@ const place = union(
 	'Where a statement looks; several are a union.',
 	shape('layers', { ranges: list(ref('range'), 1) }, { stack, span: ref('span') }),
 	shape('stack', { stack }, { span: ref('span') }),
-	shape('cross-attention', {}, { span: ref('span') }),
+	shape(['cross-attention', 'last-attention'], {}, { span: ref('span') }),
 	shape('glob', { glob: { type: 'string' } }, { span: ref('span') }),
 );
 const step = {
@@ -90,35 +100,72 @@ const step = {
 	properties: {
 		text: { type: 'string', description: 'The statement in canonical form.' },
 		...{ technique: name, verb: name, target: name },
-		only: { enum: ['attention', 'ffn'] },
+		...{ only: name, at: name, with: name, without: list(name) },
 		amount: ref('amount'),
 		by: { ...name, description: 'A metric; absent means the default of the technique.' },
 		globally: { type: 'boolean', default: false },
 		align: { ...whole(1), description: 'Kept counts go to multiples of this.' },
 		min: { ...whole(0), default: 1, description: 'Units that must stay in each group.' },
 		where: ref('predicate'),
-		...{ in: list(ref('place')), except: list(ref('place')), span: ref('span') },
+		...{ in: list(ref('place')), except: list(ref('place')), across: list(ref('place')) },
+		after: list(ref('place')),
+		when: ref('predicate'),
+		fit: {
+			type: 'object',
+			description: 'Data that what is added is fitted to.',
+			properties: { path: name, take: whole(1) },
+			required: ['path'],
+			additionalProperties: false,
+		},
+		until: { ...list(ref('goal')), description: 'Costs to reach, all of them.' },
+		while: { ...list(ref('goal')), description: 'Quality to keep, all of it.' },
+		mayChange: { ...list(name), description: 'Inputs and outputs whose shape or meaning may change.' },
+		span: ref('span'),
 		spans: {
 			type: 'object',
-			properties: { amount: ref('span'), where: ref('span'), by: ref('span'), in: ref('span') },
+			properties: Object.fromEntries(clauseNames.map((clause) => [clause, ref('span')])),
 			additionalProperties: false,
 		},
 		line: whole(1),
 	},
-	required: ['technique', 'verb', 'target'],
+	required: ['technique', 'verb'],
+	additionalProperties: false,
+};
+const measured = {
+	subject: { enum: Object.keys(subjects) },
+	op: comparison,
+	value: { type: 'number' },
+	unit: { enum: ['share', 'bytes', 'count', 'ms', 'plain'] },
+	span: ref('span'),
+};
+const goal = {
+	type: 'object',
+	description: 'What a statement works towards, or must not lose.',
+	properties: measured,
+	required: ['subject', 'op', 'value', 'unit'],
+	additionalProperties: false,
+};
+const requirement = {
+	type: 'object',
+	description: 'What a model must be for the recipe to apply.',
+	properties: {
+		text: { type: 'string' },
+		family: { enum: Object.keys(families) },
+		conditions: list({
+			type: 'object',
+			properties: { property: { enum: Object.keys(properties) }, op: comparison, value: { type: 'number' } },
+			required: ['property', 'op', 'value'],
+			additionalProperties: false,
+		}),
+		span: ref('span'),
+	},
+	required: ['conditions'],
 	additionalProperties: false,
 };
 const expectation = {
 	type: 'object',
 	description: 'A promise on the result.',
-	properties: {
-		text: { type: 'string' },
-		subject: { enum: ['cosine', 'kl', 'top1 agreement', 'params', 'size', 'macs', 'latency', 'outputs'] },
-		op: comparison,
-		value: { type: 'number' },
-		unit: { enum: ['share', 'bytes', 'count', 'ms', 'plain'] },
-		span: ref('span'),
-	},
+	properties: { text: { type: 'string' }, ...measured },
 	required: ['subject', 'op', 'value', 'unit'],
 	additionalProperties: false,
 };
@@ -129,10 +176,24 @@ const input = {
 	required: ['name', 'dims'],
 	additionalProperties: false,
 };
+const data = {
+	path: { type: 'string' },
+	take: whole(1),
+	tokens: whole(1),
+	seed: whole(0),
+	span: ref('span'),
+};
 const calibrate = {
 	type: 'object',
 	description: 'Inputs that scores are measured on.',
-	properties: { path: { type: 'string' }, take: whole(1), seed: whole(0), span: ref('span') },
+	properties: data,
+	required: ['path'],
+	additionalProperties: false,
+};
+const evaluate = {
+	type: 'object',
+	description: 'Labelled data that results are judged on.',
+	properties: { ...data, metric: name },
 	required: ['path'],
 	additionalProperties: false,
 };
@@ -148,11 +209,17 @@ export const recipeSchema = {
 		params: { type: 'object', additionalProperties: { type: 'number' } },
 		inputs: list(ref('input')),
 		calibrate: ref('calibrate'),
+		evaluate: ref('evaluate'),
+		require: list(ref('requirement')),
 		protect: list({ type: 'string' }),
+		mayChange: list(name),
 		steps: list(ref('step')),
 		expectations: list(ref('expectation')),
 	},
 	required: ['schema', 'steps'],
 	additionalProperties: false,
-	definitions: { amount, bound, calibrate, expectation, input, place, predicate, range, span, step, term },
+	definitions: {
+		...{ amount, bound, calibrate, evaluate, expectation, goal, input, place, predicate, range, requirement },
+		...{ span, step, term },
+	},
 };

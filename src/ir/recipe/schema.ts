@@ -4,8 +4,16 @@ import { bug, type Diagnostic } from '../../diagnostic.ts';
 import * as messages from '../../messages/declarations.ts';
 import { nearest } from '../../messages/nearest.ts';
 import { locate } from './json-places.ts';
-import { type Calibration, type Expectation, type Recipe, type Step } from './recipe.ts';
+import {
+	type Calibration,
+	type Evaluation,
+	type Expectation,
+	type Recipe,
+	type Requirement,
+	type Step,
+} from './recipe.ts';
 import { validateRecipe } from './recipe-validator.ts';
+import { statementName } from './vocabulary.ts';
 
 const validate = validateRecipe as ValidateFunction<Given>;
 
@@ -34,32 +42,44 @@ export function readRecipeJson(text: string): {
 
 /** A recipe as a person may write it: what the schema does not require can be absent. */
 type Given = Pick<Recipe, 'schema'> &
-	Partial<Omit<Recipe, 'steps' | 'inputs' | 'expectations'>> & {
-		readonly steps: readonly (Partial<Step> & Pick<Step, 'technique' | 'verb' | 'target'>)[];
+	Partial<Omit<Recipe, 'steps' | 'inputs' | 'expectations' | 'calibrate' | 'evaluate' | 'require'>> & {
+		readonly steps: readonly (Partial<Step> & Pick<Step, 'technique' | 'verb'>)[];
 		readonly inputs?: readonly Partially<Recipe['inputs'][number], 'span'>[];
 		readonly expectations?: readonly Partially<Expectation, 'span' | 'text'>[];
 		readonly calibrate?: Partially<Calibration, 'span'>;
+		readonly evaluate?: Partially<Evaluation, 'span'>;
+		readonly require?: readonly Partially<Requirement, 'span' | 'text'>[];
 	};
 type Partially<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 
 const nowhere = { start: 0, end: 0 };
 
 function withDefaults(given: Given): Recipe {
-	const { params = {}, inputs = [], protect = [], expectations = [], calibrate, ...rest } = given;
+	const { params = {}, inputs = [], protect = [], mayChange = [], expectations = [], ...others } = given;
+	const { calibrate, evaluate, require = [], ...rest } = others;
+
 	const steps = given.steps.map((step): Step => ({
-		...{ text: `${step.verb} ${step.target}`, globally: false, min: 1, in: [], except: [] },
+		...{ text: statementName(step), globally: false, min: 1, in: [], except: [], across: [], after: [] },
+		...{ without: [], until: [], while: [], mayChange },
 		...{ span: nowhere, spans: {}, line: 1 },
 		...step,
 	}));
 	return {
 		...rest,
-		...{ params, protect, steps },
+		...{ params, protect, mayChange, steps },
 		...(calibrate !== undefined && { calibrate: { ...{ span: nowhere }, ...calibrate } }),
+		...(evaluate !== undefined && { evaluate: { ...{ span: nowhere }, ...evaluate } }),
+		require: require.map((one) => ({ text: requirementText(one), span: nowhere, ...one })),
 		inputs: inputs.map((input) => ({ ...{ span: nowhere }, ...input })),
 		expectations: expectations.map((one) => {
 			return { text: `expect ${one.subject} ${one.op} ${one.value}`, span: nowhere, ...one };
 		}),
 	};
+}
+
+function requirementText({ family, conditions }: Pick<Requirement, 'family' | 'conditions'>): string {
+	const said = conditions.map(({ property, op, value }) => `${property} ${op} ${value}`).join(' and ');
+	return `require ${[family, said].filter(Boolean).join(' with ')}`;
 }
 
 /** Errors that only repeat another one are left out. */
