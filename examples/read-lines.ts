@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { openSession } from '../src/backends/ort/session.ts';
-import { readImages } from '../src/data/images.ts';
+import { openData } from '../src/data/inputs.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const lines = join(here, '../test/fixtures/lines');
@@ -40,8 +40,9 @@ export async function readLines(path: string, folder = lines): Promise<string[]>
 	const { model, file } = loadModel(path);
 	const session = await openSession(model, { which: 'given', optimize: 'all', threads: 2 });
 	const texts: string[] = [];
-	for (const sample of readImages(folder, model.graph.inputs[0])) {
-		const [scores] = (await session.run(sample)).values();
+	const data = await openData(model, { path: folder, modelPath: path });
+	for (const make of data.examples) {
+		const [scores] = (await session.run(make().feeds)).values();
 		const [, steps = 0, classes = 0] = scores?.dims ?? [];
 		texts.push(decode(scores?.data ?? [], steps, classes, keys));
 	}

@@ -14,10 +14,7 @@ function pipelineFlags(command: Command): Command {
 		.option('-e, --expression <text>', 'the recipe itself, in place of a file')
 		.option('-p, --param <name=value>', 'a parameter of the recipe', collect)
 		.option('--shape <input=1x128>', 'sizes for dynamic dimensions', collect)
-		.option(
-			'--data <path>',
-			'calibration inputs: .npy, .npz, .jsonl, or a folder of these, of images, or of ONNX test data',
-		)
+		.option('--data <path>', 'calibration data: a file or a folder (docs/data.md)')
 		.option('--seed <n>', 'seed of everything that is drawn')
 		.option('--threads <n>', 'threads of onnxruntime')
 		.option('--samples <n>', 'inputs that the proof runs on')

@@ -7,7 +7,7 @@ import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
 import { proveStep } from './backends/ort/prove.ts';
-import { readInputs, type InputSet } from './data/inputs.ts';
+import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { costOf } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
@@ -105,9 +105,9 @@ class Build {
 			...recipe.inputs.map(({ name, dims }) => [name, dims] as const),
 			...(this.options.shapes ?? []),
 		]);
-		const path = this.options.data ?? recipe.calibrate?.path;
-		const inputs = this.inputsFor(shapes, path, recipe.calibrate?.take);
-		const lab = labOf(inputs.calibration, inputs.words, path !== undefined, this.threads());
+		const data = this.dataFor(recipe);
+		const inputs = await this.inputsFor(shapes, data);
+		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads());
 		const result = await runRecipe(recipe, this.loaded.model, { ...this.running(shapes, inputs), lab });
 		if (this.options.planPath !== undefined) {
 			const { file } = this.loaded;
@@ -127,18 +127,25 @@ class Build {
 
 	async plan(document: PlanDocument, tensors: Parameters<typeof runPlan>[1]): Promise<BuildDocument> {
 		const shapes = this.options.shapes ?? new Map();
-		const inputs = this.inputsFor(shapes, this.options.data, undefined);
+		const inputs = await this.inputsFor(shapes, this.dataFor());
 		const result = await runPlan(document.steps, tensors, this.loaded.model, this.running(shapes, inputs));
 		return this.finish(result.model, result.kept, shapes, inputs, undefined);
 	}
 
-	private inputsFor(shapes: Shapes, path: string | undefined, take: number | undefined): InputSet {
+	/** `--data` replaces the path of `calibrate`, and keeps what it says of which rows. */
+	private dataFor(recipe?: Recipe): InputOptions['data'] {
+		const { span: _, ...said } = recipe?.calibrate ?? { span: undefined };
+		const path = this.options.data ?? recipe?.calibrate?.path;
+		return path === undefined ? undefined : { ...said, path };
+	}
+
+	private inputsFor(shapes: Shapes, data: InputOptions['data']): Promise<InputSet> {
 		return readInputs(this.loaded.model, {
 			shapes,
 			seed: this.options.seed ?? 0,
 			samples: this.options.samples ?? 8,
-			...(path !== undefined && { path }),
-			...(take !== undefined && { take }),
+			modelPath: this.loaded.file.path,
+			...(data !== undefined && { data }),
 		});
 	}
 
@@ -205,8 +212,7 @@ class Build {
 			out === undefined ? undefined : stageModel(marked, out, { hash: true, ...(force && { force }) });
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
-			const drift =
-				verify === false ? undefined : await measureDrift(models, inputs.proofFor(new Map()), this.threads());
+			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
 			const measured = {
 				before: { ...before, bytes: this.loaded.file.bytes },
 				after: { ...after, ...(staged && { bytes: staged.bytes }) },

@@ -16,7 +16,7 @@ export type CompileOptions = {
 	readonly out?: string;
 	/** Writes the plan there: every decision, for `applyPlan`. */
 	readonly planPath?: string;
-	/** Calibration inputs: `.npy`, `.npz`, `.jsonl`, a folder of ONNX test data sets or of images. */
+	/** Calibration data: a file or a folder in one of the formats of docs/data.md. */
 	readonly data?: string;
 	readonly params?: Readonly<Record<string, number>>;
 	/** Sizes for dynamic inputs. */

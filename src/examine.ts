@@ -1,7 +1,7 @@
 /** Looking without changing: the anatomy of a model, and how far two models are apart. */
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
 import { measureDrift } from './backends/ort/drift.ts';
-import { readInputs } from './data/inputs.ts';
+import { readInputs } from './data/calibration.ts';
 import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
 import { type Block } from './ir/anatomy/parts.ts';
 import { buildNet } from './ir/axes/net.ts';
@@ -88,15 +88,16 @@ export async function driftBetween(
 ): Promise<Drift> {
 	const [before, after] = [loadModel(original), loadModel(pruned)];
 	try {
-		const inputs = readInputs(before.model, {
+		const inputs = await readInputs(before.model, {
 			shapes,
 			seed,
 			samples,
-			...(data !== undefined && { path: data }),
+			modelPath: before.file.path,
+			...(data !== undefined && { data: { path: data } }),
 		});
 		return await measureDrift(
 			{ original: before.model, pruned: after.model, kept: new Map() },
-			inputs.proofFor(new Map()),
+			inputs.heldOut,
 			threads,
 		);
 	} finally {

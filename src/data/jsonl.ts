@@ -1,41 +1,33 @@
-/** JSON lines: each line an object of nested arrays by input name. */
-import { readFileSync } from 'node:fs';
-import { Fault } from '../diagnostic.ts';
-import { type ValueInfo } from '../ir/graph/graph.ts';
-import { badData } from '../messages/run.ts';
-import { type Sample, type SampleValue } from './sample.ts';
+/** JSON lines (https://jsonlines.org): each line an object of texts, labels, or nested arrays by input name. */
+import { Fault, type Diagnostic } from '../diagnostic.ts';
+import { badRow } from '../messages/data.ts';
+import { plainRow, readText } from './rows.ts';
+import { type Row } from './sample.ts';
 
-type Nested = number | readonly Nested[];
-
-export function readJsonLines(path: string, inputs: readonly ValueInfo[]): Sample[] {
-	const lines = readFileSync(path, 'utf8')
+/** Throws `Fault` with a diagnostic for each line that holds no object. */
+export function readJsonLines(path: string): Row[] {
+	const problems: Diagnostic[] = [];
+	const rows = readText(path)
 		.split('\n')
-		.filter((line) => line.trim() !== '');
-	return lines.map((line, at) => {
-		const fail = (why: string): never => {
-			throw new Fault(badData({ path, why: `line ${at + 1} ${why}` }));
-		};
-		let object: Record<string, Nested>;
-		try {
-			object = JSON.parse(line) as Record<string, Nested>;
-		} catch {
-			return fail('is no JSON');
-		}
-		return new Map(
-			Object.entries(object).map(([name, nested]) => [
-				name,
-				flatten(nested, inputs.find((input) => input.name === name)?.type ?? 1, fail),
-			]),
-		);
-	});
+		.flatMap((line, index): Row[] => {
+			if (line.trim() === '') return [];
+			const at = `${path}:${index + 1}`;
+			const value = parse(line);
+			if (typeof value === 'object' && value !== null && !Array.isArray(value))
+				return [plainRow(value as Record<string, unknown>, at)];
+			const why = value === undefined ? 'this line is no JSON' : 'this line holds no JSON object';
+			problems.push(badRow({ why }, { at }));
+			return [];
+		});
+	if (problems.length > 0) throw new Fault(...problems);
+	return rows;
 }
 
-function flatten(nested: Nested, type: number, fail: (why: string) => never): SampleValue {
-	const dims: number[] = [];
-	for (let level: Nested | undefined = nested; Array.isArray(level); level = (level as readonly Nested[])[0])
-		dims.push(level.length);
-	const data = (Array.isArray(nested) ? nested.flat(Infinity) : [nested]) as unknown[];
-	if (data.some((value) => typeof value !== 'number')) fail('holds something that is no number');
-	if (data.length !== dims.reduce((product, dim) => product * dim, 1)) fail('has rows of different lengths');
-	return { type, dims, data: data as number[] };
+/** Undefined for what is no JSON. */
+function parse(line: string): unknown {
+	try {
+		return JSON.parse(line);
+	} catch {
+		return undefined;
+	}
 }

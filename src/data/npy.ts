@@ -1,11 +1,13 @@
 /** NumPy arrays: `.npy` (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html) and `.npz` archives of them. */
-import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { Fault } from '../diagnostic.ts';
-import { badData } from '../messages/run.ts';
+import { unreadableData } from '../messages/data.ts';
+import { byteLength } from '../ir/graph/dtype.ts';
 import { elementCount } from '../ir/graph/graph.ts';
 import { inMemory, numbersOf } from '../ir/graph/tensor.ts';
-import { type Sample, type SampleValue } from './sample.ts';
+import { readBytes, reading } from './rows.ts';
+import { type Field, type Row, type SampleValue } from './sample.ts';
 
 const types: Readonly<Record<string, number>> = {
 	'<f4': 1,
@@ -22,21 +24,26 @@ const types: Readonly<Record<string, number>> = {
 	'|b1': 9,
 };
 
-export function readNpy(path: string, name: string): Sample[] {
-	return [new Map([[name, parseNpy(readFileSync(path), path)]])];
+/** One array, under the name of its file. */
+export function readNpy(path: string): Row[] {
+	const field: Field = { kind: 'tensor', value: parseNpy(readBytes(path), path) };
+	return [{ fields: new Map([[basename(path, '.npy'), field]]), at: path }];
 }
 
-/** Arrays of one archive are the inputs of one sample. */
-export function readNpz(path: string): Sample[] {
-	const bytes = readFileSync(path);
-	return [
-		new Map(entriesOf(bytes, path).map(([name, data]) => [name.replace(/\.npy$/, ''), parseNpy(data, path)])),
-	];
+/** Arrays of one archive are the inputs of one batch. */
+export function readNpz(path: string): Row[] {
+	const fields = reading(path, () => entriesOf(readBytes(path), path)).map(
+		([name, data]): [string, Field] => [
+			name.replace(/\.npy$/, ''),
+			{ kind: 'tensor', value: parseNpy(data, `${path}/${name}`) },
+		],
+	);
+	return [{ fields: new Map(fields), at: path }];
 }
 
 export function parseNpy(bytes: Uint8Array, path: string): SampleValue {
 	const fail = (why: string): never => {
-		throw new Fault(badData({ path, why }));
+		throw new Fault(unreadableData({ path, why }));
 	};
 	if (bytes[0] !== 0x93 || new TextDecoder().decode(bytes.subarray(1, 6)) !== 'NUMPY')
 		fail('it is no NumPy array');
@@ -52,9 +59,10 @@ export function parseNpy(bytes: Uint8Array, path: string): SampleValue {
 		.map((part) => part.trim())
 		.filter((part) => part !== '')
 		.map(Number);
-	const data = bytes.slice(start + length);
+	const data = bytes.subarray(start + length);
+	const count = elementCount(dims);
+	if (data.length !== byteLength(type, count)) fail('its length is not that of its shape');
 	const values = numbersOf({ name: path, type, dims, bytes: inMemory(data) });
-	if (values.length !== elementCount(dims)) fail('it is shorter than its shape says');
 	return { type, dims, data: values };
 }
 
@@ -63,7 +71,7 @@ function entriesOf(bytes: Uint8Array, path: string): [string, Uint8Array][] {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	let end = bytes.length - 22;
 	while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
-	if (end < 0) throw new Fault(badData({ path, why: 'it is no complete ZIP archive' }));
+	if (end < 0) throw new Fault(unreadableData({ path, why: 'it is no complete ZIP archive' }));
 	const entries: [string, Uint8Array][] = [];
 	let at = view.getUint32(end + 16, true);
 	for (let count = view.getUint16(end + 10, true); count > 0; count--) {

@@ -8,33 +8,34 @@ import { decodeTensor } from '../backends/onnx/decode.ts';
 import { Fault } from '../diagnostic.ts';
 import { elementCount, type Tensor, type ValueInfo } from '../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
-import { badData } from '../messages/run.ts';
+import { unreadableData } from '../messages/data.ts';
 import { type Sample, type SampleValue } from './sample.ts';
 
 const inputFile = /^input_(\d+)\.pb$/;
 const setFolder = /^test_data_set_(\d+)$/;
 
-/** Whether the names in a folder are those of test data sets, or of one set. */
-export function isTestData(names: readonly string[]): boolean {
-	return names.some((name) => inputFile.test(name) || setFolder.test(name));
+/** The sets of a folder in the order of their numbers, the one set that the folder is, or none. */
+export function testDataFolders(folder: string): string[] {
+	const names = readdirSync(folder);
+	const sets = numbered(names, setFolder).map(({ name }) => join(folder, name));
+	if (sets.length > 0) return sets;
+	return names.some((name) => inputFile.test(name)) ? [folder] : [];
 }
 
-/** The sets of a folder in the order of their numbers, or the one set that the folder is: a sample each. */
+/** All sets of a folder. */
 export function readTestData(folder: string, inputs: readonly ValueInfo[]): Sample[] {
-	const sets = numbered(readdirSync(folder), setFolder);
-	const folders = sets.length > 0 ? sets.map(({ name }) => join(folder, name)) : [folder];
-	return folders.map((set) => readSet(set, inputs));
+	return testDataFolders(folder).map((set) => readTestSet(set, inputs));
 }
 
 /** A file belongs to the input that its tensor names, or else to the one at the place that its own name tells. */
-function readSet(folder: string, inputs: readonly ValueInfo[]): Sample {
+export function readTestSet(folder: string, inputs: readonly ValueInfo[]): Sample {
 	return new Map(
 		numbered(readdirSync(folder), inputFile).map(({ name, number }): [string, SampleValue] => {
 			const path = join(folder, name);
 			const tensor = readTensor(path);
 			const input = inputs.find((one) => one.name === tensor.name) ?? inputs[number];
 			if (input === undefined)
-				throw new Fault(badData({ path, why: `the model takes ${inputs.length} inputs` }));
+				throw new Fault(unreadableData({ path, why: `the model takes ${inputs.length} inputs` }));
 			return [input.name, { type: tensor.type, dims: tensor.dims, data: numbersOf(tensor) }];
 		}),
 	);
@@ -42,7 +43,7 @@ function readSet(folder: string, inputs: readonly ValueInfo[]): Sample {
 
 function readTensor(path: string): Tensor {
 	const fail = (why: string): never => {
-		throw new Fault(badData({ path, why }));
+		throw new Fault(unreadableData({ path, why }));
 	};
 	const tensor = decoded(path) ?? fail('it is no complete TensorProto');
 	if (!isReadable(tensor)) fail('it holds no numbers, or they lie in another file');

@@ -2,6 +2,7 @@
 import { type Severity } from '../diagnostic.ts';
 import * as check from './check.ts';
 import * as cli from './cli.ts';
+import * as data from './data.ts';
 import * as declarations from './declarations.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
@@ -26,6 +27,7 @@ export const catalogue: readonly Entry[] = [
 	model,
 	plan,
 	run,
+	data,
 	write,
 	cli,
 ].flatMap(entriesOf);

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { compile } from '../../src/compile.ts';
-import { readInputs, type InputSet } from '../../src/data/inputs.ts';
+import { readInputs, type InputSet } from '../../src/data/calibration.ts';
 import { Fault } from '../../src/diagnostic.ts';
 import { FLOAT, INT64 } from '../../src/ir/graph/dtype.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
@@ -40,17 +40,17 @@ function twoInputs(): Model {
 	return b.build();
 }
 
-const read = (path: string, model = twoInputs()): InputSet =>
-	readInputs(model, { shapes: new Map(), seed: 0, samples: 2, path });
+const read = (path: string, model = twoInputs()): Promise<InputSet> =>
+	readInputs(model, { shapes: new Map(), seed: 0, samples: 2, modelPath: 'model.onnx', data: { path } });
 const plain = ({ calibration }: InputSet): unknown =>
-	calibration.map((sample) =>
+	calibration.map(({ feeds }) =>
 		Object.fromEntries(
-			[...sample].map(([name, { type, dims, data }]) => [name, [type, dims, Array.from(data)]]),
+			[...feeds].map(([name, { type, dims, data }]) => [name, [type, dims, Array.from(data)]]),
 		),
 	);
-const complaint = (path: string): string => {
+const complaint = async (path: string): Promise<string> => {
 	try {
-		read(path);
+		await read(path);
 		return 'nothing';
 	} catch (problem) {
 		if (!(problem instanceof Fault)) throw problem;
@@ -61,7 +61,7 @@ const complaint = (path: string): string => {
 const x = { dims: [1, 3], dataType: FLOAT, floatData: [1, 2, 3] };
 const ids = { dims: [1], dataType: INT64, int64Data: [4] };
 
-test('a set is a sample, in the order of the numbers, whichever field holds the elements', () => {
+test('a set is a sample, in the order of the numbers, whichever field holds the elements', async () => {
 	const raw = { ...x, floatData: [], rawData: new Uint8Array(Float32Array.of(4, 5, 6).buffer) };
 	const folder = write('order', {
 		'test_data_set_10/input_0.pb': raw,
@@ -72,48 +72,49 @@ test('a set is a sample, in the order of the numbers, whichever field holds the 
 		'model.onnx': Uint8Array.of(),
 	});
 	const first = { x: [FLOAT, [1, 3], [1, 2, 3]], ids: [INT64, [1], [4]] };
-	assert.equal(plain(read(folder)), [first, { x: [FLOAT, [1, 3], [4, 5, 6]], ids: [INT64, [1], [8]] }]);
-	assert.equal(plain(read(join(folder, 'test_data_set_2'))), [first]);
+	assert.equal(plain(await read(folder)), [first, { x: [FLOAT, [1, 3], [4, 5, 6]], ids: [INT64, [1], [8]] }]);
+	assert.equal(plain(await read(join(folder, 'test_data_set_2'))), [first]);
 });
 
-test('the name in the tensor goes before the place of the file', () => {
+test('the name in the tensor goes before the place of the file', async () => {
 	const folder = write('named', {
 		'input_0.pb': { ...ids, name: 'ids' },
 		'input_1.pb': { ...x, name: 'x' },
 	});
-	assert.equal(plain(read(folder)), [{ x: [FLOAT, [1, 3], [1, 2, 3]], ids: [INT64, [1], [4]] }]);
+	assert.equal(plain(await read(folder)), [{ x: [FLOAT, [1, 3], [1, 2, 3]], ids: [INT64, [1], [4]] }]);
 });
 
-test('numbers of another width become what the model takes', () => {
+test('numbers of another width become what the model takes', async () => {
 	const wide = { dims: [1, 3], dataType: 11, doubleData: [1, 2, 3] };
 	const folder = write('wide', {
 		'input_0.pb': wide,
 		'input_1.pb': { dims: [1], dataType: 6, int32Data: [4] },
 	});
-	assert.equal(plain(read(folder)), [{ x: [FLOAT, [1, 3], [1, 2, 3]], ids: [INT64, [1], [4]] }]);
+	assert.equal(plain(await read(folder)), [{ x: [FLOAT, [1, 3], [1, 2, 3]], ids: [INT64, [1], [4]] }]);
 });
 
-test('data that does not fit gets a message with the file and the reason', () => {
+test('data that does not fit gets a message with the file and the reason', async () => {
 	const cases: Readonly<Record<string, Parameters<typeof write>[1]>> = {
 		damaged: { 'input_0.pb': TensorProto.encode(x).finish().subarray(0, 9), 'input_1.pb': ids },
 		short: { 'input_0.pb': { ...x, floatData: [1, 2] }, 'input_1.pb': ids },
 		words: { 'input_0.pb': { dims: [1], dataType: 8, stringData: [Uint8Array.of(65)] }, 'input_1.pb': ids },
 		absent: { 'input_0.pb': x },
 		many: { 'input_0.pb': x, 'input_1.pb': ids, 'input_2.pb': x },
-		kind: { 'input_0.pb': x, 'input_1.pb': { dims: [1], dataType: FLOAT, floatData: [4] } },
-		rank: { 'input_0.pb': { ...x, dims: [3] }, 'input_1.pb': ids },
+		kind: { 'input_0.pb': x, 'input_1.pb': { dims: [1], dataType: FLOAT, floatData: [4.5] } },
+		rank: { 'input_0.pb': { ...x, dims: [1, 1, 3] }, 'input_1.pb': ids },
 		size: { 'input_0.pb': { dims: [1, 2], dataType: FLOAT, floatData: [1, 2] }, 'input_1.pb': ids },
 	};
-	const said = Object.entries(cases).map(([name, files]) => complaint(write(name, files)));
+	const said: string[] = [];
+	for (const [name, files] of Object.entries(cases)) said.push(await complaint(write(name, files)));
 	assert.equal(said, [
-		"cannot use the data of '/damaged/input_0.pb': it is no complete TensorProto",
-		"cannot use the data of '/short/input_0.pb': it holds fewer numbers than its shape says",
-		"cannot use the data of '/words/input_0.pb': it holds no numbers, or they lie in another file",
-		"cannot use the data of '/absent': input 'ids' is not in it",
-		"cannot use the data of '/many/input_2.pb': the model takes 2 inputs",
-		"cannot use the data of '/kind': 'ids' is float32 where the model takes int64",
-		"cannot use the data of '/rank': 'x' is [3] where the model takes [batch, 3]",
-		"cannot use the data of '/size': 'x' is [1, 2] where the model takes [batch, 3]",
+		"cannot read '/damaged/input_0.pb': it is no complete TensorProto",
+		"cannot read '/short/input_0.pb': it holds fewer numbers than its shape says",
+		"cannot read '/words/input_0.pb': it holds no numbers, or they lie in another file",
+		'the data gives nothing for `ids`',
+		"cannot read '/many/input_2.pb': the model takes 2 inputs",
+		'`ids` is float32 [1]: it holds fractions',
+		'`x` is float32 [1, 1, 3]: it has 3 axes, not 2',
+		'`x` is float32 [1, 2]: axis 1 is 2, not 3',
 	]);
 });
 
@@ -134,7 +135,10 @@ test('a recipe calibrates with test data sets', async () => {
 	const document = await compile({ recipe, model, threads: 1, samples: 2 });
 	assert.equal(document.diagnostics, []);
 	assert.is(document.steps[0]?.metric, 'wanda');
-	assert.is(document.inputs, `2 inputs of '${folder}' (the proof adds 2 generated ones at two sizes)`);
+	assert.is(
+		document.inputs,
+		`2 of '${folder}' (arrays by name); the proof adds 2 generated ones at two sizes`,
+	);
 });
 
 test.run();

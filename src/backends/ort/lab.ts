@@ -1,12 +1,18 @@
 /** The lab over onnxruntime: statistics from runs with extra outputs. */
 import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
+import { type Example } from '../../data/sample.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { productsOf } from './products.ts';
-import { openSession, type Feeds, type Value } from './session.ts';
+import { openSession, type Value } from './session.ts';
 
-export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boolean, threads: number): Lab {
-	const collect = collector(feeds, threads);
+export function labOf(
+	examples: readonly Example[],
+	inputs: string,
+	calibrated: boolean,
+	threads: number,
+): Lab {
+	const collect = collector(examples, threads);
 	return {
 		inputs,
 		calibrated,
@@ -16,10 +22,10 @@ export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boole
 			await collect(
 				model,
 				requests.map(({ value }) => value),
-				(values) => {
+				(values, mask) => {
 					requests.forEach(({ value, axis }, at) => {
 						const tensor = present(values.get(value), `value '${value}'`);
-						sums[at] = addMoments(sums[at], tensor, axis);
+						sums[at] = addMoments(sums[at], tensor, axis, holding(tensor.dims, mask, axis));
 					});
 				},
 			);
@@ -27,10 +33,11 @@ export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boole
 		},
 		similarity: async (model, pairs) => {
 			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
-			await collect(model, pairs.flat(), (values) => {
+			await collect(model, pairs.flat(), (values, mask) => {
 				pairs.forEach(([from, to], at) => {
 					const total = present(totals[at], 'a total');
-					addCosines(total, present(values.get(from), from), present(values.get(to), to));
+					const [before, after] = [present(values.get(from), from), present(values.get(to), to)];
+					addCosines(total, before, after, holding(before.dims, mask, before.dims.length - 1));
 				});
 			});
 			return totals.map(({ sum, count }) => sum / Math.max(1, count));
@@ -41,15 +48,15 @@ export function labOf(feeds: readonly Feeds[], inputs: string, calibrated: boole
 type Collect = (
 	model: Model,
 	names: readonly ValueName[],
-	take: (values: ReadonlyMap<ValueName, Value>) => void,
+	take: (values: ReadonlyMap<ValueName, Value>, mask: Value | undefined) => void,
 ) => Promise<void>;
 
-/** Runs a model on all feeds with extra outputs. */
-function collector(feeds: readonly Feeds[], threads: number): Collect {
+/** Runs a model on all examples with extra outputs. */
+function collector(examples: readonly Example[], threads: number): Collect {
 	return async (model, names, take) => {
 		const session = await openSession(model, { which: 'original', threads, extra: names });
 		try {
-			for (const feed of feeds) take(await session.run(feed, [...new Set(names)]));
+			for (const { feeds, mask } of examples) take(await session.run(feeds, [...new Set(names)]), mask);
 		} finally {
 			await session.release();
 		}
@@ -60,23 +67,55 @@ function addMoments(
 	before: Moments | undefined,
 	{ dims, data }: Value,
 	axis: number,
+	holds: Holds | undefined,
 ): { count: number; sum: Float64Array; squares: Float64Array } {
 	const size = dims[axis] ?? 1;
 	const inner = elementCount(dims.slice(axis + 1));
 	const sum = before?.sum ?? new Float64Array(size);
 	const squares = before?.squares ?? new Float64Array(size);
+	let counted = 0;
 	for (let at = 0; at < data.length; at++) {
+		if (holds !== undefined && !holds(at)) continue;
+		counted++;
 		const position = Math.floor(at / inner) % size;
 		const value = data[at] ?? 0;
 		sum[position] = (sum[position] ?? 0) + value;
 		squares[position] = (squares[position] ?? 0) + value * value;
 	}
-	return { count: (before?.count ?? 0) + data.length / size, sum, squares };
+	return { count: (before?.count ?? 0) + counted / size, sum, squares };
 }
 
-function addCosines(total: { sum: number; count: number }, from: Value, to: Value): void {
+/** Whether the element at a row-major place belongs to a position that is no padding. */
+type Holds = (at: number) => boolean;
+
+/**
+ * Padding in a value whose axes show the mask's `[batch, positions]`: as its first two, as its first and third (heads between
+ * them), or as one. Undefined where nothing is masked: padding cannot be told, or the axis asked for is the positions' own.
+ */
+function holding(dims: readonly number[], mask: Value | undefined, axis: number): Holds | undefined {
+	if (mask === undefined) return undefined;
+	const [batch = 1, length = 1] = mask.dims;
+	const place = [1, 2].find((one) => dims[0] === batch && dims[one] === length);
+	const flat = dims[0] === batch * length;
+	if ((place === undefined && !flat) || axis === (place ?? 0)) return undefined;
+	const inner = elementCount(dims.slice((place ?? 0) + 1));
+	const whole = elementCount(dims.slice(1));
+	return (at) => {
+		const position = flat && place === undefined ? 0 : Math.floor(at / inner) % length;
+		const row = Math.floor(at / whole);
+		return mask.data[place === undefined ? row : row * length + position] !== 0;
+	};
+}
+
+function addCosines(
+	total: { sum: number; count: number },
+	from: Value,
+	to: Value,
+	holds: Holds | undefined,
+): void {
 	const width = from.dims.at(-1) ?? 1;
 	for (let row = 0; row < from.data.length; row += width) {
+		if (holds !== undefined && !holds(row)) continue;
 		let [dot, left, right] = [0, 0, 0];
 		for (let at = row; at < row + width; at++) {
 			const [a, b] = [from.data[at] ?? 0, to.data[at] ?? 0];

@@ -87,7 +87,8 @@ export function numbersOf(tensor: Tensor): Float32Array | Float64Array {
 }
 
 function asFloat32(bytes: Uint8Array): Float32Array {
-	const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+	// Not `slice`, which copies nothing where the bytes are a Buffer.
+	const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
 	return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
 
