@@ -15,6 +15,7 @@ import { buildNet } from '../../src/ir/axes/net.ts';
 import { inferFacts } from '../../src/ir/graph/facts.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { metricNamed } from '../../src/passes/scores.ts';
+import { holdOut } from '../../src/data/draw.ts';
 import { classifier, classifierFeeds, classifierRows } from '../fixtures/text/text.ts';
 
 const test = suite('scores');
@@ -28,10 +29,12 @@ test.after(() => {
 	rmSync(folder, { recursive: true });
 });
 /** The beginnings of passages, shorter than any: no padding. */
-const feeds = [0, 8, 16].map((row) => classifierFeeds(classifierRows(), row, row + 8, 70));
+const passages = Array.from({ length: 30 }, (_, row) => classifierFeeds(classifierRows(), row, row + 1, 70));
+/** Those that statistics are made of; the others are held out for drift. */
+const feeds = holdOut(passages).used;
 writeFileSync(
 	data,
-	feeds.map((feed) => `${JSON.stringify(Object.fromEntries([...feed].map(nested)))}\n`).join(''),
+	passages.map((feed) => `${JSON.stringify(Object.fromEntries([...feed].map(nested)))}\n`).join(''),
 );
 
 function nested([name, { dims, data: values }]: [string, Value]): [string, number[][]] {
@@ -99,7 +102,12 @@ function blockOf(kind: Block['kind'], layer: number): Block {
 async function scored(name: string, kind: Block['kind'], layer: number, seed = 0): Promise<number[]> {
 	const block = blockOf(kind, layer);
 	const group = { family: block.family!, layer, key: `${kind}/${layer}`, label: `layer ${layer}`, names: [] };
-	const lab = labOf(feeds, 'test', true, 1);
+	const lab = labOf(
+		feeds.map((feed, at) => ({ feeds: feed, at: `feed ${at}` })),
+		'test',
+		true,
+		1,
+	);
 	return Array.from(await metricNamed(name).score(group, { model, seed, lab }));
 }
 
