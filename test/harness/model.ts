@@ -15,6 +15,7 @@ export type Build = {
 	input(name: string, dims: readonly Dim[], type?: number): string;
 	weight(dims: readonly number[], name?: string): string;
 	ints(values: readonly number[], dims?: readonly number[]): string;
+	floats(values: readonly number[], dims?: readonly number[]): string;
 	node(
 		op: string,
 		inputs: readonly string[],
@@ -72,6 +73,8 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 			);
 		},
 		ints: (values, dims = [values.length]) => add(ints(`i${initializers.size + nodes.length}`, dims, values)),
+		floats: (values, dims = [values.length]) =>
+			add(floats(`f${initializers.size + nodes.length}`, dims, values)),
 		node: (op, from, attributes = {}, domain = '', count = 1) => {
 			const id = nodes.length;
 			const names = Array.from({ length: count }, (_, at) => `${op}_${id}${at === 0 ? '' : `_${at}`}`);

@@ -1,6 +1,7 @@
 /** Attentions: a softmax of a product of two activations, multiplied with a third; or a fused operator. */
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+import { intAttribute } from '../axes/view.ts';
 import { isActivationProduct, linearOf, type Block, type Choke, type Linear } from './parts.ts';
 
 const fusedOps: ReadonlySet<string> = new Set([
@@ -94,17 +95,21 @@ function block(
 }
 
 function fusedBlock(node: NetNode, families: readonly Family[]): Block {
-	const letter =
-		node.row?.letters.findIndex(
-			({ name }) => name === (node.node.op === 'GroupQueryAttention' ? 'k' : 'h'),
-		) ?? -1;
+	const letter = node.row?.letters.findIndex(({ name }) => name === 'h' || name === 'k') ?? -1;
 	const found = families.filter((family) => family.letters.get(node)?.[letter] !== undefined);
 	const family = found.find(({ units }) => units > 0) ?? found[0];
 	const [output] = node.outputs;
 	const choke = family && output && chokeAt(output, family);
 	const heads = node.row?.letters[letter]?.size ?? 1;
-	const width = (output?.sizes.at(-1) ?? heads) / heads;
+	const width = widthOf(node, heads);
 	return { ...block(node, family, choke, heads, width, false), fused: node.node.op };
+}
+
+/** Width of one head: its values side by side on the last axis, or on an axis of their own. */
+function widthOf({ view, outputs: [output] }: NetNode, heads: number): number {
+	const queries = intAttribute(view, 'num_heads') ?? intAttribute(view, 'q_num_heads', heads);
+	const last = output?.sizes.at(-1) ?? queries;
+	return output?.sizes.length === 4 ? last : last / queries;
 }
 
 /** The nearest product of two activations on one side of a softmax. */

@@ -168,8 +168,10 @@ export class Walk {
 	private relate(node: NetNode, term: Term, touched: Set<Term>): boolean {
 		const tensor = operandOf(node, term.side, term.slot);
 		if (tensor === undefined) return false;
+		const chosen = term.parts.length === 1 || this.state(node).active.has(termKey(term));
 		const parts = term.parts.length === 1 ? term.parts : this.activeParts(node, term, tensor);
-		let moved = false;
+		// Choosing the letters of a composite axis labels them.
+		let moved = !chosen && parts.length > 0;
 		for (const part of parts) {
 			if (this.readAxis(node, part, this.axes.get(tensor)?.[term.axis], parts)) moved = true;
 			if (this.writeAxis(node, part, tensor, term.axis)) {

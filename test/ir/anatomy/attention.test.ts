@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { loadModel } from '../../../src/backends/onnx/load.ts';
+import { saveModel } from '../../../src/backends/onnx/save.ts';
+import { compile } from '../../../src/compile.ts';
+import { inspectModel } from '../../../src/examine.ts';
+import { attentionForms } from '../../harness/attention.ts';
+
+const test = suite('forms of attention');
+const folder = mkdtempSync(join(tmpdir(), 'prunec-test-'));
+test.after(() => {
+	rmSync(folder, { recursive: true });
+});
+
+for (const [name, { model, units, width, fused }] of Object.entries(attentionForms)) {
+	const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.onnx`);
+
+	test(`finds the heads: ${name}`, () => {
+		saveModel(model(), path);
+		const loaded = loadModel(path);
+		const { layers } = inspectModel(loaded);
+		loaded.file.close();
+		const attention = { kind: 'attention', units, width, removable: true, reasons: [], gated: false };
+		const ffn = { kind: 'ffn', units: 48, width: 1, removable: true, reasons: [], gated: false };
+		const expected = [{ ...attention, ...(fused !== undefined && { fused }) }, ffn];
+		assert.equal(
+			layers.map(({ blocks }) => blocks),
+			[expected, expected],
+		);
+	});
+
+	test(`prunes half of them: ${name}`, async () => {
+		const document = await compile({
+			recipe: 'prune heads 50%',
+			model: path,
+			out: join(folder, 'out.onnx'),
+			force: true,
+			threads: 1,
+			samples: 2,
+		});
+		assert.equal(document.diagnostics, []);
+		assert.is(document.steps[0]?.selected, units);
+		assert.ok(document.proof?.ok && !document.proof.weak);
+		assert.ok(document.output!.params! < document.model!.params);
+	});
+}
+
+test.run();
