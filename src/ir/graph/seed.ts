@@ -9,7 +9,7 @@ import { applyPatch } from './patch.ts';
 import { drawAt } from './random.ts';
 import { tensorOf } from './tensor.ts';
 
-/** The model with every weight that a product or convolution sums over redrawn, of about the size that keeps signals level. */
+/** The model with every weight that a product or convolution sums over redrawn, at twice the size that keeps signals level, so that branches outweigh what they are added to. */
 export function seedWeights(net: Net): Model {
 	const weights = new Map<ValueName, Tensor>();
 	for (const { inputs, row } of net.nodes) {
@@ -33,7 +33,7 @@ function isMatrix({ type, dims }: Tensor): boolean {
 function drawn(name: ValueName, { type, dims }: Tensor): Tensor {
 	const count = elementCount(dims);
 	const fan = dims.length === 2 ? Math.sqrt(count) : count / (dims[0] ?? 1);
-	const scale = Math.sqrt(12 / Math.max(1, fan));
+	const scale = Math.sqrt(48 / Math.max(1, fan));
 	const seed = Array.from(name).reduce((hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) | 0, 7);
 	const values = Float32Array.from({ length: count }, (_, at) => (drawAt(seed, at) - 0.5) * scale);
 	return tensorOf(name, type, dims, values);
