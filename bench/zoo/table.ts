@@ -57,7 +57,7 @@ async function verdict(model: string, statement: string): Promise<string> {
 	const why = (result.diagnostics ?? []).slice(0, 3).join(' | ');
 	if (result.crash !== undefined) return `CRASH\t${result.crash.split('\n').slice(0, 3).join(' / ')}`;
 	if (result.ok !== true || result.selected === undefined)
-		return `${/plan\/nothing-found/.test(why) ? 'none' : 'REFUSED'}\t${why}`;
+		return `${why.includes('plan/nothing-found') ? 'none' : 'REFUSED'}\t${why}`;
 	const [before = 0, after = 0] = result.params ?? [];
 	const share = `${result.selected}/${result.of ?? 0} units, ${((100 * after) / Math.max(1, before)).toFixed(1)}% of parameters left`;
 	const how = `error ${result.error?.toExponential(1) ?? '-'}${result.weights === 'seeded' ? ', seeded weights' : ''}, ${result.seconds.toFixed(1)} s`;

@@ -11,3 +11,7 @@ export function insert(
 ): Edit {
 	return { kind: 'insert', node: { name: '', op, domain: '', inputs, outputs: [output], attributes } };
 }
+
+export function attributeInt(name: string, value: number): ReadonlyMap<string, Attribute> {
+	return new Map([[name, { kind: 'int', value }]]);
+}

@@ -127,9 +127,11 @@ async function factor(
 	request: PlanRequest,
 	tensors: Map<string, Tensor>,
 ): Promise<Matrices[number] | Diagnostic> {
-	const weight = present(linear.weight.constant, 'a weight');
-	const where = linear.node.node.name || weight.name;
+	const weight = linear.weight.constant;
+	const where = linear.node.node.name || linear.weight.name;
 	const place = { span: request.step.span, at: where };
+	if (weight === undefined)
+		return pinned({ what: `the matrix of '${where}'`, why: 'it is computed from other constants' }, place);
 	if (linear.slot !== 1)
 		return pinned({ what: `the matrix of '${where}'`, why: 'it stands on the left of its product' }, place);
 	if (!isReadable(weight))

@@ -1,8 +1,8 @@
 /** How important a unit is; larger means keep. One entry a metric. */
 import { Fault, present } from '../diagnostic.ts';
 import { type Family } from '../ir/axes/families.ts';
-import { elementType } from '../ir/graph/dtype.ts';
-import { elementCount, type Model } from '../ir/graph/graph.ts';
+import { elementType, INT8, UINT8 } from '../ir/graph/dtype.ts';
+import { elementCount, type Model, type Tensor } from '../ir/graph/graph.ts';
 import { drawAt } from '../ir/graph/random.ts';
 import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
 import { type Lab, type Moments } from '../ir/lab.ts';
@@ -22,18 +22,32 @@ function weightsOf(family: Family): { tensor: NetTensor; axis: number; unitAt: I
 	return [...family.axes].flatMap(([tensor, axes]) => {
 		const { constant } = tensor;
 		if (constant === undefined || constant.dims.length < 2 || !isReadable(constant)) return [];
-		if (elementType(constant.type)?.kind !== 'float' || elementCount(constant.dims) < 2) return [];
+		if (!isWeight(constant)) return [];
 		return axes.flatMap((unitAt, axis) =>
 			unitAt?.some((unit) => unit >= 0) ? [{ tensor, axis, unitAt }] : [],
 		);
 	});
 }
 
+/** Floating-point matrices and filters, and quantized ones: 8-bit integers. */
+function isWeight({ type, dims }: Tensor): boolean {
+	return elementCount(dims) > 1 && (elementType(type)?.kind === 'float' || type === UINT8 || type === INT8);
+}
+
+/** The numbers of a weight; of a quantized one the integers around their mean, which stands near the zero point. */
+function valuesOf(constant: Tensor): Float32Array | Float64Array {
+	const values = numbersOf(constant);
+	if (elementType(constant.type)?.kind === 'float') return values;
+	let sum = 0;
+	for (const value of values) sum += value;
+	return values.map((value) => value - sum / values.length);
+}
+
 /** Sums a function of every element over the unit that owns it. */
 function sumByUnit(family: Family, measure: (value: number) => number): Float64Array {
 	const sums = new Float64Array(family.units);
 	for (const { tensor, axis, unitAt } of weightsOf(family)) {
-		const values = numbersOf(present(tensor.constant, 'a weight'));
+		const values = valuesOf(present(tensor.constant, 'a weight'));
 		const inner = elementCount(tensor.sizes.slice(axis + 1));
 		const size = tensor.sizes[axis] ?? 1;
 		for (const [at, value] of values.entries()) {

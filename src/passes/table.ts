@@ -1,8 +1,11 @@
 /** Every technique, one line each, and the words they bring to the language. */
 import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
+import { pruneChannels, pruneFilters } from './prune-channels.ts';
+import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
+import { pruneRecurrent } from './prune-recurrent.ts';
 import { metrics } from './scores.ts';
 import { type Technique } from './technique.ts';
 
@@ -10,6 +13,10 @@ export const techniques: readonly Technique[] = [
 	pruneHeads,
 	pruneFfn,
 	pruneLayers,
+	pruneChannels,
+	pruneFilters,
+	pruneHidden,
+	pruneRecurrent,
 	factorizeFfn,
 	factorizeAttention,
 ];

@@ -47,7 +47,7 @@ function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | u
 	const terms = (node.row?.terms ?? []).filter(
 		({ side, parts }) => side === 'in' && parts.some((part) => part.letter === letter),
 	);
-	const isWeight = (term: Term): boolean => operandOf(node, 'in', term.slot)?.constant !== undefined;
+	const isWeight = (term: Term): boolean => operandOf(node, 'in', term.slot)?.fixed === true;
 	const [read, weigh] = [terms.find((term) => !isWeight(term)), terms.find(isWeight)];
 	const input = read && operandOf(node, 'in', read.slot);
 	const weight = weigh && operandOf(node, 'in', weigh.slot);

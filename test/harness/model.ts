@@ -14,6 +14,8 @@ type Plain = number | string | readonly number[] | Attribute;
 export type Build = {
 	input(name: string, dims: readonly Dim[], type?: number): string;
 	weight(dims: readonly number[], name?: string): string;
+	/** A vector of numbers from 0.5 to 1.5, as variances are. */
+	positive(size: number): string;
 	ints(values: readonly number[], dims?: readonly number[]): string;
 	floats(values: readonly number[], dims?: readonly number[]): string;
 	node(
@@ -72,6 +74,14 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 				),
 			);
 		},
+		positive: (size) =>
+			add(
+				floats(
+					`p${initializers.size + nodes.length}`,
+					[size],
+					Float32Array.from({ length: size }, () => 0.5 + next()),
+				),
+			),
 		ints: (values, dims = [values.length]) => add(ints(`i${initializers.size + nodes.length}`, dims, values)),
 		floats: (values, dims = [values.length]) =>
 			add(floats(`f${initializers.size + nodes.length}`, dims, values)),

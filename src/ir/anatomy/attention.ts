@@ -144,7 +144,7 @@ function headLetters(values: NetNode, family: Family): number[] {
 export function touchesMatrix(family: Family): boolean {
 	return [...family.axes.keys()].some(
 		(tensor) =>
-			tensor.constant !== undefined &&
+			tensor.fixed &&
 			tensor.sizes.length > 1 &&
 			tensor.consumers.some((node) => linearOf(node) !== undefined || fusedOps.has(node.node.op)),
 	);

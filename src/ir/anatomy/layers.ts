@@ -39,8 +39,7 @@ function sumAt(node: NetNode, value: NetTensor): Sum | undefined {
 	if (op !== 'Add' && !skipNorms.has(op)) return undefined;
 	const skip = [operandOf(node, 'in', 0), operandOf(node, 'in', 1)].find((input) => input !== value);
 	const [output] = node.outputs;
-	if (skip === undefined || output === undefined || skip.constant !== undefined || !sameSizes(skip, value))
-		return undefined;
+	if (skip === undefined || output === undefined || skip.fixed || !sameSizes(skip, value)) return undefined;
 	return { node, skip, output };
 }
 
@@ -53,9 +52,8 @@ function sameSizes(left: NetTensor, right: NetTensor): boolean {
 /** The output of a node that only moves, scales or shifts by constants, or projects on. */
 function passedOn(node: NetNode): NetTensor | undefined {
 	const { op } = node.node;
-	const byConstant =
-		['Add', 'Mul', 'Div'].includes(op) && node.inputs.some((input) => input?.constant !== undefined);
-	const projects = projections.has(op) && node.inputs.some((input) => input?.constant !== undefined);
+	const byConstant = ['Add', 'Mul', 'Div'].includes(op) && node.inputs.some((input) => input?.fixed);
+	const projects = projections.has(op) && node.inputs.some((input) => input?.fixed);
 	return passing.has(op) || byConstant || projects ? node.outputs[0] : undefined;
 }
 
@@ -106,8 +104,7 @@ function isBehind(value: NetTensor, origin: NetTensor): boolean {
 		seen.add(next);
 		const { producer } = next;
 		if (producer === undefined || projections.has(producer.node.op)) continue;
-		for (const input of producer.inputs)
-			if (input !== undefined && input.constant === undefined) pending.push(input);
+		for (const input of producer.inputs) if (input !== undefined && !input.fixed) pending.push(input);
 	}
 	return false;
 }

@@ -11,7 +11,7 @@ export type Choke = {
 	readonly unitAt: Int32Array;
 };
 
-/** A matrix product with a constant weight. */
+/** A matrix product with a weight: a constant, or what is computed from constants alone. */
 export type Linear = {
 	readonly node: NetNode;
 	/** Which input is the weight. */
@@ -69,10 +69,10 @@ export function isProduct(node: NetNode): boolean {
 /** The node as a product with a constant matrix, if it is one. */
 export function linearOf(node: NetNode): Linear | undefined {
 	if (!isProduct(node) || node.row === undefined) return undefined;
-	const slot = node.inputs[1]?.constant !== undefined ? 1 : node.inputs[0]?.constant !== undefined ? 0 : -1;
+	const slot = node.inputs[1]?.fixed === true ? 1 : node.inputs[0]?.fixed === true ? 0 : -1;
 	const weight = node.inputs[slot];
-	if (weight?.constant === undefined || weight.sizes.length !== 2) return undefined;
-	if (node.inputs[1 - slot]?.constant !== undefined) return undefined;
+	if (weight?.fixed !== true || weight.sizes.length !== 2) return undefined;
+	if (node.inputs[1 - slot]?.fixed !== false) return undefined;
 	const contracted = node.row.terms.find(
 		(term) =>
 			term.side === 'in' &&
@@ -85,5 +85,5 @@ export function linearOf(node: NetNode): Linear | undefined {
 
 /** Both operands come from the model's input: a product of activations. */
 export function isActivationProduct(node: NetNode): boolean {
-	return isProduct(node) && node.inputs[0]?.constant === undefined && node.inputs[1]?.constant === undefined;
+	return isProduct(node) && node.inputs[0]?.fixed !== true && node.inputs[1]?.fixed !== true;
 }

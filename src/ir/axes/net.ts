@@ -25,6 +25,8 @@ export type NetTensor = {
 	readonly io: readonly ('input' | 'output')[];
 	/** Read inside an If, Loop or Scan body, where no row follows. */
 	readonly captured: boolean;
+	/** Made of constants alone: a weight, whatever unpacks, dequantizes or casts it. */
+	fixed: boolean;
 	producer?: NetNode;
 	readonly consumers: NetNode[];
 };
@@ -107,8 +109,12 @@ class NetBuilder {
 		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
 		const net = { index, node, view, row, why, readsShape, inputs, outputs, terms };
 		new Set(inputs).forEach((tensor) => tensor?.consumers.push(net));
+		const fixed =
+			inputs.length > 0 && subgraphs(node).length === 0 && inputs.every((tensor) => tensor?.fixed ?? true);
 		outputs.forEach((tensor) => {
-			if (tensor !== undefined) tensor.producer = net;
+			if (tensor === undefined) return;
+			tensor.producer = net;
+			tensor.fixed = fixed;
 		});
 		return net;
 	}
@@ -131,6 +137,7 @@ class NetBuilder {
 					? (this.io.get(name) ?? [])
 					: (this.io.get(name) ?? []).filter((side) => side === 'output'),
 			captured: this.captured.has(name),
+			fixed: constant !== undefined,
 			consumers: [],
 		};
 		this.tensors.set(key, tensor);

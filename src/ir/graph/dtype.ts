@@ -43,6 +43,8 @@ const byCode = new Map<number, ElementType>(
 
 /** Element types prunec itself writes. */
 export const FLOAT = 1;
+export const UINT8 = 2;
+export const INT8 = 3;
 export const INT32 = 6;
 export const INT64 = 7;
 export const BOOL = 9;

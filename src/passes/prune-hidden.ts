@@ -1,0 +1,30 @@
+/** The width of the residual stream: what every layer reads and writes. */
+import { type Family } from '../ir/axes/families.ts';
+import { linearOf } from '../ir/anatomy/parts.ts';
+import { pruneUnits, type Found } from './prune-units.ts';
+import { groupsOf, wideFamilies } from './structures.ts';
+import { type PlanRequest } from './technique.ts';
+
+export const pruneHidden = pruneUnits({
+	target: 'hidden',
+	unit: 'dimensions',
+	aliases: ['width', 'embedding-dimensions'],
+	align: 16,
+	summary:
+		'Remove dimensions of the residual stream from every table, projection and norm; norms then run over the kept ones.',
+	example: 'prune hidden 25%',
+	find: hidden,
+});
+
+function hidden(request: PlanRequest): Found {
+	const streams = new Set(
+		request.anatomy.layers.flatMap(({ residuals }) =>
+			residuals.flatMap(({ before, after }) => [before, after]),
+		),
+	);
+	const isStream = (family: Family): boolean =>
+		[...family.axes].some(
+			([tensor, axes]) => streams.has(tensor.name) && axes.some((units) => units !== undefined),
+		) && [...family.letters.keys()].some((node) => linearOf(node) !== undefined);
+	return groupsOf(request, 'hidden', wideFamilies(request).filter(isStream), () => 'the residual width');
+}

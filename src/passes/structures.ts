@@ -1,0 +1,150 @@
+/** Structures that lie in no layer's block: channels, residual width, recurrent units. Each is a choice among the families of the model. */
+import { type Diagnostic } from '../diagnostic.ts';
+import { isStateTensor } from '../ir/anatomy/state.ts';
+import { findFamilies, type Family } from '../ir/axes/families.ts';
+import { operandOf, type NetNode } from '../ir/axes/net.ts';
+import { type Part } from '../ir/axes/row.ts';
+import { matchesGlob } from '../ir/glob.ts';
+import { pinned } from '../messages/plan.ts';
+import { type Found } from './prune-units.ts';
+import { layersInScope, namesOf } from './scope.ts';
+import { type PlanRequest } from './technique.ts';
+import { type UnitGroup } from './units.ts';
+
+/** Families that may pass norms and means: their reference computes the statistic over what is kept. */
+export function wideFamilies({ net }: PlanRequest): Family[] {
+	return findFamilies(net, {
+		io: (tensor) => isStateTensor(net, tensor),
+		roles: new Set(['statistic']),
+	});
+}
+
+/**
+ * Families as groups of units, in graph order. A position of a weight belongs to one group at most: where families read an axis in
+ * several ways (groups of channels, channels of each group), the finest comes first.
+ */
+export function groupsOf(
+	request: PlanRequest,
+	kind: string,
+	families: readonly Family[],
+	label: (name: string) => string,
+): Found {
+	const layers = layerNames(request);
+	const inScope = families.filter((family) => isInScope(request, family, layers));
+	const live = distinct(inScope.filter(({ units }) => units > 1)).sort((a, b) => firstOf(a) - firstOf(b));
+	const groups = live.map((family, layer): UnitGroup => {
+		const names = namesIn(family);
+		return { family, layer, key: `${kind}/${firstOf(family)}`, label: label(names[0] ?? ''), names };
+	});
+	const stuck = distinct(inScope.filter(({ units, pinned: fixed }) => units <= 1 && fixed > 1));
+	return {
+		groups,
+		refused: stuck.map((family) => refusal(request, family, label)),
+		total: [...live, ...stuck].reduce((sum, { units, pinned: fixed }) => sum + units + fixed, 0),
+	};
+}
+
+/** The lowest id among the nodes whose weights the family cuts: it stays the same while other nodes come and go. */
+function firstOf(family: Family): number {
+	return Math.min(...weightNodes(family).map(({ node }) => node.id));
+}
+
+/** Nodes that have a weight cut by the family, in graph order. */
+function weightNodes(family: Family): NetNode[] {
+	return [...family.letters.keys()]
+		.filter((node) =>
+			node.inputs.some(
+				(tensor) =>
+					tensor?.constant !== undefined && tensor.sizes.length > 1 && family.axes.get(tensor)?.some(Boolean),
+			),
+		)
+		.sort((a, b) => a.index - b.index);
+}
+
+function namesIn(family: Family): string[] {
+	return weightNodes(family).flatMap((node) => [
+		node.node.name || (node.node.outputs[0] ?? ''),
+		...node.inputs.flatMap((tensor) =>
+			tensor?.constant !== undefined && family.axes.has(tensor) ? [tensor.name] : [],
+		),
+	]);
+}
+
+function refusal({ step }: PlanRequest, family: Family, label: (name: string) => string): Diagnostic {
+	const [name = ''] = namesIn(family);
+	return pinned(
+		{ what: label(name), why: family.reasons[0] ?? 'nothing there can go' },
+		{ span: step.span, at: name },
+	);
+}
+
+/** Families that share no position of a weight, the one with most units first. */
+function distinct(families: readonly Family[]): Family[] {
+	const taken = new Map<string, Uint8Array>();
+	return families
+		.toSorted((a, b) => b.units - a.units)
+		.filter((family) => {
+			const marks = marksOf(family);
+			const free = marks.every(({ key, at }) => taken.get(key)?.[at] !== 1);
+			if (free) {
+				for (const { key, at, size } of marks) {
+					const set = taken.get(key) ?? new Uint8Array(size);
+					taken.set(key, set);
+					set[at] = 1;
+				}
+			}
+			return free;
+		});
+}
+
+function marksOf(family: Family): { key: string; at: number; size: number }[] {
+	return [...family.axes].flatMap(([tensor, axes]) =>
+		tensor.constant === undefined || tensor.sizes.length < 2
+			? []
+			: axes.flatMap((units, axis) =>
+					[...(units ?? [])].flatMap((unit, at) =>
+						unit >= 0 || family.units === 0
+							? [{ key: `${tensor.key}|${axis}`, at, size: units?.length ?? 0 }]
+							: [],
+					),
+				),
+	);
+}
+
+function isInScope(request: PlanRequest, family: Family, layers: ReadonlySet<string>): boolean {
+	const { step, protect } = request;
+	const names = namesIn(family);
+	const globs = (places: typeof step.in): string[] =>
+		places.flatMap((place) => (place.kind === 'glob' ? [place.glob] : []));
+	const matches = (all: readonly string[]): boolean =>
+		names.some((name) => all.some((glob) => matchesGlob(glob, name)));
+	const inside = step.in.length === 0 || matches(globs(step.in)) || names.some((name) => layers.has(name));
+	const outside = matches(globs(step.except)) || matches(protect) || inExceptedLayer(request, names);
+	return inside && !outside;
+}
+
+/** Names of the nodes and weights of the layers that the statement asks for by number. */
+function layerNames(request: PlanRequest): Set<string> {
+	if (!request.step.in.some(({ kind }) => kind !== 'glob')) return new Set();
+	return new Set(layersInScope(request).flatMap(({ layer }) => namesOf(layer)));
+}
+
+function inExceptedLayer(request: PlanRequest, names: readonly string[]): boolean {
+	const { step } = request;
+	const layers = step.except.filter(({ kind }) => kind !== 'glob');
+	if (layers.length === 0) return false;
+	const kept = layersInScope({ ...request, step: { ...step, in: layers, except: [] } });
+	const excepted = new Set(kept.flatMap(({ layer }) => namesOf(layer)));
+	return names.some((name) => excepted.has(name));
+}
+
+/** Whether the family cuts what a node puts out through a weight: filters, columns. */
+export function writesAt(family: Family, node: NetNode): boolean {
+	const classes = family.letters.get(node);
+	return (node.row?.terms ?? []).some(({ side, slot, parts }) => {
+		const weight = side === 'in' ? operandOf(node, side, slot) : undefined;
+		const writes = ({ letter }: Part): boolean =>
+			classes?.[letter] !== undefined && node.row?.letters[letter]?.role === 'carried';
+		return weight?.fixed === true && weight.sizes.length > 1 && parts.some(writes);
+	});
+}

@@ -1,0 +1,142 @@
+/** Channels, filters, recurrent units and residual width, on graphs whose coupling is known. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { saveModel } from '../../src/backends/onnx/save.ts';
+import { compile } from '../../src/compile.ts';
+import { type BuildDocument } from '../../src/document.ts';
+import { type Model } from '../../src/ir/graph/graph.ts';
+import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
+
+const test = suite('structures');
+const folder = mkdtempSync(join(tmpdir(), 'prunec-structures-'));
+test.after(() => {
+	rmSync(folder, { recursive: true });
+});
+
+let count = 0;
+async function build(model: Model, recipe: string): Promise<BuildDocument> {
+	const path = join(folder, `${count++}.onnx`);
+	saveModel(model, path);
+	const document = await compile({ recipe, model: path, threads: 1, samples: 4 });
+	assert.equal(
+		document.diagnostics.filter(({ severity }) => severity === 'error'),
+		[],
+		recipe,
+	);
+	assert.ok(document.proof?.ok && !document.proof.weak, recipe);
+	return document;
+}
+
+const conv = (b: Build, x: string, from: number, to: number, attributes = {}): string =>
+	b.node('Conv', [x, b.weight([to, from, 3, 3]), b.weight([to])], { pads: [1, 1, 1, 1], ...attributes });
+const norm = (b: Build, x: string, size: number): string =>
+	b.node('BatchNormalization', [x, b.weight([size]), b.weight([size]), b.weight([size]), b.positive(size)]);
+const head = (b: Build, x: string, width: number): Model => {
+	const pooled = b.node('Flatten', [b.node('GlobalAveragePool', [x])]);
+	b.output(b.node('Gemm', [pooled, b.weight([width, 5]), b.weight([5])]), ['batch', 5]);
+	return b.build();
+};
+
+test('takes channels that a residual sum couples together, through batch norms', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 3, 8, 8]);
+	const stem = b.node('Relu', [norm(b, conv(b, x, 3, 8), 8)]);
+	const branch = conv(b, b.node('Relu', [norm(b, conv(b, stem, 8, 12), 12)]), 12, 8);
+	const model = head(b, b.node('Relu', [b.node('Add', [stem, branch])]), 8);
+	const { steps } = await build(model, 'prune channels 50% align 1');
+	assert.equal(
+		steps[0]!.removed.map(({ units }) => units.length),
+		[4, 6],
+	);
+	const filters = await build(model, 'prune filters 50% align 1');
+	assert.equal(
+		filters.steps[0]!.removed.map(({ units }) => units.length),
+		[6],
+		'the coupled ones are no filters of their own',
+	);
+});
+
+test('follows concatenation, depthwise and grouped convolutions, and squeeze-and-excite', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 3, 8, 8]);
+	const left = conv(b, x, 3, 6);
+	const right = conv(b, x, 3, 6);
+	const wide = b.node('Concat', [left, right], { axis: 1 });
+	const depth = b.node('Conv', [wide, b.weight([12, 1, 3, 3])], { group: 12, pads: [1, 1, 1, 1] });
+	const squeeze = b.node('Sigmoid', [
+		b.node('Conv', [
+			b.node('Relu', [b.node('Conv', [b.node('GlobalAveragePool', [depth]), b.weight([4, 12, 1, 1])])]),
+			b.weight([12, 4, 1, 1]),
+		]),
+	]);
+	const excited = b.node('Mul', [depth, squeeze]);
+	const grouped = b.node('Conv', [excited, b.weight([8, 6, 1, 1])], { group: 2 });
+	const model = head(b, grouped, 8);
+	const { steps, output, model: before } = await build(model, 'prune channels 50% align 1');
+	assert.ok(steps[0]!.selected >= 7);
+	assert.ok(output!.params! < 0.6 * before!.params);
+});
+
+test('takes the channels of a shuffle that stay together', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 3, 4, 4]);
+	const wide = conv(b, x, 3, 8);
+	const split = b.node('Reshape', [wide, b.ints([0, 2, 4, 4, 4])]);
+	const shuffled = b.node('Reshape', [
+		b.node('Transpose', [split], { perm: [0, 2, 1, 3, 4] }),
+		b.ints([0, 8, 4, 4]),
+	]);
+	const model = head(b, b.node('Conv', [shuffled, b.weight([8, 4, 1, 1])], { group: 2 }), 8);
+	const { steps } = await build(model, 'prune channels 50% align 1');
+	assert.ok(steps[0]!.selected > 0);
+});
+
+test('keeps the statistic of a norm over the channels that stay', async () => {
+	for (const post of [false, true]) {
+		const b = modelBuilder();
+		let x = b.node('MatMul', [b.input('x', ['batch', 'seq', 6]), b.weight([6, 16])]);
+		for (let layer = 0; layer < 2; layer++) x = encoderLayer(b, x, { heads: 2, width: 8, hidden: 12, post });
+		const centred = b.node('Sub', [x, b.node('ReduceMean', [x], { axes: [-1] })]);
+		b.output(b.node('MatMul', [centred, b.weight([16, 5])]), ['batch', 'seq', 5]);
+		const { steps } = await build(b.build(), 'prune hidden 25% align 4');
+		assert.equal([steps[0]!.selected, steps[0]!.of], [4, 16]);
+	}
+});
+
+test('removes hidden units of recurrent layers with their gates and states', async () => {
+	for (const [op, gates] of [
+		['LSTM', 4],
+		['GRU', 3],
+		['RNN', 1],
+	] as const) {
+		const b = modelBuilder();
+		const x = b.input('x', [6, 'batch', 5]);
+		const y = b.node(
+			op,
+			[x, b.weight([1, 8 * gates, 5]), b.weight([1, 8 * gates, 8]), b.weight([1, 16 * gates])],
+			{
+				hidden_size: 8,
+			},
+		);
+		const flat = b.node('Squeeze', [y, b.ints([1])]);
+		b.output(b.node('MatMul', [flat, b.weight([8, 3])]), [6, 'batch', 3]);
+		const { steps } = await build(b.build(), 'prune units 50%');
+		assert.equal(steps[0]!.selected, 4, op);
+	}
+});
+
+test('says which operator stands in the way', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 3, 4, 4]);
+	const first = conv(b, x, 3, 8);
+	const second = conv(b, b.node('Relu', [first]), 8, 6);
+	b.output(b.node('Softmax', [second], { axis: 1 }), ['batch', 6, 4, 4]);
+	const { diagnostics } = await build(b.build(), 'prune channels 50%');
+	const [refused] = diagnostics.filter(({ code }) => code === 'plan/pinned-axis');
+	assert.match(refused?.message ?? '', /Softmax 'Softmax_\d+' mixes every position/);
+});
+
+test.run();
