@@ -7,6 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileWasm } from './wasm.ts';
+import { operatorPage } from '../src/report/operators.ts';
 import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
 
 /** By path from the root: what the file must hold. Another generated file is another line here. */
@@ -14,6 +15,7 @@ const generated: Readonly<Record<string, () => string>> = {
 	'src/numerics/tridiagonal.wasm.ts': () =>
 		compileWasm('src/numerics/wasm/tridiagonal.ts', 'tridiagonalModule'),
 	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
+	'docs/operators.md': operatorPage,
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,11 +1,11 @@
 /** `inspect`, `explain`, `list`: commands that only look. */
 import { loadModel } from '../backends/onnx/load.ts';
 import { inspectModel } from '../examine.ts';
-import { operators } from '../ir/axes/table.ts';
 import { noSuchCode } from '../messages/cli.ts';
 import { catalogue } from '../messages/catalogue.ts';
 import { metrics } from '../passes/scores.ts';
 import { techniques } from '../passes/table.ts';
+import { operatorLines } from '../report/operators.ts';
 import { anatomyTable, blockers, count, percent, table } from '../report/tables.ts';
 import { complain, pipelineOptions, print, printJson, Usage, type Flags, type Status } from './shared.ts';
 
@@ -63,10 +63,8 @@ const lists: Readonly<Record<string, () => readonly (readonly string[])[]>> = {
 		...metrics.map(({ name, needs, summary }) => [name, needs, summary]),
 	],
 	ops: () => [
-		['operator', 'domain'],
-		...operators
-			.flatMap(({ ops, domain }) => ops.map((op) => [op, domain === '' ? 'ai.onnx' : domain]))
-			.sort(),
+		['operator', 'domain', 'note', 'row'],
+		...operatorLines().map(({ operator, domain, note, row }) => [operator, domain, note, row]),
 	],
 	codes: () => [['code', 'severity'], ...catalogue.map(({ code, severity }) => [code, severity]).sort()],
 };

@@ -5,6 +5,7 @@
  *     kept  = f(x) cut along the same terms
  *     zero  = f(x with one operand zeroed where it would be cut), cut along the same terms
  */
+import { wantedOutputs } from '../../src/ir/axes/example.ts';
 import { operatorOf } from '../../src/ir/axes/table.ts';
 import { type Example, type Operator, type Removal, type Resized } from '../../src/ir/axes/operator.ts';
 import { isRow, type Row, type Side, type Term } from '../../src/ir/axes/row.ts';
@@ -48,12 +49,6 @@ export type Finding = {
 export function labelOf(op: string, domain: string, example: Example, at: number): string {
 	const opset = example.opset === undefined ? '' : ` (opset ${example.opset})`;
 	return `${domain === '' ? '' : 'ms.'}${op}#${at}${opset}`;
-}
-
-/** Which output slots an example asks for. */
-export function wantedOutputs({ outputs = 1 }: Example): boolean[] {
-	if (typeof outputs === 'number') return Array.from({ length: outputs }, () => true);
-	return Array.from({ length: Math.max(...outputs) + 1 }, (_, slot) => outputs.includes(slot));
 }
 
 /** The engine's view of an example, without running it. */

@@ -3,8 +3,9 @@ import * as ort from 'onnxruntime-node';
 import { encodeModel } from '../../src/backends/onnx/encode.ts';
 import { bug, present } from '../../src/diagnostic.ts';
 import { elementType, FLOAT, INT64 } from '../../src/ir/graph/dtype.ts';
-import { elementCount, type Attribute, type Model, type Node } from '../../src/ir/graph/graph.ts';
-import { halfBits, halfValue, tensorOf, toInt64 } from '../../src/ir/graph/tensor.ts';
+import { elementCount, type Attribute, type Model } from '../../src/ir/graph/graph.ts';
+import { halfBits, halfValue, toInt64 } from '../../src/ir/graph/tensor.ts';
+import { oneNodeModel } from '../../src/ir/axes/example.ts';
 import { type Example, type ExampleInput } from '../../src/ir/axes/operator.ts';
 
 /** A tensor as numbers, row-major. */
@@ -22,7 +23,7 @@ export type Fed = Value & {
 export type Call = {
 	readonly op: string;
 	readonly domain: string;
-	readonly opset: number;
+	readonly opset?: number;
 	readonly attributes: ReadonlyMap<string, Attribute>;
 	readonly inputs: readonly (Fed | undefined)[];
 	/** Element types of the outputs; undefined is an absent one. */
@@ -98,48 +99,23 @@ export function callOf(
 	return {
 		op,
 		domain,
-		opset: example.opset ?? (domain === '' ? 21 : 1),
+		...(example.opset !== undefined && { opset: example.opset }),
 		attributes: new Map(Object.entries(example.attributes ?? {})),
 		inputs: example.inputs.map((input) => (input === null ? undefined : drawn(input, random))),
 		outputs: types,
 	};
 }
 
-/** The model of one node; constants are initializers, the rest graph inputs `i0`, `i1`, … and outputs `o0`, … */
-export function modelOf({ op, domain, opset, attributes, inputs, outputs }: Call): Model {
-	const name = (input: Fed | undefined, slot: number): string => (input === undefined ? '' : `i${slot}`);
-	const node: Node = {
-		id: 0,
-		name: op,
-		op,
-		domain,
-		inputs: inputs.map(name),
-		outputs: outputs.map((type, slot) => (type === undefined ? '' : `o${slot}`)),
-		attributes,
-	};
-	const own: [string, number][] = domain === '' ? [] : [[domain, opset]];
-	return {
-		irVersion: 10,
-		opsets: new Map([['', domain === '' ? opset : 21], ...own]),
-		metadata: new Map(),
-		functions: [],
-		graph: {
-			name: 'one',
-			nodes: [node],
-			valueInfo: new Map(),
-			inputs: inputs.flatMap((input, slot) =>
-				input === undefined || input.constant
-					? []
-					: [{ name: `i${slot}`, type: input.type, dims: input.dims }],
-			),
-			outputs: outputs.flatMap((type, slot) => (type === undefined ? [] : [{ name: `o${slot}`, type }])),
-			initializers: new Map(
-				inputs.flatMap((input, slot) =>
-					input?.constant ? [[`i${slot}`, tensorOf(`i${slot}`, input.type, input.dims, input.data)]] : [],
-				),
-			),
-		},
-	};
+/** The model of a call. */
+export function modelOf({ inputs, attributes, ...call }: Call): Model {
+	return oneNodeModel({
+		...call,
+		attributes: Object.fromEntries(attributes),
+		inputs: inputs.map(
+			(input) =>
+				input && { type: input.type, dims: input.dims, ...(input.constant && { constant: input.data }) },
+		),
+	});
 }
 
 type Typed = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array;

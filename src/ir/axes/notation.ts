@@ -236,7 +236,10 @@ class RowWriter {
 		for (const names of stretches) offset += this.stretch(names, size, offset, maps);
 		return [...maps]
 			.filter(([name]) => (this.sizes.get(name) ?? 1) > 1)
-			.map(([name, index]) => ({ letter: this.letter(name), index }));
+			.map(([name, index]) => ({
+				letter: this.letter(name),
+				index: this.sizes.get(name) === size && stretches.length === 1 ? null : index,
+			}));
 	}
 
 	private stretch(

@@ -4,6 +4,7 @@ import { type Operator } from './operator.ts';
 import { convRows } from './rows-conv.ts';
 import { elementwiseRows } from './rows-elementwise.ts';
 import { attentionRows } from './rows-attention.ts';
+import { qlinearRows } from './rows-qlinear.ts';
 import { recurrentRows } from './rows-recurrent.ts';
 import { standardAttentionRows } from './rows-standard-attention.ts';
 import { fusedRows } from './rows-fused.ts';
@@ -13,6 +14,7 @@ import { linear } from './rows-linear.ts';
 import { pinnedRows } from './rows-pinned.ts';
 import { poolRows } from './rows-pool.ts';
 import { quantizedRows } from './rows-quantized.ts';
+import { mixtureRows } from './rows-mixture.ts';
 import { normalizeRows } from './rows-normalize.ts';
 import { reduceRows } from './rows-reduce.ts';
 import { repeatRows } from './rows-repeat.ts';
@@ -21,7 +23,8 @@ import { specialRows } from './rows-special.ts';
 import { sliceRows } from './rows-slice.ts';
 import { reshapeRows } from './rows-reshape.ts';
 
-export const operators: readonly Operator[] = [
+/** The standard's operators and onnxruntime's. */
+const standard: readonly Operator[] = [
 	...linear,
 	...elementwiseRows,
 	...convRows,
@@ -40,13 +43,33 @@ export const operators: readonly Operator[] = [
 	...recurrentRows,
 	...fusedRows,
 	...specialRows,
+	...qlinearRows,
+	...mixtureRows,
 	...pinnedRows,
 ];
 
-const key = (domain: string, op: string): string => `${domain}:${op}`;
-const byName = new Map(operators.flatMap((entry) => entry.ops.map((op) => [key(entry.domain, op), entry])));
+/** Operators that onnxruntime had before the standard did, and how many examples, from the first on, its older form takes. */
+const adopted: Readonly<Record<string, number>> = {
+	...{ GatherND: 1, GridSample: 1, Pad: 1, Range: 2, Trilu: 1, Unique: 0 },
+};
+
+export const operators: readonly Operator[] = [
+	...standard,
+	...standard.flatMap((entry) => {
+		const count = entry.domain === '' ? adopted[entry.ops[0] ?? ''] : undefined;
+		if (count === undefined) return [];
+		return [{ ...entry, domain: 'com.microsoft', examples: entry.examples.slice(0, count) }];
+	}),
+];
+
+const byDomain = new Map<string, Map<string, Operator>>();
+for (const entry of operators) {
+	const names = byDomain.get(entry.domain) ?? new Map<string, Operator>();
+	byDomain.set(entry.domain, names);
+	for (const op of entry.ops) names.set(op, entry);
+}
 
 /** The entry of a node's operator, or undefined: then it pins everything it touches, and is named. */
 export function operatorOf(node: Pick<Node, 'domain' | 'op'>): Operator | undefined {
-	return byName.get(key(node.domain === 'ai.onnx' ? '' : node.domain, node.op));
+	return byDomain.get(node.domain === 'ai.onnx' ? '' : node.domain)?.get(node.op);
 }

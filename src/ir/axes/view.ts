@@ -13,7 +13,7 @@ export type Operand = {
 	readonly sizes: Sizes | undefined;
 	/** Which axes change with the input. */
 	readonly dynamic: readonly boolean[];
-	readonly known?: Known;
+	readonly known?: Known | undefined;
 	/** Whether the operand is a weight or another constant. */
 	readonly constant: boolean;
 };

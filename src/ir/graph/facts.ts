@@ -2,12 +2,12 @@
  * Sizes and small integers of every value, without running the model: the operators' own size rules are evaluated at
  * two samples of the symbolic dimensions; what differs between them is dynamic.
  */
-import { type Model, type Node, type ValueName } from './graph.ts';
+import { type Model, type Node, type Tensor, type ValueName } from './graph.ts';
 import { constantsOf, smallNumbers } from './constants.ts';
 import { sortNodes } from './order.ts';
 import { bindShapes, fedInputs, samples, type Shapes } from './bindings.ts';
 import { operatorOf } from '../axes/table.ts';
-import { type NodeView, type Operand } from '../axes/view.ts';
+import { type Known, type NodeView, type Operand } from '../axes/view.ts';
 
 export type Facts = {
 	/** What is known of a value; undefined for a name nobody makes. */
@@ -18,28 +18,62 @@ export type Facts = {
 	readonly shapes: readonly [Shapes, Shapes];
 };
 
-type Sampled = {
-	readonly type: number;
-	readonly sizes: readonly number[] | undefined;
-	readonly values: readonly number[] | undefined;
-};
-type SampledValues = Map<ValueName, Sampled>;
+/** Operands by name, at one sample of the symbols. */
+type Sampled = Map<ValueName, Operand>;
 
 const none: Operand = { type: 0, sizes: undefined, dynamic: [], constant: false };
+
+const always = new Map<number, readonly boolean[]>();
+
+/** Within one sample nothing moves; what does is told by comparing two. */
+function allFixed(count: number): readonly boolean[] {
+	const known = always.get(count) ?? new Array<boolean>(count).fill(true);
+	always.set(count, known);
+	return known;
+}
+
+function operandOf(
+	type: number,
+	sizes: readonly number[] | undefined,
+	values: readonly number[] | undefined,
+): Operand {
+	const known = values && { values, fixed: allFixed(values.length) };
+	return { type, sizes, dynamic: [], constant: false, ...(known && { known }) };
+}
+
+/** A constant's numbers are read when an operator asks for them: most are weights that none does. */
+function constantOperand(tensor: Tensor): Operand {
+	let known: Known | undefined;
+	let asked = false;
+	return {
+		type: tensor.type,
+		sizes: tensor.dims,
+		dynamic: [],
+		constant: true,
+		get known(): Known | undefined {
+			if (!asked) {
+				const values = smallNumbers(tensor);
+				known = values && { values, fixed: allFixed(values.length) };
+				asked = true;
+			}
+			return known;
+		},
+	};
+}
 
 /** Evaluates the model's sizes; nothing here fails: what cannot be told is unknown, and unknown is pinned later. */
 export function inferFacts(model: Model, given: Shapes = new Map()): Facts {
 	const constants = constantsOf(model.graph);
-	const start: SampledValues = new Map(
-		[...constants].map(([name, tensor]) => [
-			name,
-			{ type: tensor.type, sizes: tensor.dims, values: smallNumbers(tensor) },
-		]),
-	);
+	const start: Sampled = new Map();
+	for (const [name, tensor] of constants) start.set(name, constantOperand(tensor));
 	const shapes = [bindShapes(model, samples[0], given), bindShapes(model, samples[1], given)] as const;
-	const [first, second] = [evaluate(model, shapes[0], start), evaluate(model, shapes[1], start)];
+	const order = sortNodes(model.graph.nodes).filter(({ op }) => op !== 'Constant');
+	const [first, second] = [
+		evaluate(model, order, shapes[0], start),
+		evaluate(model, order, shapes[1], start),
+	];
 	const merged = new Map<ValueName, Operand>();
-	for (const [name, value] of first) merged.set(name, merge(value, second.get(name), constants.has(name)));
+	for (const [name, value] of first) merged.set(name, merge(value, second.get(name)));
 	const of = (name: ValueName): Operand | undefined => merged.get(name);
 	const operands = (names: readonly ValueName[]): (Operand | undefined)[] =>
 		names.map((name) => (name === '' ? undefined : (merged.get(name) ?? none)));
@@ -56,14 +90,18 @@ function opsetOf(model: Model, node: Node): number {
 	return model.opsets.get(node.domain) ?? 1;
 }
 
-function evaluate(model: Model, shapes: Shapes, start: SampledValues): SampledValues {
-	const values: SampledValues = new Map(start);
-	for (const input of fedInputs(model)) {
-		values.set(input.name, { type: input.type, sizes: shapes.get(input.name), values: undefined });
-	}
-	for (const node of sortNodes(model.graph.nodes)) {
-		if (node.op === 'Constant') continue;
-		outputsOf(node, sampledView(model, node, values)).forEach((value, slot) => {
+function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: Sampled): Sampled {
+	const values: Sampled = new Map(start);
+	for (const { name, type } of fedInputs(model))
+		values.set(name, operandOf(type, shapes.get(name), undefined));
+	for (const node of order) {
+		const view: NodeView = {
+			node,
+			opset: opsetOf(model, node),
+			inputs: node.inputs.map((name) => (name === '' ? undefined : (values.get(name) ?? none))),
+			outputs: node.outputs.map(() => none),
+		};
+		outputsOf(node, view).forEach((value, slot) => {
 			const name = node.outputs[slot];
 			if (name !== undefined && name !== '') values.set(name, value);
 		});
@@ -71,40 +109,25 @@ function evaluate(model: Model, shapes: Shapes, start: SampledValues): SampledVa
 	return values;
 }
 
-function sampledView(model: Model, node: Node, values: SampledValues): NodeView {
-	const operand = (name: ValueName): Operand | undefined => {
-		if (name === '') return undefined;
-		const value = values.get(name);
-		if (value === undefined) return none;
-		const known = value.values && { values: value.values, fixed: value.values.map(() => true) };
-		const constant = model.graph.initializers.has(name);
-		return { type: value.type, sizes: value.sizes, dynamic: [], constant, ...(known && { known }) };
-	};
-	return {
-		node,
-		opset: opsetOf(model, node),
-		inputs: node.inputs.map(operand),
-		outputs: node.outputs.map(() => none),
-	};
-}
-
-function outputsOf(node: Node, view: NodeView): Sampled[] {
+function outputsOf(node: Node, view: NodeView): Operand[] {
 	const operator = operatorOf(node);
 	const first = view.inputs.find((input) => input !== undefined)?.type ?? 0;
-	const sizes = view.inputs.some((input) => input !== undefined && input.sizes === undefined)
-		? []
-		: (operator?.sizes(view) ?? []);
-	return node.outputs.map((_, slot) => ({
-		type: operator?.type?.(view, slot) ?? first,
-		sizes: sizes[slot],
-		values: sizes[slot] === undefined ? undefined : operator?.values?.(view, slot),
-	}));
+	const blind = view.inputs.some((input) => input !== undefined && input.sizes === undefined);
+	const sizes = blind ? [] : (operator?.sizes(view) ?? []);
+	return node.outputs.map((_, slot) => {
+		const own = sizes[slot];
+		const values = own === undefined ? undefined : operator?.values?.(view, slot);
+		return operandOf(operator?.type?.(view, slot) ?? first, own, values);
+	});
 }
 
-function merge(first: Sampled, second: Sampled | undefined, constant: boolean): Operand {
-	const { type, sizes, values } = first;
+/** What two samples say together: what differs moves with the input. */
+function merge(first: Operand, second: Operand | undefined): Operand {
+	if (first === second) return first;
+	const { type, sizes, known, constant } = first;
 	const agree = second?.sizes?.length === sizes?.length;
-	const other = second?.values?.length === values?.length ? second?.values : undefined;
+	const other = second?.known?.values.length === known?.values.length ? second?.known?.values : undefined;
+	const values = known?.values;
 	return {
 		type,
 		sizes: agree ? sizes : undefined,
