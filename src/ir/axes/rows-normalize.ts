@@ -105,7 +105,21 @@ const overAxes = (view: NodeView, axes: readonly number[]): string => {
 const images: readonly Operator[] = [
 	noted('BatchNormalization', {
 		axes: batchNorm,
-		examples: [{ inputs: [[2, 5, 4, 5], [5], [5], [5], { sizes: [5], positive: true }] }],
+		examples: [
+			{ inputs: [[2, 5, 4, 5], [5], [5], [5], { sizes: [5], positive: true }] },
+			{ inputs: [[3, 5], [5], [5], [5], { sizes: [5], positive: true }], opset: 9 },
+			{
+				inputs: [[2, 5, 4], [5], [5], [5], { sizes: [5], positive: true }],
+				attributes: { spatial: int(1) },
+				opset: 7,
+			},
+			{
+				inputs: [[2, 5, 4], [5], [5], [5], { sizes: [5], positive: true }],
+				attributes: { training_mode: int(1) },
+				outputs: 3,
+				unrelated: true,
+			},
+		],
 	}),
 	noted('InstanceNormalization', {
 		axes: (view) => `b c${behind(view, '!')}, c, c -> b c${behind(view, '!')}`,

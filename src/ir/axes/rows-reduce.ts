@@ -175,6 +175,7 @@ const searching: readonly Operator[] = [
 		examples: [
 			{ inputs: [[3, 5, 6], { ints: [2] }], outputs: 2 },
 			{ inputs: [[3, 5, 6]], outputs: 2, attributes: { axis: int(1), k: int(2) }, opset: 9 },
+			{ inputs: [[3, 6, 5], { ints: [2] }], outputs: 2, attributes: { axis: int(1) }, opset: 10 },
 		],
 	}),
 	running('CumSum', 'recurrent', [

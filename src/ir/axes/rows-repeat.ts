@@ -283,6 +283,8 @@ export const repeatRows: readonly Operator[] = [
 			{ inputs: [[2, 5, 4, 4], null, null, { ints: [2, 5, 7, 6] }], attributes: { mode: linear } },
 			{ inputs: [[2, 5, 4, 4], null, null, { ints: [7, 6] }], attributes: { axes: list(2, 3) } },
 			{ inputs: [[2, 5, 4, 4], { floats: [1, 1, 2, 3] }], opset: 10 },
+			{ inputs: [[2, 5, 4, 4], { floats: [] }, { floats: [1, 1, 2, 3] }], opset: 11 },
+			{ inputs: [[2, 5, 4, 4], { floats: [] }, { floats: [] }, { ints: [2, 5, 7, 6] }], opset: 13 },
 		],
 	}),
 	built('Upsample', {
