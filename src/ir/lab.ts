@@ -1,9 +1,41 @@
 /** Numbers that passes need from runs of the model: handed in by the pipeline, so that passes stay pure. */
 import { type Model, type ValueName } from './graph/graph.ts';
-import { type Products } from './matrix.ts';
+import { type Matrix, type Products } from './matrix.ts';
 
 /** Sums over every position of a value, by coordinate of one axis. */
 export type Moments = { readonly count: number; readonly sum: Float64Array; readonly squares: Float64Array };
+
+/** A value seen as rows: every position of its other axes is a row of `size` features along `axis`. */
+export type RowsOf = {
+	readonly value: ValueName;
+	readonly rank: number;
+	readonly axis: number;
+	readonly size: number;
+};
+
+export type GramRequest = RowsOf & {
+	/** Another value with the same rows, for the cross products. */
+	readonly against?: RowsOf;
+};
+
+/** Sums over rows x, and y of the other value: all that a least-squares fit needs. */
+export type Gram = {
+	readonly count: number;
+	/** Σ x, of `size` numbers. */
+	readonly sum: Float64Array;
+	/** Σ xᵀx, size × size. */
+	readonly gram: Matrix;
+	readonly against?: {
+		/** Σ xᵀy, size × the other's size. */
+		readonly cross: Matrix;
+		/** Σ y and Σ y², by feature. */
+		readonly sum: Float64Array;
+		readonly squares: Float64Array;
+	};
+};
+
+/** The rows of most samples, and of every fifth: what was fitted on the first is judged on the second. */
+export type SplitGram = { readonly fit: Gram; readonly heldOut: Gram };
 
 export type Lab = {
 	/** Where products of large matrices are made. */
@@ -16,6 +48,11 @@ export type Lab = {
 		model: Model,
 		requests: readonly { readonly value: ValueName; readonly axis: number }[],
 	): Promise<Moments[]>;
+	/**
+	 * Gram matrices in double precision, summed up inside the runtime: values never come out. All requests share one run
+	 * over the inputs as far as memory allows. Rows that an example's mask marks as padding do not count.
+	 */
+	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
 	/** Mean cosine between two values along the last axis. */
 	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
 };

@@ -3,6 +3,7 @@ import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
+import { measureGrams } from './grams.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
 
@@ -31,6 +32,7 @@ export function labOf(
 			);
 			return sums;
 		},
+		grams: (model, requests) => measureGrams(model, requests, examples, threads),
 		similarity: async (model, pairs) => {
 			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
 			await collect(model, pairs.flat(), (values, mask) => {
