@@ -99,6 +99,6 @@ export const notFinite = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'Linear algebra needs finite numbers. Weights or measured statistics that hold NaN or infinity give no meaningful result.',
-	message: ({ what }: { what: string }) => `${what} holds numbers that are not finite`,
+	message: ({ what }: { what: string }) => `there are numbers that are not finite in ${what}`,
 	hint: () => 'look at the model and its inputs: the numbers come from there',
 });
