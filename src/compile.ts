@@ -1,11 +1,15 @@
 /** The pipeline: recipe and model in, smaller model and its proof out. Read this first. */
 import { createHash } from 'node:crypto';
+import { setImmediate as pause } from 'node:timers/promises';
 import { checkText } from './check-text.ts';
 import { Fault, type Diagnostic } from './diagnostic.ts';
+import { targetOf } from './backends/onnx/layout.ts';
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
+import { fingerprint } from './backends/onnx/encode.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
+import { timeModels } from './backends/ort/latency.ts';
 import { proveStep } from './backends/ort/prove.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { costOf } from './ir/cost.ts';
@@ -14,7 +18,7 @@ import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
-import { notMet, proofFailed, proofWeak } from './messages/run.ts';
+import { notMet, otherResult, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
@@ -120,7 +124,7 @@ class Build {
 				inputs: sizes,
 				steps: result.steps,
 			};
-			writePlan(this.options.planPath, head, result.tensors);
+			writePlan(this.options.planPath, head, result.tensors, this.options.force);
 		}
 		return this.finish(result.model, result.kept, shapes, inputs, recipe);
 	}
@@ -159,8 +163,11 @@ class Build {
 			shapes,
 			seed: this.options.seed ?? 0,
 			onStep: async (done, at) => {
+				// A pause lets signals in: runs and weights keep the thread for long.
+				await pause();
 				this.options.signal?.throwIfAborted();
 				this.options.onProgress?.(`step ${at}: ${done.plan.statement}`);
+				this.options.onPatch?.(done.lowered.patch);
 				const proof =
 					this.options.verify === false ? undefined : await this.prove(done, inputs.proofFor(kept));
 				kept = new Map([...kept, ...done.kept]);
@@ -204,12 +211,15 @@ class Build {
 		recipe: Recipe | undefined,
 	): Promise<BuildDocument> {
 		const { force, out, verify } = this.options;
+		if (this.options.against !== undefined) compareWith(model, this.options.against, this.loaded.file.path);
 		const marked = model === this.loaded.model ? model : withMetadata(model, this.frame.recipe.sha256);
 		const before = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
 		const last = this.steps.at(-1);
 		const after = last === undefined ? before : { params: last.params[1], macs: last.macs[1] };
 		const staged =
-			out === undefined ? undefined : stageModel(marked, out, { hash: true, ...(force && { force }) });
+			out === undefined
+				? undefined
+				: stageModel(marked, targetOf(this.loaded.file, out), { hash: true, ...(force && { force }) });
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
@@ -218,13 +228,25 @@ class Build {
 				after: { ...after, ...(staged && { bytes: staged.bytes }) },
 				...(drift && { drift }),
 			};
+			const latency = this.options.bench === true ? await this.time(marked, shapes) : undefined;
 			const expectations = judgeExpectations(recipe?.expectations ?? [], measured);
+			await pause();
 			const ok = this.settle(staged, expectations);
-			return this.document(staged, before, after, inputs, { expectations, ...(drift && { drift }), ok });
+			const found = { ...(drift && { drift }), ...(latency && { latency }) };
+			return this.document(staged, before, after, inputs, { expectations, ...found, ok });
 		} catch (problem) {
 			staged?.discard();
 			throw problem;
 		}
+	}
+
+	/** Both models in turns; not for results whose inputs have other shapes than the original's. */
+	private async time(pruned: Model, shapes: Shapes): Promise<BuildDocument['latency']> {
+		const models = [this.loaded.model, pruned];
+		const [before, after] = await timeModels(models, shapes, this.threads(), 15);
+		if (before === undefined || after === undefined) return undefined;
+		const { ratio, threads, runs } = after;
+		return { beforeMs: before.medianMs, afterMs: after.medianMs, ratio, threads, runs };
 	}
 
 	/** Gives the result its name when all promises hold. */
@@ -244,7 +266,7 @@ class Build {
 		before: { params: number; macs: number },
 		after: { params: number; macs: number },
 		inputs: InputSet,
-		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'ok'>,
+		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'latency' | 'ok'>,
 	): BuildDocument {
 		const { file, model } = this.loaded;
 		const opset = model.opsets.get('') ?? 0;
@@ -256,8 +278,8 @@ class Build {
 			model: { path: file.path, sha256: file.sha256(), ...before, bytes: file.bytes, opset },
 			output: {
 				...after,
-				...(this.options.out !== undefined && { path: this.options.out }),
-				...(staged && { bytes: staged.bytes, ...(staged.sha256 !== undefined && { sha256: staged.sha256 }) }),
+				...(staged && { path: staged.path, bytes: staged.bytes }),
+				...(staged?.sha256 !== undefined && { sha256: staged.sha256 }),
 			},
 			inputs: inputs.words,
 			steps: this.steps,
@@ -273,4 +295,15 @@ function withMetadata(model: Model, recipeHash: string): Model {
 		...model,
 		metadata: new Map([...model.metadata, ['prunec.version', version()], ['prunec.recipe', recipeHash]]),
 	};
+}
+
+/** Stops when a file holds another graph or other weights than the plan makes. */
+function compareWith(model: Model, path: string, original: string): void {
+	const { model: given, file } = loadModel(path);
+	try {
+		if (fingerprint(given.graph) !== fingerprint(model.graph))
+			throw new Fault(otherResult({ path, original }));
+	} finally {
+		file.close();
+	}
 }

@@ -1,6 +1,7 @@
 /** What goes into a build and what comes out: the options, and the document that `--json` prints. */
 import { type Diagnostic } from './diagnostic.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
+import { type Patch } from './ir/graph/patch.ts';
 import { type Drift, type Proof } from './ir/proof.ts';
 import { type Judged } from './passes/expect.ts';
 import { type StepPlan } from './passes/technique.ts';
@@ -29,8 +30,14 @@ export type CompileOptions = {
 	readonly force?: boolean;
 	/** Writes the result although an expectation failed. */
 	readonly keepGoing?: boolean;
+	/** Times both models. */
+	readonly bench?: boolean;
+	/** A file that must hold what comes out: its graph and weights are compared. */
+	readonly against?: string;
 	readonly signal?: AbortSignal;
 	readonly onProgress?: (message: string) => void;
+	/** Called with the edits of each step. */
+	readonly onPatch?: (patch: Patch) => void;
 };
 
 export type ModelReport = {
@@ -61,6 +68,14 @@ export type BuildDocument = {
 	readonly steps: readonly StepReport[];
 	readonly proof?: Proof;
 	readonly drift?: Drift;
+	/** Medians over runs in turns; `ratio` is after over before. */
+	readonly latency?: {
+		readonly beforeMs: number;
+		readonly afterMs: number;
+		readonly ratio: number;
+		readonly threads: number;
+		readonly runs: number;
+	};
 	readonly expectations: readonly Judged[];
 	readonly diagnostics: readonly Diagnostic[];
 };

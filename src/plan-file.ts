@@ -1,12 +1,14 @@
 /** Plans on disk: `plan.json` with every decision and the hashes of what it was made for, tensors beside it as safetensors. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { Fault } from './diagnostic.ts';
 import { byteLength, elementType } from './ir/graph/dtype.ts';
 import { elementCount, type Tensor } from './ir/graph/graph.ts';
 import { inMemory } from './ir/graph/tensor.ts';
 import { changed } from './messages/plan.ts';
 import { badData } from './messages/run.ts';
+import { Stage } from './stage.ts';
 import { type StepPlan } from './passes/technique.ts';
 
 export type PlanDocument = {
@@ -32,17 +34,20 @@ const names: Readonly<Record<string, string>> = {
 	bfloat16: 'BF16',
 };
 
+/** Throws `Fault` when the file exists, unless forced, or cannot be written. */
 export function writePlan(
 	path: string,
 	document: Omit<PlanDocument, 'tensors'>,
 	tensors: ReadonlyMap<string, Tensor>,
+	force = false,
 ): void {
 	const bytes = tensors.size === 0 ? undefined : toSafetensors(tensors);
-	if (bytes !== undefined) writeFileSync(tensorsPath(path), bytes);
-	writeFileSync(
-		path,
-		`${JSON.stringify({ ...document, ...(bytes && { tensors: hash(bytes) }) }, null, '\t')}\n`,
-	);
+	const text = `${JSON.stringify({ ...document, ...(bytes && { tensors: hash(bytes) }) }, null, '\t')}\n`;
+	const stage = new Stage(dirname(path), { force });
+	if (bytes !== undefined) stage.write(tensorsPath(basename(path)), [bytes], bytes.length);
+	const encoded = new TextEncoder().encode(text);
+	stage.write(basename(path), [encoded], encoded.length);
+	stage.commit();
 }
 
 /** Throws `Fault` when the plan is not readable, its tensors differ, or it is for another model. */

@@ -1,7 +1,9 @@
 /** `build`, `apply`, `plan`: commands that change models, or say how they would. */
 import { applyPlan, compile } from '../compile.ts';
-import { type BuildDocument } from '../document.ts';
+import { type BuildDocument, type CompileOptions } from '../document.ts';
+import { type Patch } from '../ir/graph/patch.ts';
 import { buildReport } from '../report/build.ts';
+import { dumpStage, patchText, stageOf } from './dump.ts';
 import {
 	complain,
 	pipelineOptions,
@@ -14,72 +16,87 @@ import {
 	type RecipeText,
 	type Status,
 } from './shared.ts';
+import { progress } from './terminal.ts';
 
-const progress = (message: string): void => {
-	if (process.stderr.isTTY && process.env['CI'] === undefined)
-		process.stderr.write(`\u001b[2K\r${message}\r`);
-};
+type Told = Pick<CompileOptions, 'onProgress' | 'onPatch'> & { readonly patches: Patch[] };
 
-/** Ctrl-C stops after the current run and leaves nothing behind; a second one stops at once. */
-function interruption(): AbortSignal {
-	const controller = new AbortController();
-	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-		process.once(signal, () => {
-			controller.abort();
-		});
-	}
-	return controller.signal;
+function telling({ quiet }: Flags): Told {
+	const patches: Patch[] = [];
+	return {
+		patches,
+		onPatch: (patch) => patches.push(patch),
+		...(quiet !== true && { onProgress: progress.say }),
+	};
 }
 
-export async function build(first: string, second: string | undefined, flags: Flags): Promise<Status> {
-	const [source, model] = flags.expression === undefined ? [first, second] : [undefined, first];
+/** The recipe and the model of a command that takes both; with `-e` the model stands alone. */
+function operands(first: string | undefined, second: string | undefined, flags: Flags): [RecipeText, string] {
+	const inline = flags.expression !== undefined;
+	if (inline && second !== undefined) throw new Usage(`with -e there is no recipe to name: '${first ?? ''}'`);
+	const model = inline ? first : second;
 	if (model === undefined) throw new Usage('a model is missing');
-	if (flags.out === undefined) throw new Usage('-o OUT is missing');
-	const recipe = recipeText(source, flags);
-	const document = await compile({
-		...pipelineOptions(flags),
-		recipe: recipe.text,
-		model,
-		signal: interruption(),
-		onProgress: progress,
-		...(recipe.path !== undefined && { recipePath: recipe.path }),
-	});
-	return show(document, recipe, flags);
+	return [recipeText(inline ? undefined : first, flags), model];
 }
 
-export async function apply(plan: string, model: string, flags: Flags): Promise<Status> {
+export async function build(
+	first: string | undefined,
+	second: string | undefined,
+	flags: Flags,
+): Promise<Status> {
 	if (flags.out === undefined) throw new Usage('-o OUT is missing');
-	return show(
-		await applyPlan(plan, { ...pipelineOptions(flags), model, signal: interruption(), onProgress: progress }),
-		{ text: '' },
-		flags,
-	);
+	return run(...operands(first, second, flags), flags, pipelineOptions(flags));
 }
 
-export async function plan(first: string, second: string | undefined, flags: Flags): Promise<Status> {
-	const [source, model] = flags.expression === undefined ? [first, second] : [undefined, first];
-	if (model === undefined) throw new Usage('a model is missing');
-	const recipe = recipeText(source, flags);
+export async function plan(
+	first: string | undefined,
+	second: string | undefined,
+	flags: Flags,
+): Promise<Status> {
 	const { out, ...options } = pipelineOptions(flags);
+	const planned = { ...options, verify: false, ...(out !== undefined && { planPath: out }) };
+	return run(...operands(first, second, flags), flags, planned);
+}
+
+async function run(
+	recipe: RecipeText,
+	model: string,
+	flags: Flags,
+	options: Omit<CompileOptions, 'recipe' | 'model'>,
+): Promise<Status> {
+	const stage = stageOf(flags);
+	const { patches, ...told } = telling(flags);
 	const document = await compile({
 		...options,
+		...told,
 		recipe: recipe.text,
 		model,
-		verify: false,
 		...(recipe.path !== undefined && { recipePath: recipe.path }),
-		...(out !== undefined && { planPath: out }),
 	});
-	return show(document, recipe, flags);
+	if (stage === undefined) return show(document, recipe, flags);
+	if (stage === 'patch') print(patchText(patches));
+	else dumpStage(stage, recipe, model, flags);
+	return finish(document, recipe);
+}
+
+export async function apply(
+	plan: string | undefined,
+	model: string | undefined,
+	flags: Flags,
+): Promise<Status> {
+	if (flags.out === undefined) throw new Usage('-o OUT is missing');
+	const { patches: _, ...told } = telling(flags);
+	const document = await applyPlan(plan ?? '', { ...pipelineOptions(flags), ...told, model: model ?? '' });
+	return show(document, { text: '' }, flags);
 }
 
 function show(document: BuildDocument, recipe: RecipeText, flags: Flags): Status {
+	progress.clear();
 	if (flags.json === true) printJson(document, recipe);
-	else {
-		if (document.steps.length > 0 && flags.quiet !== true) print(buildReport(document));
-		complain(document.diagnostics, recipe);
-	}
-	const cannotRun = document.diagnostics.some(
-		({ code, severity }) => severity === 'error' && code.startsWith('write/'),
-	);
-	return cannotRun ? 2 : statusOf(document.diagnostics, document.ok);
+	else if (document.model !== undefined && flags.quiet !== true) print(buildReport(document));
+	return flags.json === true ? statusOf(document.diagnostics, document.ok) : finish(document, recipe);
+}
+
+function finish({ diagnostics, ok }: BuildDocument, recipe: RecipeText): Status {
+	complain(diagnostics, recipe);
+	return statusOf(diagnostics, ok);
 }

@@ -1,42 +1,62 @@
 /** `check` and `fmt`: commands that read recipes, and start fast. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { checkText } from '../check-text.ts';
-import { type Diagnostic } from '../diagnostic.ts';
+import { checkText, type Checked } from '../check-text.ts';
+import { hasErrors } from '../diagnostic.ts';
 import { formatRecipe } from '../parser/print.ts';
 import {
 	complain,
+	locatedIn,
 	pipelineOptions,
 	print,
-	printJson,
 	recipeText,
 	statusOf,
 	Usage,
 	type Flags,
+	type RecipeText,
 	type Status,
 } from './shared.ts';
 
-export function check(sources: readonly string[], flags: Flags): Status {
-	const texts =
-		flags.expression === undefined
-			? sources.map((source) => recipeText(source, flags))
-			: [recipeText(undefined, flags)];
+export async function check(sources: readonly string[], flags: Flags): Promise<Status> {
+	const inline = flags.expression !== undefined;
+	if (inline && sources.length > 0)
+		throw new Usage(`with -e there is no recipe to name: '${sources[0] ?? ''}'`);
+	const texts = inline ? [recipeText(undefined, flags)] : sources.map((source) => recipeText(source, flags));
 	if (texts.length === 0) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
-	const { params } = pipelineOptions(flags);
-	const all: Diagnostic[] = [];
-	for (const recipe of texts) {
-		const { diagnostics, recipe: checked } = checkText(recipe.text, params);
-		all.push(...diagnostics);
-		if (flags.json === true)
-			printJson(
-				{
-					...{ schema: 'prunec/check@1', ok: checked !== undefined, ...(checked && { recipe: checked }) },
-					diagnostics,
-				},
-				recipe,
-			);
-		else complain(diagnostics, recipe);
-	}
-	return statusOf(all);
+	const results: (Checked & { readonly text: RecipeText })[] = [];
+	for (const text of texts) results.push({ text, ...(await checked(text, flags)) });
+	const ok = results.every(({ diagnostics }) => !hasErrors(diagnostics));
+	if (flags.json === true) print(JSON.stringify(documentOf(results, ok), null, '\t'));
+	else for (const { text, diagnostics } of results) complain(diagnostics, text);
+	return statusOf(results.flatMap(({ diagnostics }) => diagnostics));
+}
+
+/** What the text means; with a model, also what stands in the way of carrying it out there. */
+async function checked(recipe: RecipeText, flags: Flags): Promise<Checked> {
+	const options = pipelineOptions(flags);
+	const found = checkText(recipe.text, options.params);
+	if (flags.model === undefined || found.recipe === undefined) return found;
+	const { compile } = await import('../compile.ts');
+	const path = recipe.path === undefined ? {} : { recipePath: recipe.path };
+	const bound = await compile({
+		...options,
+		...path,
+		recipe: recipe.text,
+		model: flags.model,
+		verify: false,
+	});
+	return { ...found, diagnostics: bound.diagnostics };
+}
+
+function documentOf(results: readonly (Checked & { readonly text: RecipeText })[], ok: boolean): object {
+	const entry = ({ text, diagnostics, recipe }: (typeof results)[number]): object => ({
+		...(text.path !== undefined && { path: text.path }),
+		ok: !hasErrors(diagnostics),
+		...(recipe && { recipe }),
+	});
+	return {
+		...{ schema: 'prunec/check@1', ok, recipes: results.map(entry) },
+		diagnostics: results.flatMap(({ text, diagnostics }) => locatedIn(text, diagnostics)),
+	};
 }
 
 export function format(sources: readonly string[], flags: Flags): Status {

@@ -1,25 +1,17 @@
 /** `verify` and `bench`: commands that compare models by running them. */
-import { loadModel } from '../backends/onnx/load.ts';
-import { timeModels } from '../backends/ort/latency.ts';
+import { loadModel, type Loaded } from '../backends/onnx/load.ts';
+import { timeModels, type Timing } from '../backends/ort/latency.ts';
 import { applyPlan } from '../compile.ts';
 import { driftBetween } from '../examine.ts';
 import { buildReport } from '../report/build.ts';
 import { table } from '../report/tables.ts';
 import { complain, pipelineOptions, print, printJson, statusOf, type Flags, type Status } from './shared.ts';
+import { progress } from './terminal.ts';
 
 /** With a plan: proves again what the build proved. Without: how far the outputs are apart, and says that this is all. */
 export async function verify(original: string, pruned: string, flags: Flags): Promise<Status> {
-	const options = pipelineOptions(flags);
-	if (flags.plan !== undefined) {
-		const document = await applyPlan(flags.plan, { ...options, model: original });
-		if (flags.json === true) printJson(document);
-		else {
-			print(buildReport(document));
-			complain(document.diagnostics);
-		}
-		return statusOf(document.diagnostics, document.ok);
-	}
-	const drift = await driftBetween(original, pruned, options);
+	if (flags.plan !== undefined) return provePlan(flags.plan, original, pruned, flags);
+	const drift = await driftBetween(original, pruned, pipelineOptions(flags));
 	if (flags.json === true) printJson({ ...{ schema: 'prunec/verify@1', ok: true, drift }, diagnostics: [] });
 	else
 		print(
@@ -28,39 +20,43 @@ export async function verify(original: string, pruned: string, flags: Flags): Pr
 	return 0;
 }
 
+/** The plan is carried out and proven on the original again, and the pruned file must hold what comes out. */
+async function provePlan(plan: string, original: string, pruned: string, flags: Flags): Promise<Status> {
+	const options = { ...pipelineOptions(flags), onProgress: progress.say };
+	const document = await applyPlan(plan, { ...options, model: original, against: pruned });
+	progress.clear();
+	if (flags.json === true) printJson(document);
+	else {
+		if (document.model !== undefined) print(buildReport(document));
+		complain(document.diagnostics);
+	}
+	return statusOf(document.diagnostics, document.ok);
+}
+
 export async function bench(paths: readonly string[], flags: Flags): Promise<Status> {
-	const options = pipelineOptions(flags);
-	const loaded = paths.map((path) => loadModel(path));
+	const { shapes = new Map<string, number[]>(), threads = 2, samples = 15 } = pipelineOptions(flags);
+	const loaded: Loaded[] = [];
 	try {
-		const times = await timeModels(
-			loaded.map(({ model }) => model),
-			options.shapes ?? new Map(),
-			options.threads ?? 2,
-			options.samples ?? 15,
-		);
+		for (const path of paths) loaded.push(loadModel(path));
+		const models = loaded.map(({ model }) => model);
+		const times = await timeModels(models, shapes, threads, samples);
+		const rows = times.map((time, at) => ({ path: paths[at] ?? '', ...time }));
 		if (flags.json === true)
-			print(
-				JSON.stringify(
-					{ schema: 'prunec/bench@1', models: times.map((time, at) => ({ path: paths[at], ...time })) },
-					null,
-					'\t',
-				),
-			);
-		else
-			print(
-				table([
-					['model', 'median ms', 'least', 'most', 'ratio'],
-					...times.map((time, at) => [
-						paths[at] ?? '',
-						...[time.medianMs, time.minMs, time.maxMs].map((ms) => ms.toFixed(2)),
-						time.ratio.toFixed(3),
-					]),
-				]),
-			);
+			printJson({ ...{ schema: 'prunec/bench@1', ok: true, models: rows }, diagnostics: [] });
+		else print(benchTable(rows));
 		return 0;
 	} finally {
-		loaded.forEach(({ file }) => {
-			file.close();
-		});
+		for (const { file } of loaded) file.close();
 	}
+}
+
+function benchTable(rows: readonly (Timing & { readonly path: string })[]): string {
+	return table([
+		['model', 'median ms', 'least', 'most', 'ratio'],
+		...rows.map(({ path, medianMs, minMs, maxMs, ratio }) => [
+			path,
+			...[medianMs, minMs, maxMs].map((ms) => ms.toFixed(2)),
+			ratio.toFixed(3),
+		]),
+	]);
 }

@@ -2,6 +2,8 @@
 import { loadModel } from '../backends/onnx/load.ts';
 import { inspectModel } from '../examine.ts';
 import { noSuchCode } from '../messages/cli.ts';
+import { Fault } from '../diagnostic.ts';
+import { nearest } from '../messages/nearest.ts';
 import { catalogue } from '../messages/catalogue.ts';
 import { metrics } from '../passes/scores.ts';
 import { techniques } from '../passes/table.ts';
@@ -43,13 +45,15 @@ export function inspect(path: string, flags: Flags): Status {
 	}
 }
 
-export function explain(code: string): Status {
+export function explain(code: string, flags: Flags): Status {
 	const found = catalogue.find((definition) => definition.code === code);
 	if (found === undefined) {
-		complain([noSuchCode({ code })]);
-		return 1;
+		const codes = catalogue.map((definition) => definition.code);
+		throw new Fault(noSuchCode({ code, near: nearest(code, codes) }));
 	}
-	print(`${found.code} (${found.severity})\n\n${found.explain}`);
+	const { severity, explain: page } = found;
+	if (flags.json === true) print(JSON.stringify({ code, severity, explain: page }, null, '\t'));
+	else print(`${found.code} (${found.severity})\n\n${found.explain}`);
 	return 0;
 }
 
@@ -71,7 +75,11 @@ const lists: Readonly<Record<string, () => readonly (readonly string[])[]>> = {
 
 export function list(what: string, flags: Flags): Status {
 	const rows = lists[what]?.();
-	if (rows === undefined) throw new Usage(`there is no list '${what}': techniques, metrics, ops, codes`);
+	if (rows === undefined)
+		throw new Usage(
+			`there is no list '${what}': techniques, metrics, ops, codes`,
+			nearest(what, Object.keys(lists)),
+		);
 	const [names = [], ...entries] = rows;
 	if (flags.json === true)
 		print(

@@ -1,12 +1,14 @@
 /** What all commands share: arguments, printing, exit statuses. */
 import { readFileSync } from 'node:fs';
-import { Bug, Fault, hasErrors, type Diagnostic } from '../diagnostic.ts';
+import { Bug, Fault, type Diagnostic } from '../diagnostic.ts';
 import { type CompileOptions } from '../document.ts';
-import { unreadable, usage } from '../messages/cli.ts';
-import { diagnosticJson, renderDiagnostics } from '../report/diagnostics.ts';
+import { internal, interrupted, unreadable, usage } from '../messages/cli.ts';
+import { diagnosticJson, renderDiagnostics, type DiagnosticJson } from '../report/diagnostics.ts';
+import { version } from '../version.ts';
+import { isColored, progress } from './terminal.ts';
 
-/** `0` done, `1` the recipe, the model or the result is at fault, `2` could not run, `130` interrupted. */
-export type Status = 0 | 1 | 2 | 130;
+/** `0` done, `1` the recipe, the model or the result is at fault, `2` could not run; `130` interrupted. */
+export type Status = 0 | 1 | 2;
 
 export type Flags = {
 	readonly out?: string;
@@ -22,7 +24,8 @@ export type Flags = {
 	readonly force?: boolean;
 	readonly json?: boolean;
 	readonly quiet?: boolean;
-	readonly scores?: boolean;
+	readonly bench?: boolean;
+	readonly dump?: string;
 	readonly plan?: string;
 	readonly check?: boolean;
 	readonly model?: string;
@@ -36,10 +39,15 @@ export function print(text: string): void {
 
 export function complain(diagnostics: readonly Diagnostic[], recipe: RecipeText = { text: '' }): void {
 	if (diagnostics.length === 0) return;
-	const color = process.stderr.isTTY && process.env['NO_COLOR'] === undefined;
+	progress.clear();
 	process.stderr.write(
-		`${renderDiagnostics(diagnostics, { text: recipe.text, color, ...(recipe.path !== undefined && { file: recipe.path }) })}\n`,
+		`${renderDiagnostics(diagnostics, { text: recipe.text, color: isColored(process.stderr), ...(recipe.path !== undefined && { file: recipe.path }) })}\n`,
 	);
+}
+
+/** Diagnostics as JSON, located in the recipe. */
+export function locatedIn({ text, path }: RecipeText, diagnostics: readonly Diagnostic[]): DiagnosticJson[] {
+	return diagnosticJson(diagnostics, { text, ...(path !== undefined && { file: path }) });
 }
 
 /** One JSON document with its diagnostics located in the recipe. */
@@ -47,14 +55,8 @@ export function printJson(
 	document: { readonly diagnostics: readonly Diagnostic[] },
 	recipe: RecipeText = { text: '' },
 ): void {
-	const where = { text: recipe.text, ...(recipe.path !== undefined && { file: recipe.path }) };
-	print(
-		JSON.stringify({ ...document, diagnostics: diagnosticJson(document.diagnostics, where) }, null, '\t'),
-	);
-}
-
-export function statusOf(diagnostics: readonly Diagnostic[], ok = true): Status {
-	return ok && !hasErrors(diagnostics) ? 0 : 1;
+	const diagnostics = locatedIn(recipe, document.diagnostics);
+	print(JSON.stringify({ ...document, diagnostics }, null, '\t'));
 }
 
 /** The recipe's text: from `-e`, from standard input for `-`, or from a file. */
@@ -77,8 +79,14 @@ function readFile(source: string | number, name: string): string {
 	}
 }
 
-/** A mistake in the arguments. */
-export class Usage extends Error {}
+/** A mistake in the arguments, and what was probably meant. */
+export class Usage extends Error {
+	readonly near: string | undefined;
+	constructor(problem: string, near?: string) {
+		super(problem);
+		this.near = near;
+	}
+}
 
 const whole = (name: string, text: string): number => {
 	const value = Number(text);
@@ -106,6 +114,7 @@ export function pipelineOptions(flags: Flags): Omit<CompileOptions, 'recipe' | '
 		...(flags.verify === false && { verify: false }),
 		...(flags.force === true && { force: true }),
 		...(flags.keepGoing === true && { keepGoing: true }),
+		...(flags.bench === true && { bench: true }),
 	};
 }
 
@@ -122,32 +131,54 @@ function shape(text: string): [string, number[]] {
 	return [name, sizes.split('x').map(Number)];
 }
 
-/** Runs a command and turns what goes wrong into a message and a status. */
+/** Codes of what stopped a command before it could judge anything: the arguments, a file, a missing runtime. */
+const couldNotRun = /^(cli|write)\/|^model\/not-found$|^run\/no-onnxruntime$/;
+
+/** `0` without errors; else whose fault it is. */
+export function statusOf(diagnostics: readonly Diagnostic[], ok = true): Status {
+	const errors = diagnostics.filter(({ severity }) => severity === 'error');
+	if (errors.some(({ code }) => couldNotRun.test(code))) return 2;
+	return ok && errors.length === 0 ? 0 : 1;
+}
+
+/** What went wrong as diagnostics. */
+function diagnosticsOf(problem: unknown): readonly Diagnostic[] {
+	if (problem instanceof Fault) return problem.diagnostics;
+	if (problem instanceof Usage) return [usage({ problem: problem.message, near: problem.near })];
+	const message = problem instanceof Error ? problem.message : String(problem);
+	const context = problem instanceof Bug ? JSON.stringify(problem.context) : '';
+	return [
+		internal({ problem: [message, context].join(' ').trim(), version: version() }, { at: frameOf(problem) }),
+	];
+}
+
+/** The place in the code, for a report. */
+function frameOf(problem: unknown): string | undefined {
+	const frame = problem instanceof Error ? /\n\s+at (.*)/.exec(problem.stack ?? '')?.[1] : undefined;
+	return frame?.replace(/\(?file:.*\/([^/]+)\)?$/, '$1');
+}
+
+/** Says what went wrong: one JSON document, or words on standard error. @returns the exit status. */
+export function failed(problem: unknown, { json }: Pick<Flags, 'json'>): Status {
+	const diagnostics = diagnosticsOf(problem);
+	if (json === true) printJson({ ...{ schema: 'prunec/failure@1', ok: false }, diagnostics });
+	else complain(diagnostics);
+	return statusOf(diagnostics, false);
+}
+
+/** Runs a command and turns what goes wrong into a message and a status; a signal ends it at the next pause. */
 export async function guarded(flags: Flags, command: () => Promise<Status> | Status): Promise<Status> {
+	const stop = (status: number) => (): never => {
+		progress.clear();
+		failed(new Fault(interrupted({})), flags);
+		// What was being written is removed on the way out (backends/onnx/stage.ts).
+		process.exit(status);
+	};
+	process.once('SIGINT', stop(130)).once('SIGTERM', stop(143));
 	try {
 		return await command();
 	} catch (problem) {
-		const failed = (diagnostics: readonly Diagnostic[], status: Status): Status => {
-			if (flags.json === true) printJson({ ...{ ok: false }, diagnostics });
-			else complain(diagnostics);
-			return status;
-		};
-		if (problem instanceof Fault)
-			return failed(
-				problem.diagnostics,
-				problem.diagnostics.some(({ code }) => code.startsWith('cli/') || code.startsWith('write/')) ? 2 : 1,
-			);
-		if (problem instanceof Usage) return failed([usage({ problem: problem.message })], 2);
-		if (problem instanceof Error && problem.name === 'AbortError') return 130;
-		const detail =
-			problem instanceof Bug
-				? JSON.stringify(problem.context)
-				: problem instanceof Error
-					? problem.stack
-					: String(problem);
-		process.stderr.write(
-			`this is a bug in prunec: ${problem instanceof Error ? problem.message : String(problem)}\n${detail ?? ''}\n`,
-		);
-		return 2;
+		progress.clear();
+		return failed(problem, flags);
 	}
 }

@@ -48,3 +48,12 @@ export const badData = defineDiagnostic({
 	explain: 'Inputs must fit the model: names, element types and ranks.',
 	message: ({ path, why }: { path: string; why: string }) => `cannot use the data of '${path}': ${why}`,
 });
+export const otherResult = defineDiagnostic({
+	code: 'verify/other-result',
+	severity: 'error',
+	explain:
+		'The plan was carried out again on the original, and the file holds another graph or other weights than came out: it was built from another plan or by a version that rewrites differently, or it was changed afterwards.',
+	message: ({ path, original }: { path: string; original: string }) =>
+		`'${path}' is not what the plan makes of '${original}'`,
+	hint: () => 'without --plan, `prunec verify` measures how far the two models are apart',
+});

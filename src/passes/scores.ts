@@ -48,14 +48,27 @@ function sumByUnit(family: Family, measure: (value: number) => number): Float64A
 	const sums = new Float64Array(family.units);
 	for (const { tensor, axis, unitAt } of weightsOf(family)) {
 		const values = valuesOf(present(tensor.constant, 'a weight'));
-		const inner = elementCount(tensor.sizes.slice(axis + 1));
-		const size = tensor.sizes[axis] ?? 1;
-		for (const [at, value] of values.entries()) {
-			const unit = unitAt[Math.floor(at / inner) % size] ?? -1;
-			if (unit >= 0) sums[unit] = (sums[unit] ?? 0) + measure(value);
-		}
+		addByUnit(sums, values, unitAt, elementCount(tensor.sizes.slice(axis + 1)), measure);
 	}
 	return sums;
+}
+
+/** The positions of an axis follow each other in stretches of `inner` elements, and begin anew after the last. */
+function addByUnit(
+	sums: Float64Array,
+	values: Float32Array | Float64Array,
+	unitAt: Int32Array,
+	inner: number,
+	measure: (value: number) => number,
+): void {
+	for (let start = 0, position = 0; start < values.length; start += inner, position++) {
+		if (position === unitAt.length) position = 0;
+		const unit = unitAt[position] ?? -1;
+		if (unit < 0) continue;
+		let sum = 0;
+		for (let at = start; at < start + inner; at++) sum += measure(values[at] ?? 0);
+		sums[unit] = (sums[unit] ?? 0) + sum;
+	}
 }
 
 type Reading = { readonly reader: Reader; readonly moments: Moments };

@@ -1,4 +1,5 @@
 /** From the graph to ONNX's protobuf: what nobody changed is copied, what changed keeps its unknown fields. */
+import { createHash } from 'node:crypto';
 import {
 	elementCount,
 	type Attribute,
@@ -52,6 +53,22 @@ export function encodeForSession(model: Model): { readonly bytes: Uint8Array; re
 	};
 	const bytes = joinChunks(modelChunks(model, place));
 	return { bytes, ...(folder !== undefined && { folder }) };
+}
+
+/**
+ * A hash of a graph: its nodes, interface and weights, wherever these lie. Two graphs have the same one when they are
+ * written the same; weights are read one at a time.
+ */
+export function fingerprint(graph: Graph): string {
+	const place: Place = ({ bytes }) =>
+		bytes && {
+			location: createHash('sha256').update(bytes.read()).digest('hex'),
+			offset: 0,
+			length: bytes.length,
+		};
+	return createHash('sha256')
+		.update(joinChunks(graphChunks(graph, place)))
+		.digest('hex');
 }
 
 export function modelChunks(model: Model, place: Place = inline): Chunk[] {

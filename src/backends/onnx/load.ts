@@ -7,10 +7,10 @@ import { verifyModel } from '../../ir/graph/verify.ts';
 import { notFound } from '../../messages/model.ts';
 import { decodeSource } from './decode.ts';
 import { ExternalFiles } from './external.ts';
+import { placeOf, type Place } from './layout.ts';
 import { fileSource, type Source } from './wire.ts';
 
-export type ModelFile = {
-	readonly path: string;
+export type ModelFile = Place & {
 	readonly bytes: number;
 	/** Hash of the model file itself, hexadecimal. */
 	sha256(): string;
@@ -24,8 +24,10 @@ export type Loaded = {
 	readonly diagnostics: readonly Diagnostic[];
 };
 
-/** Reads the structure of a model file. Throws `Fault`: the file cannot be opened, is malformed, or refers outside its folder. */
-export function loadModel(path: string): Loaded {
+/** Reads the structure of a model, a file or a folder that holds one. Throws `Fault`: the file cannot be opened, is malformed, or refers outside its folder. */
+export function loadModel(given: string): Loaded {
+	const place = placeOf(given);
+	const { path } = place;
 	const source = open(path);
 	const external = new ExternalFiles(path);
 	try {
@@ -36,7 +38,9 @@ export function loadModel(path: string): Loaded {
 			source.close();
 			external.close();
 		};
-		const file: ModelFile = { path, bytes: source.length, sha256: () => hashOf(source), close };
+		let hash: string | undefined;
+		const sha256 = (): string => (hash ??= hashOf(source));
+		const file: ModelFile = { ...place, bytes: source.length, sha256, close };
 		return { model, file, diagnostics: external.diagnostics };
 	} catch (problem) {
 		source.close();
@@ -60,8 +64,6 @@ function open(path: string): Source {
 
 function hashOf(source: Source): string {
 	const hash = createHash('sha256');
-	for (let at = 0; at < source.length; at += 1 << 22) {
-		hash.update(source.read(at, Math.min(1 << 22, source.length - at)));
-	}
+	for (const piece of source.pieces(0, source.length)) hash.update(piece);
 	return hash.digest('hex');
 }

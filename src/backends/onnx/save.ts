@@ -1,29 +1,17 @@
-/** Writes models so that a file appears under its name only when it is complete. */
-import { createHash } from 'node:crypto';
-import {
-	closeSync,
-	existsSync,
-	fsyncSync,
-	mkdtempSync,
-	openSync,
-	readdirSync,
-	renameSync,
-	rmSync,
-	statSync,
-	writeSync,
-} from 'node:fs';
+/** Writes models: into one file, or with their weights beside it. */
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Fault } from '../../diagnostic.ts';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
-import { exists, failed } from '../../messages/write.ts';
+import { Stage } from '../../stage.ts';
 import { modelChunks, type Placement } from './encode.ts';
+import { type SideFile, type Target } from './layout.ts';
 import { chunkLength, Extent, type Chunk } from './wire.ts';
 
 export type SaveOptions = {
 	readonly force?: boolean;
 	/** Computes the SHA-256 of the model file while writing. */
 	readonly hash?: boolean;
-	/** Writes weights beside the model; by default only when the message would pass 2 GiB or the weights came from outside. */
+	/** Writes weights beside the model; by default only when the message would pass 2 GiB. */
 	readonly externalData?: 'auto' | 'always';
 	/** A message may have at most this many bytes; protobuf's own limit is 2 GiB. */
 	readonly limit?: number;
@@ -31,7 +19,9 @@ export type SaveOptions = {
 
 /** A model written whole under a private name beside its target. */
 export type Staged = {
-	readonly tempPath: string;
+	/** Path of the model file once it is committed. */
+	readonly path: string;
+	/** Of the model file, and of its data file if there is one. */
 	readonly bytes: number;
 	readonly sha256?: string;
 	/** Gives it its name. */
@@ -42,130 +32,97 @@ export type Staged = {
 
 const messageLimit = 2 ** 31 - 2 ** 26;
 const alignment = 4096;
+/** Smaller weights stay in the model file. */
+const smallest = 1024;
 
 export function saveModel(model: Model, path: string, options: SaveOptions = {}): Staged {
-	const staged = stageModel(model, path, options);
+	const staged = stageModel(model, { root: dirname(path), name: basename(path), sides: [] }, options);
 	staged.commit();
 	return staged;
 }
 
-/** Writes to a private folder beside `path`. Throws `Fault`; then nothing is left behind. */
-export function stageModel(model: Model, path: string, options: SaveOptions = {}): Staged {
-	checkTarget(path, options);
-	sweep(dirname(path));
+/** Writes beside the target. Throws `Fault`; then nothing is left behind. */
+export function stageModel(model: Model, target: Target, options: SaveOptions = {}): Staged {
+	const { root, name, sides } = target;
 	const chunks = modelChunks(model);
-	const outside = options.externalData === 'always' || chunkLength(chunks) > (options.limit ?? messageLimit);
-	const needed = chunkLength(chunks);
-	let folder: string | undefined;
-	try {
-		folder = mkdtempSync(join(dirname(path), prefix(process.pid)));
-		return outside ? stageOutside(model, path, folder, options) : stage(folder, path, chunks, options);
-	} catch (problem) {
-		if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-		if (problem instanceof Fault) throw problem;
-		throw new Fault(failed({ path, cause: causeOf(problem), needed }));
+	const length = chunkLength(chunks);
+	const outside = options.externalData === 'always' || length > (options.limit ?? messageLimit);
+	const stage = new Stage(root, options);
+	writeSides(stage, sides);
+	const stale = options.force === true ? dataFilesOf(root, name) : [];
+	const data = outside ? writeData(stage, model, name, stale) : undefined;
+	const finished = data === undefined ? chunks : modelChunks(model, (tensor) => data.placements.get(tensor));
+	const written = stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
+	const bytes = written.bytes + (data?.bytes ?? 0);
+	return {
+		...{ path: join(root, name), ...written, bytes },
+		commit: () => {
+			stage.commit(stale.filter((one) => one !== data?.location));
+		},
+		discard: () => {
+			stage.discard();
+		},
+	};
+}
+
+function writeSides(stage: Stage, sides: readonly SideFile[]): void {
+	for (const { name, read } of sides) {
+		const bytes = read();
+		stage.write(name, [bytes], bytes.length);
 	}
 }
 
-const prefix = (pid: number): string => `.prunec-${pid}-`;
-
-function checkTarget(path: string, { force }: SaveOptions): void {
-	if (!existsSync(dirname(path))) throw new Fault(failed({ path, cause: 'its folder does not exist' }));
-	if (!existsSync(path)) return;
-	if (statSync(path).isDirectory()) throw new Fault(failed({ path, cause: 'it is a folder' }));
-	if (!force) throw new Fault(exists({ path }));
+/** Data files that a model of this name has used so far, in whichever of the names below. */
+function dataFilesOf(root: string, name: string): string[] {
+	const folder = join(root, dirname(name));
+	if (!existsSync(folder)) return [];
+	const stem = basename(name, '.onnx');
+	return readdirSync(folder)
+		.filter((one) => one === `${basename(name)}_data` || hashedName(stem, one))
+		.map((one) => join(dirname(name), one));
 }
 
-/** Removes what processes that are gone have left. */
-function sweep(folder: string): void {
-	for (const name of readdirSync(folder)) {
-		const pid = /^\.prunec-(\d+)-/.exec(name)?.[1];
-		if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid)))
-			rmSync(join(folder, name), { recursive: true, force: true });
-	}
-}
+const hashedName = (stem: string, name: string): boolean =>
+	name.startsWith(`${stem}.`) && /^\.[0-9a-f]{8}\.onnx_data$/.test(name.slice(stem.length));
 
-function isAlive(pid: number): boolean {
-	try {
-		return process.kill(pid, 0);
-	} catch (problem) {
-		return (problem as NodeJS.ErrnoException).code === 'EPERM';
-	}
-}
+type Data = {
+	readonly placements: ReadonlyMap<Tensor, Placement>;
+	/** Relative to the target folder. */
+	readonly location: string;
+	readonly bytes: number;
+};
 
-function causeOf(problem: unknown): string {
-	const { code, message } = problem as NodeJS.ErrnoException;
-	const causes: Readonly<Record<string, string>> = {
-		ENOSPC: 'no space left',
-		EACCES: 'permission denied',
-		EPERM: 'permission denied',
-		EROFS: 'the file system is read-only',
-		EDQUOT: 'no space left in the quota',
-		EFBIG: 'the file system takes no files of this size',
-	};
-	return causes[code ?? ''] ?? message;
-}
-
-function stage(folder: string, path: string, chunks: readonly Chunk[], options: SaveOptions): Staged {
-	const tempPath = join(folder, basename(path));
-	const written = write(tempPath, chunks, options.hash ?? false);
-	const discard = (): void => {
-		rmSync(folder, { recursive: true, force: true });
-	};
-	const commit = (): void => {
-		for (const name of readdirSync(folder).filter((one) => one !== basename(path)))
-			renameSync(join(folder, name), join(dirname(path), name));
-		renameSync(tempPath, path);
-		syncFolder(dirname(path));
-		discard();
-	};
-	return { tempPath, ...written, commit, discard };
-}
-
-/** Weights into one data file, each at a page boundary so that onnxruntime can map it. */
-function stageOutside(model: Model, path: string, folder: string, options: SaveOptions): Staged {
-	const dataName = `${basename(path)}_data`;
-	if (existsSync(join(dirname(path), dataName)) && !options.force)
-		throw new Fault(exists({ path: join(dirname(path), dataName) }));
-	const placements = new Map<Tensor, Placement>();
-	const data: Chunk[] = [];
-	let offset = 0;
+/**
+ * Weights into one data file, each at a page boundary so that onnxruntime can map it. Where a data file stands already,
+ * the new one gets a name with its hash: until the model file is replaced, the old model keeps the data it was written with.
+ */
+function writeData(stage: Stage, model: Model, name: string, existing: readonly string[]): Data {
+	const offsets = new Map<Tensor, number>();
+	const chunks: Chunk[] = [];
+	let length = 0;
 	for (const tensor of model.graph.initializers.values()) {
-		if (tensor.bytes === undefined || tensor.bytes.length < 1024) continue;
-		const padding = (alignment - (offset % alignment)) % alignment;
-		data.push(new Uint8Array(padding), tensor.bytes);
-		placements.set(tensor, { location: dataName, offset: offset + padding, length: tensor.bytes.length });
-		offset += padding + tensor.bytes.length;
+		if (tensor.bytes === undefined || tensor.bytes.length < smallest) continue;
+		const padding = (alignment - (length % alignment)) % alignment;
+		chunks.push(new Uint8Array(padding), tensor.bytes);
+		offsets.set(tensor, length + padding);
+		length += padding + tensor.bytes.length;
 	}
-	write(join(folder, dataName), data, false);
-	return stage(
-		folder,
-		path,
-		modelChunks(model, (tensor) => placements.get(tensor)),
-		options,
+	const plain = `${name}_data`;
+	const crowded = existing.length > 0;
+	const { sha256 = '' } = stage.write(plain, gathered(chunks), length, crowded);
+	const hashed = join(dirname(name), `${basename(name, '.onnx')}.${sha256.slice(0, 8)}.onnx_data`);
+	if (crowded) stage.rename(plain, hashed);
+	const location = crowded ? hashed : plain;
+	const placements = new Map(
+		[...offsets].map(([tensor, offset]) => [
+			tensor,
+			{ location: basename(location), offset, length: tensor.bytes?.length ?? 0 },
+		]),
 	);
+	return { placements, location, bytes: length };
 }
 
-function write(path: string, chunks: readonly Chunk[], hashed: boolean): { bytes: number; sha256?: string } {
-	const fd = openSync(path, 'wx');
-	const hash = hashed ? createHash('sha256') : undefined;
-	let bytes = 0;
-	const put = (piece: Uint8Array): void => {
-		hash?.update(piece);
-		bytes += piece.length;
-		for (let done = 0; done < piece.length;)
-			done += writeSync(fd, piece, done, Math.min(piece.length - done, 1 << 26));
-	};
-	try {
-		for (const chunk of gathered(chunks)) put(chunk);
-		fsyncSync(fd);
-	} finally {
-		closeSync(fd);
-	}
-	return { bytes, ...(hash && { sha256: hash.digest('hex') }) };
-}
-
-/** Small chunks joined, long extents in pieces of 4 MiB. */
+/** Small chunks joined, long extents in pieces, each good until the next. */
 function* gathered(chunks: readonly Chunk[]): Generator<Uint8Array> {
 	let small: Uint8Array[] = [];
 	let size = 0;
@@ -187,21 +144,7 @@ function* gathered(chunks: readonly Chunk[]): Generator<Uint8Array> {
 	if (size > 0) yield Buffer.concat(small);
 }
 
-function* pieces(chunk: Chunk): Generator<Uint8Array> {
-	if (!(chunk instanceof Extent)) {
-		yield chunk instanceof Uint8Array ? chunk : chunk.read();
-		return;
-	}
-	for (let at = 0; at < chunk.length; at += 1 << 22) {
-		yield chunk.source.read(chunk.offset + at, Math.min(1 << 22, chunk.length - at));
-	}
-}
-
-function syncFolder(folder: string): void {
-	const fd = openSync(folder, 'r');
-	try {
-		fsyncSync(fd);
-	} finally {
-		closeSync(fd);
-	}
+function pieces(chunk: Chunk): Iterable<Uint8Array> {
+	if (chunk instanceof Extent) return chunk.source.pieces(chunk.offset, chunk.length);
+	return [chunk instanceof Uint8Array ? chunk : chunk.read()];
 }

@@ -11,13 +11,18 @@ export type Source = {
 	/** The path of the file, absent for memory. */
 	readonly path?: string;
 	read(offset: number, length: number): Uint8Array;
+	/** A stretch in pieces; each is good until the next is taken. */
+	pieces(offset: number, length: number): Iterable<Uint8Array>;
 	close(): void;
 };
+
+const pieceLength = 1 << 20;
 
 export function memorySource(bytes: Uint8Array): Source {
 	return {
 		length: bytes.length,
 		read: (offset, length) => bytes.subarray(offset, offset + length),
+		pieces: (offset, length) => [bytes.subarray(offset, offset + length)],
 		close: () => undefined,
 	};
 }
@@ -28,19 +33,25 @@ export function fileSource(path: string): Source {
 	const { size } = fstatSync(fd);
 	let window: Uint8Array = new Uint8Array(0);
 	let start = 0;
-	const whole = (offset: number, length: number): Uint8Array => {
-		const bytes = new Uint8Array(length);
-		let done = 0;
-		while (done < length) {
-			const count = readSync(fd, bytes, done, Math.min(length - done, 1 << 30), offset + done);
+	const fill = (bytes: Uint8Array, offset: number): Uint8Array => {
+		for (let done = 0; done < bytes.length;) {
+			const count = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
 			if (count === 0) throw new Fault(malformed({ problem: 'the file ends early', offset: offset + done }));
 			done += count;
 		}
 		return bytes;
 	};
+	const whole = (offset: number, length: number): Uint8Array =>
+		fill(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), offset);
+	function* pieces(offset: number, length: number): Generator<Uint8Array> {
+		const buffer = new Uint8Array(Math.min(length, pieceLength));
+		for (let at = 0; at < length; at += pieceLength)
+			yield fill(buffer.subarray(0, Math.min(pieceLength, length - at)), offset + at);
+	}
 	return {
 		length: size,
 		path,
+		pieces,
 		close: () => {
 			closeSync(fd);
 		},

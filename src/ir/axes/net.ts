@@ -62,8 +62,13 @@ export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetT
 }
 
 /** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
+/** Nets built before, by the facts of their model. */
+const built = new WeakMap<Facts, Net>();
+
 export function buildNet(model: Model, facts: Facts): Net {
-	return new NetBuilder(model, facts).build();
+	const net = built.get(facts) ?? new NetBuilder(model, facts).build();
+	built.set(facts, net);
+	return net;
 }
 
 class NetBuilder {

@@ -191,10 +191,14 @@ export class Walk {
 		if (labels === undefined) return false;
 		const state = this.state(node);
 		let moved = false;
-		for (const [position, label] of labels.entries()) {
+		// Indexed loops here and below: these run over every position of every axis, at every visit.
+		for (let position = 0; position < labels.length; position++) {
+			const label = labels[position] ?? NONE;
 			if (label === NONE) continue;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
-			if (at < 0 || (parts.length > 1 && !state.letters[part.letter]?.[at])) {
+			const before = state.letters[part.letter]?.[at] ?? NONE;
+			if (before === label) continue;
+			if (at < 0 || (parts.length > 1 && before === NONE)) {
 				if (!this.isCovered(state, parts, position))
 					this.pin(label, `two factors at once at ${nodeLabel(node.node)}`);
 				continue;
@@ -228,11 +232,12 @@ export class Walk {
 		if (letter === undefined) return false;
 		let moved = false;
 		const size = tensor.sizes[axis] ?? 0;
+		let labels = this.axes.get(tensor)?.[axis];
 		for (let position = 0; position < size; position++) {
 			const at = part.index === null ? position : (part.index[position] ?? -1);
 			const label = at < 0 ? NONE : (letter[at] ?? NONE);
 			if (label === NONE) continue;
-			const labels = this.labels(tensor, axis);
+			labels ??= this.labels(tensor, axis);
 			const before = labels[position] ?? NONE;
 			if (before === NONE) {
 				labels[position] = label;
@@ -266,7 +271,8 @@ export class Walk {
 
 	/** Labels of an axis become labels of the letter; positions that share a coordinate become one class. */
 	private adopt(node: NetNode, part: Part, labels: Int32Array): void {
-		for (const [position, label] of labels.entries()) {
+		for (let position = 0; position < labels.length; position++) {
+			const label = labels[position] ?? NONE;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
 			if (label !== NONE && at >= 0) this.setLetter(node, part.letter, at, label);
 		}
@@ -288,7 +294,8 @@ export class Walk {
 		const size = node.row?.letters[part.letter]?.size ?? 0;
 		if (size < 2) return false;
 		const seen = new Int32Array(size);
-		for (const [position, label] of labels.entries()) {
+		for (let position = 0; position < labels.length; position++) {
+			const label = labels[position] ?? NONE;
 			if (label === NONE) continue;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
 			if (at < 0) return false;

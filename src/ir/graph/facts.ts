@@ -61,8 +61,20 @@ function constantOperand(tensor: Tensor): Operand {
 	};
 }
 
+/** Facts told before, by model and the sizes given: models do not change, and every stage asks. */
+const told = new WeakMap<Model, Map<string, Facts>>();
+
 /** Evaluates the model's sizes; nothing here fails: what cannot be told is unknown, and unknown is pinned later. */
 export function inferFacts(model: Model, given: Shapes = new Map()): Facts {
+	const own = told.get(model) ?? new Map<string, Facts>();
+	told.set(model, own);
+	const key = JSON.stringify([...given]);
+	const facts = own.get(key) ?? evaluated(model, given);
+	own.set(key, facts);
+	return facts;
+}
+
+function evaluated(model: Model, given: Shapes): Facts {
 	const constants = constantsOf(model.graph);
 	const start: Sampled = new Map();
 	for (const [name, tensor] of constants) start.set(name, constantOperand(tensor));

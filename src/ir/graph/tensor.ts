@@ -119,9 +119,11 @@ function gather(
 ): Uint8Array {
 	const inner = elementCount(dims.slice(axis + 1)) * size;
 	const outer = elementCount(dims.slice(0, axis));
+	const runs = runsOf(keep);
+	if (inner === 4 && from.byteOffset % 4 === 0 && runs.length > keep.length / 16)
+		return gatherWords(from, outer, dims[axis] ?? 0, keep);
 	const to = new Uint8Array(outer * keep.length * inner);
 	const stride = (dims[axis] ?? 0) * inner;
-	const runs = runsOf(keep);
 	let at = 0;
 	for (let block = 0; block < outer; block++) {
 		for (const [first, count] of runs) {
@@ -131,6 +133,19 @@ function gather(
 		}
 	}
 	return to;
+}
+
+/** As `gather`, for single elements of four bytes far apart: columns of a float32 matrix. */
+function gatherWords(from: Uint8Array, outer: number, size: number, keep: ArrayLike<number>): Uint8Array {
+	const words = new Uint32Array(from.buffer, from.byteOffset, outer * size);
+	const positions = Int32Array.from(keep);
+	const to = new Uint32Array(outer * positions.length);
+	let at = 0;
+	for (let block = 0; block < outer; block++) {
+		const start = block * size;
+		for (const position of positions) to[at++] = words[start + position] ?? 0;
+	}
+	return new Uint8Array(to.buffer);
 }
 
 /** Consecutive positions joined, so that whole stretches are copied at once. */

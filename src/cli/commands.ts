@@ -1,0 +1,102 @@
+/** Every command: what it is called, what it takes, and the file that does it, loaded when it is called. */
+import { type Declared } from './flags.ts';
+
+const text = (value: string | string[] | undefined): string | undefined =>
+	Array.isArray(value) ? value[0] : value;
+const texts = (value: string | string[] | undefined): string[] =>
+	Array.isArray(value) ? value : value === undefined ? [] : [value];
+
+const building = ['expression', 'param', 'shape', 'data', 'numbers'] as const;
+
+const changing: readonly Declared[] = [
+	{
+		usage: 'build <recipe> [model]',
+		about: 'Compile a recipe on a model, prove the result and write it.',
+		flags: [...building, 'verify', 'bench', 'keepGoing', 'dump', 'out', 'force', 'json'],
+		examples: [
+			'build recipe.prune model.onnx -o small.onnx',
+			"build -e 'prune ffn 50%' model.onnx -o half.onnx --shape x=1x8x32",
+		],
+		run: async ([recipe, model], flags) =>
+			(await import('./build.ts')).build(text(recipe), text(model), flags),
+	},
+	{
+		usage: 'plan <recipe> [model]',
+		about: 'Say what would go, and why the rest stays; changes nothing.',
+		flags: [...building, 'dump', 'planOut', 'force', 'json'],
+		examples: [
+			'plan recipe.prune model.onnx -o plan.json',
+			"plan -e 'prune heads 50%' model.onnx --dump patch",
+		],
+		run: async ([recipe, model], flags) =>
+			(await import('./build.ts')).plan(text(recipe), text(model), flags),
+	},
+	{
+		usage: 'apply <plan> <model>',
+		about: 'Carry out exactly that plan: no scoring, the same bytes on every machine.',
+		flags: ['data', 'numbers', 'verify', 'bench', 'out', 'force', 'json'],
+		examples: [
+			'apply plan.json model.onnx -o applied.onnx',
+			'apply plan.json model.onnx -o applied.onnx --force --no-verify',
+		],
+		run: async ([plan, model], flags) => (await import('./build.ts')).apply(text(plan), text(model), flags),
+	},
+];
+
+const measuring: readonly Declared[] = [
+	{
+		usage: 'verify <original> <pruned>',
+		about: 'Prove again what a build proved; without a plan, measure how far two models are apart.',
+		flags: ['plan', 'shape', 'data', 'numbers', 'json'],
+		examples: ['verify model.onnx small.onnx --plan plan.json', 'verify model.onnx small.onnx --samples 4'],
+		run: async ([original, pruned], flags) =>
+			(await import('./measure.ts')).verify(text(original) ?? '', text(pruned) ?? '', flags),
+	},
+	{
+		usage: 'bench <models...>',
+		about: 'Time models side by side, in turns, with the spread.',
+		flags: ['shape', 'times', 'json'],
+		examples: ['bench model.onnx small.onnx', 'bench model.onnx --threads 1 --samples 5 --json'],
+		run: async ([models], flags) => (await import('./measure.ts')).bench(texts(models), flags),
+	},
+];
+
+const reading: readonly Declared[] = [
+	{
+		usage: 'check [recipes...]',
+		about: 'Read and check recipes; with a model, bind them to it as well.',
+		flags: ['expression', 'param', 'model', 'shape', 'json'],
+		examples: ['check recipe.prune', "check -e 'prune heads 25%' --model model.onnx"],
+		run: async ([recipes], flags) => (await import('./check.ts')).check(texts(recipes), flags),
+	},
+	{
+		usage: 'inspect <model>',
+		about: 'Show layers, heads, feed-forward blocks, and what blocks what.',
+		flags: ['shape', 'onlyJson'],
+		examples: ['inspect model.onnx', 'inspect model.onnx --shape x=1x8x32 --json'],
+		run: async ([model], flags) => (await import('./read.ts')).inspect(text(model) ?? '', flags),
+	},
+	{
+		usage: 'fmt <recipes...>',
+		about: 'Write recipes in canonical form.',
+		flags: ['canonical'],
+		examples: ['fmt recipe.prune', 'fmt --check recipe.prune'],
+		run: async ([recipes], flags) => (await import('./check.ts')).format(texts(recipes), flags),
+	},
+	{
+		usage: 'explain <code>',
+		about: 'Print the page of a diagnostic.',
+		flags: ['onlyJson'],
+		examples: ['explain check/unknown-target', 'explain write/exists --json'],
+		run: async ([code], flags) => (await import('./read.ts')).explain(text(code) ?? '', flags),
+	},
+	{
+		usage: 'list <what>',
+		about: 'List techniques, metrics, ops or codes.',
+		flags: ['onlyJson'],
+		examples: ['list techniques', 'list ops --json'],
+		run: async ([what], flags) => (await import('./read.ts')).list(text(what) ?? '', flags),
+	},
+];
+
+export const commands: readonly Declared[] = [...changing, ...measuring, ...reading];

@@ -1,0 +1,86 @@
+/** The flags of all commands, a help line each, and how a command is declared: what `--help` shows is what it takes. */
+import { Command } from 'commander';
+import { type Flags, type Status } from './shared.ts';
+
+type Line = { readonly flags: readonly (readonly [flag: string, repeats?: true])[]; readonly text: string };
+
+/** One entry a line of help; flags that are seldom needed share one. */
+const lines = {
+	expression: { flags: [['-e, --expression <text>']], text: 'the recipe itself, in place of a file' },
+	param: { flags: [['-p, --param <name=value>', true]], text: 'a parameter of the recipe' },
+	shape: { flags: [['--shape <input=1x128>', true]], text: 'sizes for dynamic dimensions' },
+	data: {
+		flags: [['--data <path>']],
+		text: 'calibration data: a file or a folder (docs/data.md)',
+	},
+	numbers: {
+		flags: [['--seed <n>'], ['--threads <n>'], ['--samples <n>']],
+		text: 'of draws (0), of onnxruntime (2), of inputs to prove on (8)',
+	},
+	times: { flags: [['--threads <n>'], ['--samples <n>']], text: 'of onnxruntime (2), of runs (15)' },
+	verify: { flags: [['--no-verify']], text: 'skip proof and drift; the report says so' },
+	bench: { flags: [['--bench']], text: 'time both models' },
+	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },
+	dump: { flags: [['--dump <stage>']], text: 'print syntax, recipe, graph or patch instead of the report' },
+	out: { flags: [['-o, --out <path>']], text: 'the result: a file, or a folder for a model that is one' },
+	planOut: { flags: [['-o, --out <plan.json>']], text: 'write every decision there' },
+	force: { flags: [['--force']], text: 'replace what exists' },
+	plan: { flags: [['--plan <plan.json>']], text: 'the plan of the build: prove its steps again' },
+	model: { flags: [['--model <model>']], text: 'bind the recipes to this model as well' },
+	canonical: { flags: [['--check']], text: 'change nothing; status 1 when a file would change' },
+	json: { flags: [['--json'], ['-q, --quiet']], text: 'one JSON document; nothing but problems' },
+	onlyJson: { flags: [['--json']], text: 'one JSON document' },
+} as const satisfies Record<string, Line>;
+
+export type Declared = {
+	/** Name and arguments, as commander takes them. */
+	readonly usage: string;
+	/** One sentence. */
+	readonly about: string;
+	readonly flags: readonly (keyof typeof lines)[];
+	/** Two command lines that run as they stand, without the program's name. */
+	readonly examples: readonly [string, string];
+	/** Arguments come in the order of `usage`; an optional one may be undefined, a repeated one is a list. */
+	readonly run: (args: readonly (string | string[] | undefined)[], flags: Flags) => Promise<Status> | Status;
+};
+
+const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
+
+/** A command as declared; `act` runs it. */
+export function commandOf(
+	declared: Declared,
+	act: (flags: Flags, run: () => Promise<Status> | Status) => Promise<void>,
+): Command {
+	const [name = '', ...args] = declared.usage.split(' ');
+	const command = new Command(name).description(declared.about);
+	for (const argument of args) command.argument(argument);
+	for (const key of declared.flags) {
+		const { flags }: Line = lines[key];
+		for (const [flag, repeats] of flags) {
+			if (repeats) command.option(flag, '', collect);
+			else command.option(flag);
+		}
+	}
+	command.action((...given: unknown[]) => {
+		const values = given.slice(0, args.length) as (string | string[] | undefined)[];
+		const flags = command.opts<Flags>();
+		return act(flags, () => declared.run(values, flags));
+	});
+	return command.configureHelp({ formatHelp: () => helpOf(declared) });
+}
+
+function helpOf({ usage, about, flags, examples }: Declared): string {
+	const rows = [...flags.map((key): Line => lines[key]), { flags: [['-h, --help'] as const], text: 'this' }];
+	const terms = rows.map(({ flags: all }) => all.map(([flag]) => flag).join(', '));
+	const width = Math.max(...terms.filter((term) => term.length <= 26).map((term) => term.length));
+	return [
+		about,
+		`Usage: prunec ${usage} [options]`,
+		'',
+		...rows.map(({ text }, at) => `  ${(terms[at] ?? '').padEnd(width)}  ${text}`),
+		'',
+		'Examples:',
+		...examples.map((example) => `  prunec ${example}`),
+		'',
+	].join('\n');
+}

@@ -1,0 +1,184 @@
+/** Files written whole under private names and given their own at the end: what ends early leaves nothing behind. */
+import { createHash } from 'node:crypto';
+import {
+	closeSync,
+	existsSync,
+	fsyncSync,
+	mkdirSync,
+	mkdtempSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Fault } from './diagnostic.ts';
+import { exists, failed } from './messages/write.ts';
+
+export type Written = { readonly bytes: number; readonly sha256?: string };
+
+/** Private folders that exist now; whatever ends the process in order takes them with it. */
+const open = new Set<string>();
+process.on('exit', () => {
+	for (const folder of open) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Files of one folder that get their names together. */
+export class Stage {
+	private readonly root: string;
+	private readonly isNew: boolean;
+	private readonly force: boolean;
+	private readonly folder: string;
+	private readonly names: string[] = [];
+
+	/** `root` receives the files; it may be missing, its parent not. Throws `Fault` when nothing can be written there. */
+	constructor(root: string, { force = false }: { readonly force?: boolean } = {}) {
+		this.root = root;
+		this.force = force;
+		this.isNew = !existsSync(root);
+		const beside = this.isNew ? dirname(root) : root;
+		if (!existsSync(beside)) throw new Fault(failed({ path: root, cause: 'its folder does not exist' }));
+		if (!statSync(beside).isDirectory()) throw new Fault(failed({ path: beside, cause: 'it is no folder' }));
+		this.folder = attempt(root, 0, () => {
+			sweep(beside);
+			return mkdtempSync(join(beside, `.prunec-${process.pid}-`));
+		});
+		open.add(this.folder);
+		this.attempt(root, 0, () => {
+			mkdirSync(this.inside('.'));
+		});
+	}
+
+	/** Writes a file whole and to the disk. `name` may lie in folders. Throws `Fault`; then nothing is left of any file. */
+	write(name: string, pieces: Iterable<Uint8Array>, length: number, hashed = false): Written {
+		const target = join(this.root, name);
+		if (!this.force && existsSync(target)) this.refuse(exists({ path: target }));
+		if (existsSync(target) && statSync(target).isDirectory())
+			this.refuse(failed({ path: target, cause: 'it is a folder' }));
+		return this.attempt(target, length, () => {
+			mkdirSync(dirname(this.inside(name)), { recursive: true });
+			this.names.push(name);
+			return writeWhole(this.inside(name), pieces, hashed);
+		});
+	}
+
+	/** Gives a file that was written another name. */
+	rename(from: string, to: string): void {
+		renameSync(this.inside(from), this.inside(to));
+		this.names[this.names.indexOf(from)] = to;
+	}
+
+	/**
+	 * Gives all files their names, in the order they were written: the one that refers to the others goes last, so that
+	 * at every moment what stands under its name is whole. `stale` files of the folder are removed after that.
+	 */
+	commit(stale: readonly string[] = []): void {
+		this.attempt(this.root, 0, () => {
+			if (this.isNew) renameSync(this.inside('.'), this.root);
+			else for (const name of this.names) this.place(name);
+			syncFolder(this.isNew ? dirname(this.root) : this.root);
+			for (const name of stale) rmSync(join(this.root, name), { force: true });
+		});
+		this.discard();
+	}
+
+	/** Removes what was written and not committed. */
+	discard(): void {
+		rmSync(this.folder, { recursive: true, force: true });
+		open.delete(this.folder);
+	}
+
+	private place(name: string): void {
+		mkdirSync(dirname(join(this.root, name)), { recursive: true });
+		renameSync(this.inside(name), join(this.root, name));
+	}
+
+	/** A folder in the private one, which alone is closed to others. */
+	private inside(name: string): string {
+		return join(this.folder, 'files', name);
+	}
+
+	private refuse(diagnostic: ReturnType<typeof exists>): never {
+		this.discard();
+		throw new Fault(diagnostic);
+	}
+
+	private attempt<T>(path: string, needed: number, work: () => T): T {
+		try {
+			return attempt(path, needed, work);
+		} catch (problem) {
+			this.discard();
+			throw problem;
+		}
+	}
+}
+
+function attempt<T>(path: string, needed: number, work: () => T): T {
+	try {
+		return work();
+	} catch (problem) {
+		if (problem instanceof Fault || (problem as NodeJS.ErrnoException).code === undefined) throw problem;
+		throw new Fault(failed({ path, cause: causeOf(problem), ...(needed > 0 && { needed }) }));
+	}
+}
+
+const causes: Readonly<Record<string, string>> = {
+	ENOSPC: 'no space left',
+	EACCES: 'permission denied',
+	EPERM: 'permission denied',
+	EROFS: 'the file system is read-only',
+	EDQUOT: 'no space left in the quota',
+	EFBIG: 'the file system takes no files of this size',
+};
+
+function causeOf(problem: unknown): string {
+	const { code, message } = problem as NodeJS.ErrnoException;
+	return causes[code ?? ''] ?? message;
+}
+
+/** A write may take less than it was given: the rest is written again until it is whole or the disk says why not. */
+function writeWhole(path: string, pieces: Iterable<Uint8Array>, hashed: boolean): Written {
+	const fd = openSync(path, 'wx');
+	const hash = hashed ? createHash('sha256') : undefined;
+	let bytes = 0;
+	try {
+		for (const piece of pieces) {
+			hash?.update(piece);
+			bytes += piece.length;
+			for (let done = 0; done < piece.length;)
+				done += writeSync(fd, piece, done, Math.min(piece.length - done, 1 << 26));
+		}
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
+	return { bytes, ...(hash && { sha256: hash.digest('hex') }) };
+}
+
+function syncFolder(folder: string): void {
+	const fd = openSync(folder, 'r');
+	try {
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
+}
+
+/** Removes what processes that are gone have left. */
+function sweep(folder: string): void {
+	for (const name of readdirSync(folder)) {
+		const pid = Number(/^\.prunec-(\d+)-/.exec(name)?.[1] ?? NaN);
+		if (!Number.isNaN(pid) && pid !== process.pid && !isAlive(pid))
+			rmSync(join(folder, name), { recursive: true, force: true });
+	}
+}
+
+function isAlive(pid: number): boolean {
+	try {
+		return process.kill(pid, 0);
+	} catch (problem) {
+		return (problem as NodeJS.ErrnoException).code === 'EPERM';
+	}
+}
