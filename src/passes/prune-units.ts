@@ -99,16 +99,19 @@ const chosen = ({ candidate, units }: Selected): { family: Candidate['family']; 
 	units: new Set(units),
 });
 
-/** Kept units for the negative controls: the most important of up to three groups. */
+/** Kept units for the negative controls: the most important of the last group, of the first, and of one in the middle. */
 function spares(selected: readonly Selected[]): ReturnType<typeof chosen>[] {
-	return selected.slice(-3).map(({ candidate, units }) => {
-		const kept = Array.from(candidate.scores, (_, at) => at).filter((at) => !units.includes(at));
-		const best = kept.reduce(
-			(top, at) => ((candidate.scores[at] ?? 0) > (candidate.scores[top] ?? 0) ? at : top),
-			kept[0] ?? 0,
-		);
-		return chosen({ candidate, units: [best] });
-	});
+	const places = new Set([selected.length - 1, 0, selected.length >> 1]);
+	return [...places]
+		.flatMap((at) => selected[at] ?? [])
+		.map(({ candidate, units }) => {
+			const kept = Array.from(candidate.scores, (_, at) => at).filter((at) => !units.includes(at));
+			const best = kept.reduce(
+				(top, at) => ((candidate.scores[at] ?? 0) > (candidate.scores[top] ?? 0) ? at : top),
+				kept[0] ?? 0,
+			);
+			return chosen({ candidate, units: [best] });
+		});
 }
 
 /** The given numbers of the units that stay. */

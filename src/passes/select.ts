@@ -4,6 +4,7 @@ import { countToRemove } from '../ir/recipe/amounts.ts';
 import { evaluate, fieldsOf } from '../ir/recipe/predicate.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
+import { Limits } from './limits.ts';
 import { type UnitGroup } from './units.ts';
 import { alignedAway, everythingSelected, nothingSelected, noSuchUnit } from '../messages/plan.ts';
 
@@ -63,7 +64,7 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 					{ span: step.span },
 				),
 			);
-		return group(ranked([candidate]).slice(0, remove), [candidate]);
+		return group(lowest(ranked([candidate]), remove), [candidate]);
 	});
 	return { selected, notes };
 }
@@ -87,16 +88,27 @@ function globally(step: Step, candidates: readonly Candidate[]): Selection {
 		step.amount === undefined
 			? { remove: 0 }
 			: countToRemove(step.amount, total, { align: 1, min: weighted.length });
-	const left = new Map(weighted.map((candidate) => [candidate, candidate.scores.length]));
+	const chosen = lowest(ranked(weighted), remove, Math.max(1, step.min));
+	return { selected: group(chosen, weighted), notes: [] };
+}
+
+/** The first so many of a ranking that may go: `min` stay in each group, and no axis loses all it has. */
+function lowest(ranking: readonly Ranked[], count: number, min = 1): Ranked[] {
+	const left = new Map<Candidate, { stay: number; readonly limits: Limits }>();
 	const chosen: Ranked[] = [];
-	for (const one of ranked(weighted)) {
-		if (chosen.length >= remove) break;
-		const stay = left.get(one.candidate) ?? 0;
-		if (stay <= Math.max(1, step.min)) continue;
-		left.set(one.candidate, stay - 1);
+	for (const one of ranking) {
+		if (chosen.length >= count) break;
+		const { candidate } = one;
+		const group = left.get(candidate) ?? {
+			stay: candidate.scores.length,
+			limits: new Limits(candidate.family),
+		};
+		left.set(candidate, group);
+		if (group.stay <= min || !group.limits.take(one.unit)) continue;
+		group.stay--;
 		chosen.push(one);
 	}
-	return { selected: group(chosen, weighted), notes: [] };
+	return chosen;
 }
 
 function bySet(step: Step, candidates: readonly Candidate[], unit: string): Selection {

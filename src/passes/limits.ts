@@ -1,0 +1,42 @@
+/** What must not happen to a family: an axis of which nothing is left. */
+import { type Family } from '../ir/axes/families.ts';
+
+/** Counts, for every axis that belongs to some of a family's units alone, how many of them still stay. */
+export class Limits {
+	private readonly axesOf: readonly (readonly number[])[];
+	private readonly left: number[] = [];
+
+	constructor(family: Family) {
+		const axesOf: number[][] = Array.from({ length: family.units }, () => []);
+		const seen = new Set<string>();
+		for (const axes of family.axes.values()) {
+			for (const units of axes) {
+				const owners = units && ownersOf(units, family.units);
+				const key = owners?.join(',') ?? '';
+				if (owners === undefined || seen.has(key)) continue;
+				seen.add(key);
+				const axis = this.left.push(owners.length) - 1;
+				owners.forEach((unit) => axesOf[unit]?.push(axis));
+			}
+		}
+		this.axesOf = axesOf;
+	}
+
+	/** Takes a unit away, unless an axis would be left without any. */
+	take(unit: number): boolean {
+		const axes = this.axesOf[unit] ?? [];
+		if (axes.some((axis) => (this.left[axis] ?? 0) <= 1)) return false;
+		for (const axis of axes) this.left[axis] = (this.left[axis] ?? 0) - 1;
+		return true;
+	}
+}
+
+/** The units that an axis consists of; undefined when it has other positions too, or all units of the family. */
+function ownersOf(units: Int32Array, all: number): number[] | undefined {
+	const owners = new Set<number>();
+	for (const unit of units) {
+		if (unit < 0) return undefined;
+		owners.add(unit);
+	}
+	return owners.size < all ? [...owners].sort((a, b) => a - b) : undefined;
+}
