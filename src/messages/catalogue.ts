@@ -4,6 +4,7 @@ import * as check from './check.ts';
 import * as cli from './cli.ts';
 import * as data from './data.ts';
 import * as declarations from './declarations.ts';
+import * as exact from './exact.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
@@ -26,6 +27,7 @@ export const catalogue: readonly Entry[] = [
 	quantities,
 	model,
 	plan,
+	exact,
 	run,
 	data,
 	write,

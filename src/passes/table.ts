@@ -4,6 +4,7 @@ import { factorizeAttention, factorizeFfn } from './factorize.ts';
 import { pruneChannels, pruneFilters } from './prune-channels.ts';
 import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
+import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
 import { metrics } from './scores.ts';
@@ -19,6 +20,7 @@ export const techniques: readonly Technique[] = [
 	pruneRecurrent,
 	factorizeFfn,
 	factorizeAttention,
+	pruneNorms,
 ];
 
 export const vocabulary: Vocabulary = { techniques: techniques.map(({ words }) => words), metrics };

@@ -1,0 +1,168 @@
+/**
+ * Exact statements: folds that leave every output as it was. Planning tries each fold on a graph that the folds before it
+ * have changed, and lists what stays and why; lowering repeats the folds that planning found. The reference is the model
+ * before the step, and the negative controls are the result with one number of a fold spoiled.
+ */
+import { bug, type Diagnostic } from '../diagnostic.ts';
+import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { applyPatch, type Edit } from '../ir/graph/patch.ts';
+import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
+import { isFloat } from '../ir/graph/dtype.ts';
+import { nothingToDo, stays } from '../messages/exact.ts';
+import { Rewriting } from './rewriting.ts';
+import { sitesInScope } from './sites.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+	type Technique,
+} from './technique.ts';
+import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
+
+/** One kind of fold. It must check everything before it changes anything. */
+export type Rule = {
+	/** How decisions name it. */
+	readonly name: string;
+	/** Whether the node is one that the rule speaks of, foldable or not. */
+	readonly is: (r: Rewriting, node: Node) => boolean;
+	/** Folds, and answers with what was done; or answers why not. */
+	readonly fold: (r: Rewriting, node: Node) => Folded | string;
+	/** Does not count among the structures that could go: what it finds is a bonus, and what it refuses is not listed. */
+	readonly quiet?: boolean;
+};
+
+export type Folded = {
+	/** A plain graph with a mistake that this fold could have made, for folds that leave no constant to spoil. */
+	readonly control?: (before: Model) => Model;
+};
+
+type Fold = { readonly rule: string; readonly node: number };
+export type Folds = { readonly folds: readonly Fold[] };
+
+/** A technique that only folds. */
+export function exactTechnique(
+	words: TechniqueWords,
+	rules: readonly Rule[],
+	unit: string,
+	remark?: string,
+): Technique {
+	return defineTechnique<Folds>({
+		words,
+		plan: (request) => Promise.resolve(planFolds(request, words.name, rules, unit, remark)),
+		lower: (task) => lowerFolds(task, rules),
+	});
+}
+
+type Refusal = { readonly label: string; readonly why: string };
+
+/** Tries every rule on every node in scope, in the order of the rules. */
+function tryFolds(request: PlanRequest, rules: readonly Rule[]): { folds: Fold[]; refusals: Refusal[] } {
+	const inScope = sitesInScope(request);
+	const r = new Rewriting(request.net);
+	const folds: Fold[] = [];
+	const refusals: Refusal[] = [];
+	for (const rule of rules) {
+		for (const { id } of r.standing()) {
+			const node = r.node(id);
+			if (node === undefined || !rule.is(r, node) || !inScope(node)) continue;
+			const outcome = rule.fold(r, node);
+			if (typeof outcome !== 'string') folds.push({ rule: rule.name, node: id });
+			else if (rule.quiet !== true) refusals.push({ label: labelOf(node), why: outcome });
+		}
+	}
+	return { folds, refusals };
+}
+
+export function planFolds(
+	request: PlanRequest,
+	technique: string,
+	rules: readonly Rule[],
+	unit: string,
+	remark?: string,
+): Planned<Folds> {
+	const { step, numbering } = request;
+	const { folds, refusals } = tryFolds(request, rules);
+	const of = folds.length + refusals.length;
+	const nothing = folds.length === 0 ? [nothingToDo({ unit, of }, { span: step.span })] : [];
+	return {
+		plan: {
+			statement: step.text,
+			technique,
+			line: step.line,
+			requested: step.text.replace(/^\S+\s+\S+\s*/, '') || 'what is exact',
+			selected: folds.length,
+			of,
+			unit: remark === undefined ? unit : `${unit} (${remark})`,
+			removed: [],
+			refused: [...nothing, ...listRefusals(refusals, unit, request)],
+			exact: true,
+			decision: { folds },
+		},
+		tensors: new Map(),
+		numbering,
+	};
+}
+
+const labelOf = ({ name, op, outputs }: Node): string => `${op} '${name || (outputs[0] ?? '')}'`;
+
+/** One note a reason, the structures it holds for a line each. */
+function listRefusals(refusals: readonly Refusal[], unit: string, { step }: PlanRequest): Diagnostic[] {
+	const byReason = new Map<string, string[]>();
+	for (const { label, why } of refusals) byReason.set(why, [...(byReason.get(why) ?? []), label]);
+	return [...byReason].map(([why, labels]) => stays({ unit, why, labels }, { span: step.span }));
+}
+
+/** Repeats the folds of a decision. */
+export function lowerFolds(
+	{ net, decision: { folds }, label }: LowerTask<Folds>,
+	rules: readonly Rule[],
+): Lowered {
+	const r = new Rewriting(net);
+	const controls: ((before: Model) => Model)[] = [];
+	for (const { rule: name, node: id } of folds) {
+		const rule =
+			rules.find((one) => one.name === name) ?? bug('a plan names a fold that is not there', { name });
+		const node = r.node(id) ?? bug('a plan names a node that is not there', { id });
+		const outcome = rule.fold(r, node);
+		if (typeof outcome === 'string') bug('a planned fold does not fold', { id, why: outcome });
+		if (outcome.control !== undefined) controls.push(outcome.control);
+	}
+	const patch = { label, edits: r.edits() };
+	return {
+		patch,
+		claims: [
+			{
+				says: 'the model before',
+				reference: net.model,
+				controls: [
+					...spoiled(net.model, patch.edits, label),
+					...controls.slice(0, most).map((control) => () => control(net.model)),
+				],
+			},
+		],
+	};
+}
+
+/** Controls are tried in turn; these many are enough to find one that shows. */
+const most = 4;
+
+/** The result with one folded constant off by half and a little, largest first: nobody would take it for rounding. */
+export function spoiled(model: Model, edits: readonly Edit[], label: string): (() => Model)[] {
+	const tensors = edits.flatMap((edit) =>
+		edit.kind === 'constant' && isFloat(edit.tensor.type) && isReadable(edit.tensor) ? [edit.tensor] : [],
+	);
+	return tensors
+		.toSorted((a, b) => (b.bytes?.length ?? 0) - (a.bytes?.length ?? 0))
+		.slice(0, most)
+		.map((tensor) => () => {
+			const wrong: Edit = { kind: 'constant', tensor: spoil(tensor) };
+			return applyPatch(model, { label: `${label}, spoiled`, edits: [...edits, wrong] });
+		});
+}
+
+export function spoil(tensor: Tensor): Tensor {
+	const values = Float64Array.from(numbersOf(tensor), (value) => 1.5 * value + 0.05);
+	return tensorOf(tensor.name, tensor.type, tensor.dims, values);
+}

@@ -1,0 +1,219 @@
+/** Linear operators with constant weights, whatever their layout: what folds multiply into them and add to them. */
+import { present } from '../diagnostic.ts';
+import { isFloat } from '../ir/graph/dtype.ts';
+import { elementCount, nodeLabel, type Attribute, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { numbersOf } from '../ir/graph/tensor.ts';
+import { type Rewriting } from './rewriting.ts';
+
+/**
+ * y = W·x + b along channels. The weight's first two axes are walked as (first, second); `inOf` and `outOf` say which
+ * channel that is, groups of a convolution included. Operator pages: https://onnx.ai/onnx/operators/
+ */
+export type Projection = {
+	readonly node: Node;
+	readonly weight: Tensor;
+	readonly inputs: number;
+	readonly outputs: number;
+	inOf(first: number, second: number): number;
+	outOf(first: number, second: number): number;
+	/** What the operator multiplies its product with (`alpha`). */
+	readonly gain: number;
+};
+
+type Layout = Pick<Projection, 'inputs' | 'outputs' | 'inOf' | 'outOf'>;
+
+function number(node: Node, name: string, otherwise: number): number {
+	const attribute = node.attributes.get(name);
+	return attribute?.kind === 'int' || attribute?.kind === 'float' ? attribute.value : otherwise;
+}
+
+const straight = (dims: readonly number[]): Layout => ({
+	inputs: dims[0] ?? 0,
+	outputs: dims[1] ?? 0,
+	inOf: (first) => first,
+	outOf: (_, second) => second,
+});
+const turned = (dims: readonly number[]): Layout => ({
+	inputs: dims[1] ?? 0,
+	outputs: dims[0] ?? 0,
+	inOf: (_, second) => second,
+	outOf: (first) => first,
+});
+
+function convolution(dims: readonly number[], node: Node): Layout {
+	const [outputs = 0, inside = 0] = dims;
+	const groups = number(node, 'group', 1);
+	const inOf = (first: number, second: number): number =>
+		Math.floor(first / (outputs / groups)) * inside + second;
+	return { inputs: inside * groups, outputs, inOf, outOf: (first) => first };
+}
+
+function transposedConvolution(dims: readonly number[], node: Node): Layout {
+	const [inputs = 0, inside = 0] = dims;
+	const groups = number(node, 'group', 1);
+	const outOf = (first: number, second: number): number =>
+		Math.floor(first / (inputs / groups)) * inside + second;
+	return { inputs, outputs: inside * groups, inOf: (first) => first, outOf };
+}
+
+const layouts: Readonly<Record<string, (dims: readonly number[], node: Node) => Layout>> = {
+	MatMul: straight,
+	Gemm: (dims, node) => (number(node, 'transB', 0) === 1 ? turned(dims) : straight(dims)),
+	Conv: convolution,
+	ConvTranspose: transposedConvolution,
+	'com.microsoft.Attention': straight,
+};
+
+const operatorName = ({ domain, op }: Node): string => (domain === '' ? op : `${domain}.${op}`);
+
+/** The node as a projection of its first input, or why it is none. */
+export function projectionAt(r: Rewriting, node: Node): Projection | string {
+	const layout = layouts[operatorName(node)];
+	if (layout === undefined) return `${nodeLabel(node)} is no product with a weight`;
+	const weight = r.constantOf(node.inputs[1]);
+	if (weight === undefined || r.constantOf(node.inputs[0]) !== undefined)
+		return `the weight of ${nodeLabel(node)} is computed, not stored`;
+	if (r.numbers(weight.name) === undefined || !isFloat(weight.type))
+		return `the weight of ${nodeLabel(node)} is not there`;
+	if ((node.op === 'MatMul' || node.op === 'Gemm') && weight.dims.length !== 2)
+		return `the weight of ${nodeLabel(node)} is no matrix`;
+	if (number(node, 'transA', 0) === 1) return `${nodeLabel(node)} reads its input transposed`;
+	const other = r.otherReader(weight, node);
+	if (other !== undefined) return `${nodeLabel(other)} shares the weight of ${nodeLabel(node)}`;
+	return { node, weight, gain: number(node, 'alpha', 1), ...layout(weight.dims, node) };
+}
+
+/** The Add behind a MatMul that is its bias. */
+function addBehind(r: Rewriting, { node, outputs }: Projection): Node | undefined {
+	const [output = ''] = node.outputs;
+	const [reader] = r.readersOf(output);
+	if (node.op !== 'MatMul' || reader?.op !== 'Add' || r.sharedWith(output, reader) !== undefined)
+		return undefined;
+	const tensor = r.constantOf(reader.inputs.find((name) => name !== output));
+	const fits = tensor !== undefined && [1, outputs].includes(elementCount(tensor.dims));
+	return fits && (tensor.dims.length === 0 || elementCount(tensor.dims) === tensor.dims.at(-1))
+		? reader
+		: undefined;
+}
+
+/** The node that makes the projection's result, its bias included. */
+export function resultOf(r: Rewriting, projection: Projection): Node {
+	return addBehind(r, projection) ?? projection.node;
+}
+
+/** The bias as one number a channel; undefined when there is none, a sentence when it cannot be read. */
+export function biasOf(r: Rewriting, projection: Projection): Float64Array | string | undefined {
+	const { node, outputs } = projection;
+	const add = addBehind(r, projection);
+	const name = add?.inputs.find((input) => r.constantOf(input) !== undefined) ?? node.inputs[2] ?? '';
+	if (name === '' || (node.op === 'MatMul' && add === undefined)) return undefined;
+	const values = r.numbers(name);
+	const size = values?.length ?? 0;
+	const beta = node.op === 'Gemm' ? number(node, 'beta', 1) : 1;
+	if (values === undefined || (size !== 1 && (size !== outputs || r.sizesOf(name)?.at(-1) !== outputs)))
+		return `the bias of ${nodeLabel(node)} is not one stored number a channel`;
+	return Float64Array.from({ length: outputs }, (_, at) => beta * (values[size === 1 ? 0 : at] ?? 0));
+}
+
+/** Gives a projection another bias; one of zeros is added nowhere. Answers with the node that makes the result. */
+export function setBias(r: Rewriting, projection: Projection, values: Float64Array): Node {
+	const { weight, outputs } = projection;
+	const node = present(r.node(projection.node.id), 'a projection');
+	const add = addBehind(r, { ...projection, node });
+	const had = add !== undefined || (node.op !== 'MatMul' && (node.inputs[2] ?? '') !== '');
+	if (!had && values.every((value) => value === 0)) return node;
+	const old = add?.inputs.find((name) => r.constantOf(name)) ?? node.inputs[2] ?? '';
+	const base = old === '' ? `${weight.name}_bias` : old;
+	const name = r.constant(base, weight.type, [outputs], values);
+	if (add !== undefined) {
+		const [output] = node.outputs;
+		const next = { ...add, inputs: add.inputs.map((input) => (input === output ? input : name)) };
+		r.put(next);
+		return next;
+	}
+	if (node.op !== 'MatMul') {
+		const attributes = new Map([...node.attributes].filter(([key]) => key !== 'beta'));
+		return r.setInput({ ...node, attributes }, 2, name);
+	}
+	return addNode(r, node, name);
+}
+
+/** An Add behind a MatMul; the sum takes over the name of the product. */
+function addNode(r: Rewriting, node: Node, bias: string): Node {
+	const [output = ''] = node.outputs;
+	const product = r.value(`${output}_product`, output);
+	r.put({ ...node, outputs: [product] });
+	const attributes = new Map<string, Attribute>();
+	const name = node.name === '' ? '' : `${node.name}_bias`;
+	return r.insert({ name, op: 'Add', domain: '', inputs: [product, bias], outputs: [output], attributes });
+}
+
+export type Affine = { readonly scale: ArrayLike<number>; readonly shift: ArrayLike<number> };
+
+/** Walks the weight by channels: `visit` gives each number's factor. */
+function scaled({ weight }: Projection, factor: (first: number, second: number) => number): Float64Array {
+	const [rows = 1, cols = 1] = weight.dims;
+	const values = Float64Array.from(numbersOf(weight));
+	const inner = values.length / (rows * cols);
+	for (let first = 0; first < rows; first++)
+		for (let second = 0; second < cols; second++) {
+			const by = factor(first, second);
+			const start = (first * cols + second) * inner;
+			for (let at = start; at < start + inner; at++) values[at] = (values[at] ?? 0) * by;
+		}
+	return values;
+}
+
+function setWeight(r: Rewriting, { node, weight }: Projection, values: Float64Array): void {
+	const name = r.constant(weight.name, weight.type, weight.dims, values);
+	r.setInput(present(r.node(node.id), 'a projection'), 1, name);
+}
+
+/** The projection gives `scale · y + shift` from now on. Its bias must have been read by `biasOf` without a complaint. */
+export function foldBehind(r: Rewriting, projection: Projection, { scale, shift }: Affine): Node {
+	const bias = biasOf(r, projection);
+	const old = typeof bias === 'string' ? undefined : bias;
+	setWeight(
+		r,
+		projection,
+		scaled(projection, (first, second) => scale[projection.outOf(first, second)] ?? 1),
+	);
+	const values = Float64Array.from(
+		{ length: projection.outputs },
+		(_, at) => (scale[at] ?? 1) * (old?.[at] ?? 0) + (shift[at] ?? 0),
+	);
+	return setBias(r, projection, values);
+}
+
+/** The projection gives from `x` what it gave from `scale · x + shift`. */
+export function foldBefore(r: Rewriting, projection: Projection, { scale, shift }: Affine): void {
+	const bias = biasOf(r, projection);
+	const values = added(projection, shift, typeof bias === 'string' ? undefined : bias);
+	setWeight(
+		r,
+		projection,
+		scaled(projection, (first, second) => scale[projection.inOf(first, second)] ?? 1),
+	);
+	setBias(r, projection, values);
+}
+
+/** The bias with a constant input's share: `b + gain · W · shift`. */
+export function added(
+	projection: Projection,
+	shift: ArrayLike<number>,
+	bias: Float64Array | undefined,
+): Float64Array {
+	const { weight, outputs, gain } = projection;
+	const [rows = 1, cols = 1] = weight.dims;
+	const numbers = numbersOf(weight);
+	const inner = numbers.length / (rows * cols);
+	const sums = bias === undefined ? new Float64Array(outputs) : Float64Array.from(bias);
+	for (let first = 0; first < rows; first++)
+		for (let second = 0; second < cols; second++) {
+			const by = gain * (shift[projection.inOf(first, second)] ?? 0);
+			if (by === 0) continue;
+			const [to, start] = [projection.outOf(first, second), (first * cols + second) * inner];
+			for (let at = start; at < start + inner; at++) sums[to] = (sums[to] ?? 0) + by * (numbers[at] ?? 0);
+		}
+	return sums;
+}
