@@ -1,7 +1,7 @@
 /** Linear operators with constant weights, whatever their layout: what folds multiply into them and add to them. */
 import { present } from '../diagnostic.ts';
 import { isFloat } from '../ir/graph/dtype.ts';
-import { elementCount, nodeLabel, type Attribute, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { nodeLabel, type Attribute, type Node, type Tensor } from '../ir/graph/graph.ts';
 import { numbersOf } from '../ir/graph/tensor.ts';
 import { type Rewriting } from './rewriting.ts';
 
@@ -69,7 +69,7 @@ const operatorName = ({ domain, op }: Node): string => (domain === '' ? op : `${
 /** The node as a projection of its first input, or why it is none. */
 export function projectionAt(r: Rewriting, node: Node): Projection | string {
 	const layout = layouts[operatorName(node)];
-	if (layout === undefined) return `${nodeLabel(node)} is no product with a weight`;
+	if (layout === undefined) return `${nodeLabel(node)} has no weight to fold into`;
 	const weight = r.constantOf(node.inputs[1]);
 	if (weight === undefined || r.constantOf(node.inputs[0]) !== undefined)
 		return `the weight of ${nodeLabel(node)} is computed, not stored`;
@@ -83,17 +83,22 @@ export function projectionAt(r: Rewriting, node: Node): Projection | string {
 	return { node, weight, gain: number(node, 'alpha', 1), ...layout(weight.dims, node) };
 }
 
-/** The Add behind a MatMul that is its bias. */
+/** The Add behind a projection that is its bias, or a part of it. */
 function addBehind(r: Rewriting, { node, outputs }: Projection): Node | undefined {
 	const [output = ''] = node.outputs;
-	const [reader] = r.readersOf(output);
-	if (node.op !== 'MatMul' || reader?.op !== 'Add' || r.sharedWith(output, reader) !== undefined)
+	const [reader] = r.numbersReaders(output);
+	if (reader?.op !== 'Add' || node.domain !== '' || r.sharedWith(output, reader) !== undefined)
 		return undefined;
 	const tensor = r.constantOf(reader.inputs.find((name) => name !== output));
-	const fits = tensor !== undefined && [1, outputs].includes(elementCount(tensor.dims));
-	return fits && (tensor.dims.length === 0 || elementCount(tensor.dims) === tensor.dims.at(-1))
-		? reader
-		: undefined;
+	const rank = r.sizesOf(output)?.length ?? 0;
+	const axis = node.op.startsWith('Conv') ? 1 : rank - 1;
+	return tensor !== undefined && liesAlong(tensor.dims, axis, rank, outputs) ? reader : undefined;
+}
+
+/** Whether a constant holds one number, or one a channel of an axis, and enlarges nothing. */
+export function liesAlong(dims: readonly number[], axis: number, rank: number, size: number): boolean {
+	const padded = [...new Array<number>(Math.max(0, rank - dims.length)).fill(1), ...dims];
+	return padded.length === rank && padded.every((dim, at) => dim === 1 || (at === axis && dim === size));
 }
 
 /** The node that makes the projection's result, its bias included. */
@@ -104,48 +109,51 @@ export function resultOf(r: Rewriting, projection: Projection): Node {
 /** The bias as one number a channel; undefined when there is none, a sentence when it cannot be read. */
 export function biasOf(r: Rewriting, projection: Projection): Float64Array | string | undefined {
 	const { node, outputs } = projection;
-	const add = addBehind(r, projection);
-	const name = add?.inputs.find((input) => r.constantOf(input) !== undefined) ?? node.inputs[2] ?? '';
-	if (name === '' || (node.op === 'MatMul' && add === undefined)) return undefined;
-	const values = r.numbers(name);
-	const size = values?.length ?? 0;
-	const beta = node.op === 'Gemm' ? number(node, 'beta', 1) : 1;
-	if (values === undefined || (size !== 1 && (size !== outputs || r.sizesOf(name)?.at(-1) !== outputs)))
+	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
+	const behind = addBehind(r, projection)?.inputs.find((input) => r.constantOf(input) !== undefined);
+	const names = [own, behind ?? ''].filter((name) => name !== '');
+	const parts = names.map((name) => r.numbers(name));
+	const fits = parts.every((values) => values?.length === 1 || values?.length === outputs);
+	if (!fits || (own !== '' && parts[0]?.length === outputs && r.sizesOf(own)?.at(-1) !== outputs))
 		return `the bias of ${nodeLabel(node)} is not one stored number a channel`;
-	return Float64Array.from({ length: outputs }, (_, at) => beta * (values[size === 1 ? 0 : at] ?? 0));
+	if (names.length === 0) return undefined;
+	const beta = node.op === 'Gemm' ? number(node, 'beta', 1) : 1;
+	const gains = names.map((name) => (name === own ? beta : 1));
+	return Float64Array.from({ length: outputs }, (_, at) =>
+		parts.reduce(
+			(sum, values, part) => sum + (gains[part] ?? 1) * (values?.[values.length === 1 ? 0 : at] ?? 0),
+			0,
+		),
+	);
 }
 
-/** Gives a projection another bias; one of zeros is added nowhere. Answers with the node that makes the result. */
-export function setBias(r: Rewriting, projection: Projection, values: Float64Array): Node {
+/** Gives a projection another bias, in one place; one of zeros is added nowhere. */
+export function setBias(r: Rewriting, projection: Projection, values: Float64Array): void {
 	const { weight, outputs } = projection;
 	const node = present(r.node(projection.node.id), 'a projection');
 	const add = addBehind(r, { ...projection, node });
-	const had = add !== undefined || (node.op !== 'MatMul' && (node.inputs[2] ?? '') !== '');
-	if (!had && values.every((value) => value === 0)) return node;
-	const old = add?.inputs.find((name) => r.constantOf(name)) ?? node.inputs[2] ?? '';
-	const base = old === '' ? `${weight.name}_bias` : old;
-	const name = r.constant(base, weight.type, [outputs], values);
-	if (add !== undefined) {
-		const [output] = node.outputs;
-		const next = { ...add, inputs: add.inputs.map((input) => (input === output ? input : name)) };
-		r.put(next);
-		return next;
-	}
+	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
+	if (add === undefined && own === '' && values.every((value) => value === 0)) return;
+	const old = own === '' ? add?.inputs.find((name) => r.constantOf(name)) : own;
+	const name = r.constant(old ?? `${weight.name}_bias`, weight.type, [outputs], values);
+	const [output] = node.outputs;
 	if (node.op !== 'MatMul') {
 		const attributes = new Map([...node.attributes].filter(([key]) => key !== 'beta'));
-		return r.setInput({ ...node, attributes }, 2, name);
-	}
-	return addNode(r, node, name);
+		r.setInput({ ...node, attributes }, 2, name);
+		if (add !== undefined) r.bypass(add.id, add.inputs.indexOf(output ?? ''));
+	} else if (add !== undefined) {
+		r.put({ ...add, inputs: add.inputs.map((input) => (input === output ? input : name)) });
+	} else addNode(r, node, name);
 }
 
 /** An Add behind a MatMul; the sum takes over the name of the product. */
-function addNode(r: Rewriting, node: Node, bias: string): Node {
+function addNode(r: Rewriting, node: Node, bias: string): void {
 	const [output = ''] = node.outputs;
 	const product = r.value(`${output}_product`, output);
 	r.put({ ...node, outputs: [product] });
 	const attributes = new Map<string, Attribute>();
 	const name = node.name === '' ? '' : `${node.name}_bias`;
-	return r.insert({ name, op: 'Add', domain: '', inputs: [product, bias], outputs: [output], attributes });
+	r.insert({ name, op: 'Add', domain: '', inputs: [product, bias], outputs: [output], attributes });
 }
 
 export type Affine = { readonly scale: ArrayLike<number>; readonly shift: ArrayLike<number> };
@@ -170,7 +178,7 @@ function setWeight(r: Rewriting, { node, weight }: Projection, values: Float64Ar
 }
 
 /** The projection gives `scale · y + shift` from now on. Its bias must have been read by `biasOf` without a complaint. */
-export function foldBehind(r: Rewriting, projection: Projection, { scale, shift }: Affine): Node {
+export function foldBehind(r: Rewriting, projection: Projection, { scale, shift }: Affine): void {
 	const bias = biasOf(r, projection);
 	const old = typeof bias === 'string' ? undefined : bias;
 	setWeight(
@@ -182,7 +190,7 @@ export function foldBehind(r: Rewriting, projection: Projection, { scale, shift 
 		{ length: projection.outputs },
 		(_, at) => (scale[at] ?? 1) * (old?.[at] ?? 0) + (shift[at] ?? 0),
 	);
-	return setBias(r, projection, values);
+	setBias(r, projection, values);
 }
 
 /** The projection gives from `x` what it gave from `scale · x + shift`. */

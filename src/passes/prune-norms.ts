@@ -47,7 +47,7 @@ function foldBatch(r: Rewriting, node: Node): Folded | string {
 	const before = projectionBefore(r, node);
 	if (typeof before !== 'string') {
 		foldBehind(r, before, affine);
-		r.bypass(node);
+		r.bypass(node.id);
 		return {};
 	}
 	const behind = projectionsBehind(r, node.outputs[0] ?? '', 1, affine);
@@ -55,7 +55,7 @@ function foldBatch(r: Rewriting, node: Node): Folded | string {
 	behind.forEach((projection) => {
 		foldBefore(r, projection, affine);
 	});
-	r.bypass(node);
+	r.bypass(node.id);
 	return {};
 }
 
@@ -96,7 +96,7 @@ function projectionsBehind(
 	const outside = r.seenOutside(value);
 	if (outside !== undefined) return outside;
 	const found: Projection[] = [];
-	for (const reader of r.readersOf(value)) {
+	for (const reader of r.numbersReaders(value)) {
 		if (passes(r, reader, value, axis)) {
 			const [output = ''] = reader.outputs;
 			const further = projectionsBehind(r, output, (r.sizesOf(output)?.length ?? 1) - 1, affine);

@@ -62,17 +62,22 @@ export class Rewriting {
 		return [...(this.readers.get(value) ?? [])].flatMap((id) => this.nodes.get(id) ?? []);
 	}
 
+	/** Readers of a value's numbers: `Shape` and `Size` read none. */
+	numbersReaders(value: ValueName): Node[] {
+		return this.readersOf(value).filter(({ op }) => op !== 'Shape' && op !== 'Size');
+	}
+
 	/** Why a value is not for its readers alone to see, or undefined when it is. */
 	seenOutside(value: ValueName): string | undefined {
 		if (this.outputs.has(value)) return `'${value}' is a model output`;
 		return this.captured.has(value) ? `'${value}' is read inside a body` : undefined;
 	}
 
-	/** Why more than one node sees a value, or undefined. */
+	/** Why another node sees the numbers of a value, or undefined; one that asks for its sizes does not. */
 	sharedWith(value: ValueName, reader: Node): string | undefined {
 		const outside = this.seenOutside(value);
 		if (outside !== undefined) return outside;
-		const other = this.readersOf(value).find(({ id }) => id !== reader.id);
+		const other = this.numbersReaders(value).find(({ id }) => id !== reader.id);
 		if (other !== undefined) return `${nodeLabel(other)} reads the same value`;
 		return reader.inputs.filter((name) => name === value).length > 1
 			? `${nodeLabel(reader)} reads it twice`
@@ -165,7 +170,8 @@ export class Rewriting {
 	}
 
 	/** Readers of a node's output read its input instead, and the node goes; an output of the model keeps its name. */
-	bypass(node: Node, slot = 0): void {
+	bypass(id: number, slot = 0): void {
+		const node = present(this.nodes.get(id), 'a node to bypass');
 		const [input, output] = [node.inputs[slot] ?? '', node.outputs[0] ?? ''];
 		const maker = this.makerOf(input);
 		if (this.seenOutside(output) === undefined) {
@@ -174,6 +180,7 @@ export class Rewriting {
 		} else if (maker !== undefined && this.sharedWith(input, node) === undefined) {
 			// The maker moves to the place of the node, so that one node makes the output's name.
 			this.retire(maker);
+			this.reroute(input, output);
 			this.put({
 				...maker,
 				id: node.id,

@@ -1,0 +1,151 @@
+/** Norms folded into weights: what folds, what stays and why, and that nothing but rounding changes. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Build, encoder, modelBuilder } from '../harness/model.ts';
+import { buildOf, operators, reasons } from '../harness/exact.ts';
+
+const test = suite('prune norms');
+
+/** A batch normalization over `size` channels. */
+function batch(b: Build, x: string, size: number): string {
+	const spread = Array.from({ length: size }, (_, at) => 0.5 + at / size);
+	const [scale, shift, mean] = [b.weight([size]), b.weight([size]), b.weight([size])];
+	return b.node('BatchNormalization', [x, scale, shift, mean, b.floats(spread)]);
+}
+
+test('a batch normalization goes into the projection before it, whatever the operator and its bias', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 4, 6, 6]);
+	const plain = batch(b, b.node('Conv', [x, b.weight([8, 4, 3, 3])], { pads: [1, 1, 1, 1] }), 8);
+	const grouped = batch(
+		b,
+		b.node('Conv', [b.node('Relu', [plain]), b.weight([8, 2, 1, 1]), b.weight([8])], { group: 4 }),
+		8,
+	);
+	const bias = b.weight([1, 8, 1, 1]);
+	const added = batch(
+		b,
+		b.node('Add', [bias, b.node('Conv', [b.node('Relu', [grouped]), b.weight([8, 8, 1, 1])])]),
+		8,
+	);
+	const up = b.node('ConvTranspose', [b.node('Relu', [added]), b.weight([8, 3, 2, 2]), b.weight([6])], {
+		group: 2,
+		strides: [2, 2],
+	});
+	const flat = b.node('Flatten', [b.node('GlobalAveragePool', [batch(b, up, 6)])]);
+	const gemm = b.node('Gemm', [flat, b.weight([5, 6]), b.weight([5])], {
+		transB: 1,
+		alpha: { kind: 'float', value: 0.5 },
+		beta: { kind: 'float', value: 2 },
+	});
+	const product = b.node('MatMul', [b.node('Relu', [batch(b, gemm, 5)]), b.weight([5, 7])]);
+	const last = batch(b, b.node('Add', [product, b.weight([7])]), 7);
+	b.output(batch(b, b.node('MatMul', [last, b.weight([7, 3])]), 3), ['batch', 3]);
+	const { document, model } = await buildOf(b.build(), 'prune norms');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [7, 7]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.equal(operators(model), {
+		...{ Conv: 3, Relu: 4, ConvTranspose: 1, GlobalAveragePool: 1, Flatten: 1, Gemm: 1, MatMul: 2, Add: 2 },
+	});
+	assert.equal(
+		model.graph.outputs.map(({ name }) => name),
+		b.build().graph.outputs.map(({ name }) => name),
+	);
+});
+
+test('a batch normalization without a projection before it goes into those behind it', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 4, 6, 6]);
+	const normal = batch(b, x, 4);
+	const left = b.node('Conv', [normal, b.weight([6, 2, 3, 3])], { group: 2 });
+	const right = b.node('Conv', [normal, b.weight([6, 4, 3, 3]), b.weight([6])]);
+	b.output(b.node('Add', [left, right]), ['batch', 6, 4, 4]);
+	const { document, model } = await buildOf(b.build(), 'prune norms');
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.equal(operators(model), { Conv: 2, Add: 1 });
+});
+
+test('what stands in the way of a batch normalization is said', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 4, 6, 6]);
+	const [first, second] = [b.weight([4, 4, 1, 1]), b.weight([4, 4, 3, 3])];
+	const read = b.node('Conv', [x, first]);
+	const twice = b.node('Relu', [batch(b, read, 4)]);
+	const tied = [x, twice].map((value) =>
+		b.node('Relu', [batch(b, b.node('Conv', [value, second], { pads: [1, 1, 1, 1] }), 4)]),
+	);
+	const padded = b.node('Conv', [batch(b, b.node('Relu', [x]), 4), b.weight([4, 4, 3, 3])], {
+		pads: [1, 1, 1, 1],
+	});
+	b.output(b.node('Sum', [read, twice, ...tied, padded]), ['batch', 4, 6, 6]);
+	const { document } = await buildOf(b.build(), 'prune norms');
+	assert.is(document.steps[0]!.selected, 0);
+	const found = reasons(document);
+	for (const expected of [
+		/Sum .* reads the same value; behind, Relu/,
+		/shares the weight of Conv/,
+		/pads with zeros/,
+		/none of the 4 norms/,
+	])
+		assert.ok(
+			found.some((text) => expected.test(text)),
+			`${String(expected)} in\n${found.join('\n')}`,
+		);
+});
+
+test('scale and shift of norms before projections go into the projections; behind a sum they stay', async () => {
+	const before = await buildOf(encoder(2, { heads: 2, width: 4, hidden: 16 }), 'prune norms');
+	assert.equal([before.document.steps[0]!.selected, before.document.steps[0]!.of], [4, 4]);
+	assert.ok(before.document.proof!.ok && !before.document.proof!.weak);
+	const [was, is] = before.document.steps[0]!.params;
+	assert.is(was - is, 4 * 2 * 8 - 8, 'all shifts are gone, and one row of ones serves all scales');
+	const behind = await buildOf(encoder(1, { heads: 2, width: 4, hidden: 16, post: true }), 'prune norms');
+	assert.is(behind.document.steps[0]!.selected, 0);
+	assert.ok(reasons(behind.document).some((text) => /Add .* has no weight to fold into/.test(text)));
+});
+
+/** A layer normalization in single operators, as exporters before opset 17 write it. */
+function written(b: Build, x: string, size: number): string {
+	const centred = b.node('Sub', [x, b.node('ReduceMean', [x], { axes: [-1] })]);
+	const variance = b.node('ReduceMean', [b.node('Pow', [centred, b.floats([2], [])])], { axes: [-1] });
+	const spread = b.node('Sqrt', [b.node('Add', [variance, b.floats([1e-5], [])])]);
+	return b.node('Add', [
+		b.weight([size]),
+		b.node('Mul', [b.node('Div', [centred, spread]), b.weight([size])]),
+	]);
+}
+
+test('a norm in single operators and an RMS norm fold as native ones do, through reshapes and gathers', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 8]);
+	const flat = b.node('Reshape', [written(b, x, 8), b.ints([-1, 8])]);
+	const gemm = b.node('Gemm', [flat, b.weight([8, 6]), b.weight([6])]);
+	const first = b.node(
+		'Gather',
+		[b.node('SimplifiedLayerNormalization', [x, b.weight([8])]), b.ints([0], [])],
+		{ axis: 1 },
+	);
+	b.output(b.node('ReduceSum', [gemm]));
+	b.output(b.node('MatMul', [first, b.weight([8, 3])]), ['batch', 3]);
+	const { document } = await buildOf(b.build(), 'prune norms');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+});
+
+test('a scope and protected names are kept to', async () => {
+	const model = encoder(2, { heads: 2, width: 4, hidden: 16 });
+	const count = async (recipe: string): Promise<number> =>
+		(await buildOf(model, recipe)).document.steps[0]!.selected;
+	assert.is(await count('prune norms in layers [1]'), 2);
+	assert.is(await count('prune norms except layers [1]'), 2);
+	assert.is(await count('protect "LayerNormalization_0"; prune norms'), 3);
+});
+
+test('a plan gives the bytes of the build', async () => {
+	const { same } = await buildOf(encoder(1, { heads: 2, width: 4, hidden: 16 }), 'prune norms', {
+		again: true,
+	});
+	assert.ok(same);
+});
+
+test.run();
