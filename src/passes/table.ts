@@ -8,6 +8,7 @@ import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
 import { metrics } from './scores.ts';
+import { share } from './share.ts';
 import { type Technique } from './technique.ts';
 
 export const techniques: readonly Technique[] = [
@@ -21,6 +22,7 @@ export const techniques: readonly Technique[] = [
 	factorizeFfn,
 	factorizeAttention,
 	pruneNorms,
+	share,
 ];
 
 export const vocabulary: Vocabulary = { techniques: techniques.map(({ words }) => words), metrics };
