@@ -41,7 +41,7 @@ export async function readLines(path: string, folder = lines): Promise<string[]>
 	const session = await openSession(model, { which: 'given', optimize: 'all', threads: 2 });
 	const texts: string[] = [];
 	const data = await openData(model, { path: folder, modelPath: path });
-	for (const make of data.examples) {
+	for (const { make } of data.examples) {
 		const [scores] = (await session.run(make().feeds)).values();
 		const [, steps = 0, classes = 0] = scores?.dims ?? [];
 		texts.push(decode(scores?.data ?? [], steps, classes, keys));

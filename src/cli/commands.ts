@@ -53,6 +53,16 @@ const measuring: readonly Declared[] = [
 			(await import('./measure.ts')).verify(text(original) ?? '', text(pruned) ?? '', flags),
 	},
 	{
+		usage: 'evaluate <models...>',
+		about: 'Measure how good models are on data, side by side.',
+		flags: ['evaluated', 'metric', 'dictionary', 'taken', 'shape', 'evaluating', 'onlyJson'],
+		examples: [
+			'evaluate model.onnx small.onnx --data test.npy',
+			'evaluate model.onnx small.onnx --data test.npy --metric cosine,overlap --take 8',
+		],
+		run: async ([models], flags) => (await import('./evaluate.ts')).evaluate(texts(models), flags),
+	},
+	{
 		usage: 'bench <models...>',
 		about: 'Time models side by side, in turns, with the spread.',
 		flags: ['shape', 'times', 'json'],

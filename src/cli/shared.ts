@@ -16,6 +16,10 @@ export type Flags = {
 	readonly param?: readonly string[];
 	readonly shape?: readonly string[];
 	readonly data?: string;
+	readonly take?: string;
+	readonly tokens?: string;
+	readonly metric?: string;
+	readonly dictionary?: string;
 	readonly seed?: string;
 	readonly threads?: string;
 	readonly samples?: string;
@@ -88,7 +92,7 @@ export class Usage extends Error {
 	}
 }
 
-const whole = (name: string, text: string): number => {
+export const whole = (name: string, text: string): number => {
 	const value = Number(text);
 	if (!Number.isSafeInteger(value) || value < 0)
 		throw new Usage(`--${name} takes a whole number, not '${text}'`);

@@ -49,7 +49,7 @@ export async function readInputs(model: Model, options: InputOptions): Promise<I
 		};
 	}
 	const { examples, words } = await openData(model, { ...data, modelPath, shapes });
-	const given = draw(examples, data).map((make) => make());
+	const given = draw(examples, data).map(({ make }) => make());
 	const { used, heldOut } = holdOut(given);
 	const few = used.slice(0, Math.max(2, Math.floor(samples / 2))).map(({ feeds }) => feeds);
 	const split = used === given ? '' : `, ${heldOut.length} held out for drift`;

@@ -16,7 +16,7 @@ import { readParquet } from './parquet.ts';
 import { layoutOf, preparationFor, prepareImage } from './preprocess.ts';
 import { fillRoles, paddingOf } from './roles.ts';
 import { readSafetensors } from './safetensors.ts';
-import { type Example, type Field, type Label, type Row, type Sample } from './sample.ts';
+import { type Example, type Field, type Label, type Pending, type Row, type Sample } from './sample.ts';
 import { readSounds } from './sounds.ts';
 import { readTestSet, testDataFolders } from './tensor-proto.ts';
 import { readLines } from './text.ts';
@@ -52,7 +52,7 @@ export type DataOptions = {
 export type Data = {
 	/** How the data became inputs, in words. */
 	readonly words: string;
-	readonly examples: readonly (() => Example)[];
+	readonly examples: readonly Pending[];
 };
 
 /** Throws `Fault` for data that cannot be read or does not fit the model. */
@@ -137,7 +137,7 @@ async function rowsOfFile({ path, label }: FileOf): Promise<Row[]> {
 type Reading = {
 	/** Asked after the rows were read. */
 	readonly words: () => string;
-	readonly read: (row: Row) => (() => Example)[];
+	readonly read: (row: Row) => readonly Pending[];
 };
 
 /** How rows like the first become examples. */
@@ -166,15 +166,11 @@ function imageReading(inputs: readonly ValueInfo[], { path, modelPath, shapes }:
 		read: (row) => {
 			const image = [...row.fields.values()].find(({ kind }) => kind === 'image');
 			const label = labelOf(row);
-			return [
-				() => {
-					const feeds =
-						image?.kind === 'image'
-							? new Map([[input.name, prepareImage(image.open(), input, preparation)]])
-							: new Map<string, never>();
-					return complete(row, inputs, feeds, label);
-				},
-			];
+			const feeds = (): Sample =>
+				image?.kind === 'image'
+					? new Map([[input.name, prepareImage(image.open(), input, preparation)]])
+					: new Map();
+			return [pending(label, () => complete(row, inputs, feeds(), label))];
 		},
 	};
 }
@@ -187,10 +183,10 @@ function soundReading(inputs: readonly ValueInfo[], { modelPath }: DataOptions):
 			const sound = [...row.fields.values()].find(({ kind }) => kind === 'sound');
 			const pieces = sound?.kind === 'sound' ? reading.prepare(sound.open()) : [];
 			const label = labelOf(row);
-			return pieces.map(
-				(feeds, at) => () =>
-					complete({ ...row, at: pieces.length > 1 ? `${row.at}[${at}]` : row.at }, inputs, feeds, label),
-			);
+			return pieces.map((feeds, at) => {
+				const piece = pieces.length > 1 ? { ...row, at: `${row.at}[${at}]` } : row;
+				return pending(label, () => complete(piece, inputs, feeds, label));
+			});
 		},
 	};
 }
@@ -206,7 +202,7 @@ function textReading(
 		read: (row) => {
 			const feeds = reading.prepare(row);
 			const label = labelOf(row);
-			return [() => complete(row, inputs, feeds, label)];
+			return [pending(label, () => complete(row, inputs, feeds, label))];
 		},
 	};
 }
@@ -235,13 +231,15 @@ function arrayReading(inputs: readonly ValueInfo[]): Reading {
 			if (given.size > 1 || row.fields.size > 2)
 				for (const name of row.fields.keys()) if (!given.has(name) && name !== 'label') unused.add(name);
 			demand(row, inputs, feeds);
-			return piecesOf(row, inputs, feeds).map(
-				({ feeds: own, label, at }) =>
-					() =>
-						finish(own, inputs, label, at),
+			return piecesOf(row, inputs, feeds).map(({ feeds: own, label, at }) =>
+				pending(label, () => finish(own, inputs, label, at)),
 			);
 		},
 	};
+}
+
+function pending(label: Label | undefined, make: () => Example): Pending {
+	return { make, ...(label !== undefined && { label }) };
 }
 
 /** Fills in what follows from the data and stops when an input is still without a value. */

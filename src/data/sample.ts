@@ -27,6 +27,9 @@ export type Example = {
 	readonly at: string;
 };
 
+/** An example that is made when it is asked for; what is right for it is known before. */
+export type Pending = { readonly label?: Label; readonly make: () => Example };
+
 /** An image of 8-bit RGBA pixels, row by row. */
 export type Pixels = { readonly width: number; readonly height: number; readonly data: Uint8Array };
 

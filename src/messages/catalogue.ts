@@ -8,6 +8,7 @@ import * as exact from './exact.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
+import * as quality from './quality.ts';
 import * as quantities from './quantities.ts';
 import * as run from './run.ts';
 import * as write from './write.ts';
@@ -30,6 +31,7 @@ export const catalogue: readonly Entry[] = [
 	exact,
 	run,
 	data,
+	quality,
 	write,
 	cli,
 ].flatMap(entriesOf);

@@ -28,7 +28,7 @@ type Plain = { at: string; label?: unknown; mask?: number[]; [input: string]: un
 /** Examples as plain objects: `{ at, label, input: [dims, values] }`. */
 export async function examplesOf(model: Model, options: DataOptions): Promise<Plain[]> {
 	const { examples } = await openData(model, options);
-	return examples.map((make) => {
+	return examples.map(({ make }) => {
 		const { feeds, mask, label, at } = make();
 		return {
 			at,
