@@ -3,9 +3,11 @@ import { bug, Fault } from '../diagnostic.ts';
 import { cutOf, keptPositions, verifyCut, type Chosen, type Cut } from '../ir/axes/cut.ts';
 import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { rewriteCut } from '../ir/axes/rewrite.ts';
-import { type ValueName } from '../ir/graph/graph.ts';
+import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch } from '../ir/graph/patch.ts';
 import { type Kept } from '../ir/proof.ts';
 import { broken } from '../messages/plan.ts';
+import { refitEdits, refitted, type RefitDecision } from './compensate.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from './technique.ts';
 
@@ -20,6 +22,8 @@ export type CutDecision = {
 	readonly masks: readonly Mask[];
 	/** Masks of negative controls: each one unit more than was removed. */
 	readonly controls: readonly (readonly Mask[])[];
+	/** New weights of readers, where removal is compensated. */
+	readonly refits?: readonly RefitDecision[];
 };
 
 /** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
@@ -78,20 +82,29 @@ function cutFrom(net: Net, decision: CutDecision): Cut {
 	return { dead, letters };
 }
 
-/** Rewrite: weights and size slots cut. Reference: zeros multiplied in at every reader's input. */
-export function lowerCut({ net, decision, label }: LowerTask<CutDecision>): Lowered {
+/**
+ * Rewrite: weights and size slots cut, then readers refitted. Reference: zeros multiplied in at every reader's input, and
+ * the same readers' weights and biases replaced whole.
+ */
+export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecision>): Lowered {
 	const cut = cutFrom(net, decision);
 	const problems = verifyCut(net, cut);
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
 	const rewritten = rewriteCut(net, cut);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
-	const { masks, controls } = decision;
+	const { masks, controls, refits = [] } = decision;
+	const masked = (all: readonly Mask[], name: string): Model =>
+		refitted(maskModel(net, all, name), refits, tensors);
+	const refitting = refits.length > 0 ? ', and new weights there' : '';
 	const claim = {
-		says: 'zeros multiplied in where the units are read',
-		reference: maskModel(net, masks, 'reference'),
-		controls: controls.map((more) => () => maskModel(net, [...masks, ...more], 'control')),
+		says: `zeros multiplied in where the units are read${refitting}`,
+		reference: masked(masks, 'reference'),
+		controls: controls.map((more) => () => masked([...masks, ...more], 'control')),
 	};
-	return { patch: { label, edits: rewritten.edits }, claims: [claim], kept: keptOf(cut) };
+	const { edits } = rewritten;
+	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
+	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, false)] };
+	return { patch, claims: [claim], kept: keptOf(cut) };
 }
 
 /** What is left of graph inputs and outputs whose shape the cut changes. */

@@ -14,6 +14,7 @@ export const pruneHeads = pruneUnits({
 	align: 1,
 	summary: 'Remove attention heads: their columns of the projections in, their rows of the projection out.',
 	example: 'prune heads 25%',
+	refits: true,
 	find: (request) => unitsOfBlocks(request, 'attention', 'heads'),
 });
 
@@ -25,6 +26,7 @@ export const pruneFfn = pruneUnits({
 	summary:
 		'Remove hidden neurons of feed-forward blocks, in gated ones the gate, up and down parts together.',
 	example: 'prune ffn 30% in layers 50%..',
+	refits: true,
 	find: (request) => unitsOfBlocks(request, 'ffn', 'neurons'),
 });
 

@@ -1,7 +1,9 @@
 /** Removing units, whatever they are: a target says where its units are, the axis engine removes them. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { noAnatomy } from '../messages/plan.ts';
+import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
+import { Grams, linearReaders } from './grams.ts';
 import { metricNamed } from './scores.ts';
 import { select, type Candidate, type Selected } from './select.ts';
 import {
@@ -29,7 +31,14 @@ export type Target = {
 	readonly align: number;
 	readonly summary: string;
 	readonly example: string;
+	/** Whether those who read the units are products, refitted to what stays when there is data. */
+	readonly refits?: boolean;
 	readonly find: (request: PlanRequest) => Found;
+};
+
+const compensation = {
+	word: 'compensation',
+	summary: 'Leave what reads the units as it is, also where there is data to refit it.',
 };
 
 export function pruneUnits(target: Target): Technique {
@@ -44,7 +53,8 @@ export function pruneUnits(target: Target): Technique {
 			amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 			bare: false,
 			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally'],
-			metrics: ['wanda', 'l2', 'l1', 'activation', 'random'],
+			...(target.refits && { choices: { without: [compensation] } }),
+			metrics: [...(target.refits ? ['obs'] : []), 'wanda', 'l2', 'l1', 'activation', 'random'],
 		},
 		plan: (request) => plan(request, target),
 		lower: lowerCut,
@@ -55,9 +65,13 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	const { step, numbering } = request;
 	const { groups, refused, total } = target.find(request);
 	if (total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
-	const metric = step.by ?? (request.lab?.calibrated ? 'wanda' : 'l2');
-	const candidates = await scored(request, groups, metric);
+	const { lab, net } = request;
+	const grams = lab && new Grams(groups, net.model, lab);
+	const metric = step.by ?? defaultMetric(target, groups, lab);
+	const candidates = await scored({ ...request, ...(grams && { grams }) }, groups, metric);
 	const { selected, notes } = select(step, candidates, target.unit, target.align);
+	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
+	const made = refitting && grams ? await compensate(selected, grams, lab.products) : undefined;
 	return {
 		plan: {
 			statement: step.text,
@@ -73,15 +87,25 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				units: gone.map((at) => candidate.given[at] ?? at),
 			})),
 			refused: [...refused, ...notes],
-			decision: decideCut(selected.map(chosen), spares(selected)),
+			...(made && { compensated: made.told }),
+			decision: {
+				...decideCut(selected.map(chosen), spares(selected)),
+				...(made && { refits: made.refits }),
+			},
 		},
-		tensors: new Map(),
+		tensors: made?.tensors ?? new Map(),
 		numbering: { ...numbering, units: remaining(numbering.units, selected) },
 	};
 }
 
+/** With data, what a refitted reader would lose, or what is read times its weight; without, the size of the weights. */
+function defaultMetric({ refits }: Target, groups: readonly UnitGroup[], lab: PlanRequest['lab']): string {
+	if (!lab?.calibrated) return 'l2';
+	return refits && groups.every((group) => linearReaders(group).length > 0) ? 'obs' : 'wanda';
+}
+
 async function scored(
-	request: PlanRequest,
+	request: PlanRequest & { readonly grams?: Grams },
 	groups: readonly UnitGroup[],
 	metric: string,
 ): Promise<Candidate[]> {

@@ -9,9 +9,17 @@ import { type Lab, type Moments } from '../ir/lab.ts';
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
 import { needsData, noReader } from '../messages/plan.ts';
 import { type NetTensor } from '../ir/axes/net.ts';
+import { surgeonScores } from '../numerics/brain-surgeon.ts';
+import { weightMatrix, type Grams } from './grams.ts';
 import { readersOf, type Reader, type UnitGroup } from './units.ts';
 
-export type ScoreContext = { readonly model: Model; readonly seed: number; readonly lab?: Lab };
+export type ScoreContext = {
+	readonly model: Model;
+	readonly seed: number;
+	readonly lab?: Lab;
+	/** Statistics of all groups that are ranked together. */
+	readonly grams?: Grams;
+};
 /** Scores of a group's units, by unit. */
 export type Metric = MetricWords & {
 	readonly score: (group: UnitGroup, context: ScoreContext) => Promise<Float64Array>;
@@ -133,6 +141,22 @@ async function activationScores(group: UnitGroup, context: ScoreContext): Promis
 	return sums.map((sum, unit) => Math.sqrt(sum / Math.max(1, counts[unit] ?? 1)));
 }
 
+/** What the readers lose when a unit goes and the rest is refitted. */
+async function surgeon(group: UnitGroup, { lab, grams }: ScoreContext): Promise<Float64Array> {
+	if (lab === undefined || grams === undefined) throw new Fault(needsData({ metric: 'obs' }));
+	const { family, label } = group;
+	const readings = await grams.of(group);
+	if (readings.length === 0) throw new Fault(noReader({ metric: 'obs', what: label }));
+	const scores = new Float64Array(family.units);
+	for (const { reader, grams: measured } of readings) {
+		const weight = weightMatrix(reader);
+		const what = `what ${label} reads`;
+		const own = await surgeonScores(measured.fit, weight, reader.owners, family.units, what, lab.products);
+		own.forEach((score, unit) => (scores[unit] = (scores[unit] ?? 0) + score));
+	}
+	return scores;
+}
+
 const ready = (scores: Float64Array): Promise<Float64Array> => Promise.resolve(scores);
 
 export const metrics: readonly Metric[] = [
@@ -154,6 +178,13 @@ export const metrics: readonly Metric[] = [
 		summary: 'A seeded draw: the baseline every other metric must beat.',
 		score: ({ family }, { seed }) =>
 			ready(new Float64Array(family.units).map((_, unit) => drawAt(seed, family.seed.node.node.id, unit))),
+	},
+	{
+		name: 'obs',
+		needs: 'calibration',
+		summary:
+			'Error left in what reads the unit once all others are refitted: structured optimal brain surgeon (arXiv:2403.12983).',
+		score: surgeon,
 	},
 	{
 		name: 'wanda',

@@ -17,6 +17,19 @@ export type Decision = Readonly<Record<string, unknown>>;
 
 export type Removed = { readonly layer: number; readonly units: readonly number[] };
 
+/** What a refit of one reader did, in its own words: all that is needed to judge it. */
+export type Compensated = {
+	readonly layer: number;
+	/** What was better on held-out inputs: new weights and bias, a new bias, or nothing. */
+	readonly choice: 'affine' | 'bias' | 'none';
+	/** ε of the damping ε·diag Σ. */
+	readonly damping?: number;
+	/** Of the normal equations, relative: at rounding level. */
+	readonly residual: number;
+	/** Squared error of the reader's output on held-out inputs, as a share of its variance, with each choice. */
+	readonly heldOut: Readonly<Record<'affine' | 'bias' | 'none', number>>;
+};
+
 export type StepPlan<D = Decision> = {
 	readonly statement: string;
 	readonly technique: string;
@@ -28,6 +41,7 @@ export type StepPlan<D = Decision> = {
 	readonly metric?: string;
 	readonly removed: readonly Removed[];
 	readonly refused: readonly Diagnostic[];
+	readonly compensated?: readonly Compensated[];
 	/** Nothing that the model computes changes: the proof's reference is the model before the step. */
 	readonly exact?: boolean;
 	readonly decision: D;

@@ -12,6 +12,10 @@ type Step = {
 	readonly macs: readonly [number, number];
 	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
 	readonly proof?: Proof;
+	readonly compensated?: readonly {
+		readonly choice: string;
+		readonly heldOut: Readonly<Record<'affine' | 'bias' | 'none', number>>;
+	}[];
 };
 type Document = {
 	readonly steps: readonly Step[];
@@ -45,7 +49,25 @@ function stepLines(step: Step, at: number): string[] {
 	const where = step.removed
 		.filter(({ units }) => units.length > 0)
 		.map(({ layer, units }) => `         layer ${layer}: ${brief(units)}`);
-	return [what, ...where, ...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)'])];
+	const refit = refitLine(step.compensated ?? []);
+	return [
+		what,
+		...where,
+		...(refit === undefined ? [] : [refit]),
+		...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)']),
+	];
+}
+
+/** Mean over readers of what is lost of their outputs, on inputs that no refit has seen. */
+function refitLine(readers: NonNullable<Step['compensated']>): string | undefined {
+	const judged = readers.filter(({ heldOut }) => !Number.isNaN(heldOut.none));
+	if (judged.length === 0)
+		return readers.length === 0 ? undefined : 'refit    no inputs to judge it on: nothing refitted';
+	const mean = (of: (one: (typeof judged)[number]) => number): string =>
+		`${((100 * judged.reduce((sum, one) => sum + of(one), 0)) / judged.length).toPrecision(3)}%`;
+	const changed = readers.filter(({ choice }) => choice !== 'none').length;
+	const now = mean(({ choice, heldOut }) => heldOut[choice as 'affine' | 'bias' | 'none']);
+	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone, ${mean(({ heldOut }) => heldOut.none)} without`;
 }
 
 function brief(units: readonly number[]): string {

@@ -134,7 +134,7 @@ test('a recipe calibrates with test data sets', async () => {
 	const recipe = `calibrate with "${folder}" take 2\nprune ffn 50%`;
 	const document = await compile({ recipe, model, threads: 1, samples: 2 });
 	assert.equal(document.diagnostics, []);
-	assert.is(document.steps[0]?.metric, 'wanda');
+	assert.is(document.steps[0]?.metric, 'obs');
 	assert.is(
 		document.inputs,
 		`2 of '${folder}' (arrays by name); the proof adds 2 generated ones at two sizes`,

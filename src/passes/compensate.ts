@@ -1,0 +1,191 @@
+/** Compensation: readers of removed units are refitted to what stays, by numbers that are computed while planning. */
+import { present } from '../diagnostic.ts';
+import { elementCount, type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { type NetNode } from '../ir/axes/net.ts';
+import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
+import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
+import { matrix, transposed, type Products } from '../ir/matrix.ts';
+import { refit, type Refit } from '../numerics/refit.ts';
+import { weightMatrix, type Grams, type Reading } from './grams.ts';
+import { insert } from './edits.ts';
+import { type Selected } from './select.ts';
+import { type Compensated } from './technique.ts';
+import { type Reader } from './units.ts';
+
+/** A reader's new weight and bias, as JSON; the numbers are tensors of the plan. */
+export type RefitDecision = {
+	readonly node: number;
+	readonly slot: number;
+	/** The axis of the weight that is summed over, and its positions that stay. */
+	readonly axis: number;
+	readonly kept: readonly number[];
+	/** Names in the plan's tensors. The weight is whole, with zeros where inputs went. */
+	readonly weight: string;
+	readonly bias: string;
+	/** The constant that holds the bias: an operand of the node itself or of an addition after it; absent: an addition is put in. */
+	readonly place?: { readonly node: number; readonly slot: number };
+};
+
+export type Compensation = {
+	readonly refits: readonly RefitDecision[];
+	readonly tensors: ReadonlyMap<string, Tensor>;
+	readonly told: readonly Compensated[];
+};
+
+/** Refits every linear reader of the selected units. What does not get better on held-out inputs stays as it is. */
+export async function compensate(
+	selected: readonly Selected[],
+	grams: Grams,
+	products: Products,
+): Promise<Compensation> {
+	const refits: RefitDecision[] = [];
+	const tensors = new Map<string, Tensor>();
+	const told: Compensated[] = [];
+	for (const { candidate, units } of selected) {
+		const gone = new Set(units);
+		for (const reading of await grams.of(candidate)) {
+			const kept = Array.from(reading.reader.owners.keys()).filter(
+				(at) => !gone.has(reading.reader.owners[at] ?? -1),
+			);
+			const made = await refitReading(reading, kept, candidate.label, products);
+			told.push({
+				layer: candidate.layer,
+				choice: made.choice,
+				...(made.damping !== undefined && { damping: made.damping }),
+				residual: made.residual,
+				heldOut: made.heldOut,
+			});
+			if (made.choice !== 'none') refits.push(record(reading.reader, kept, made, tensors));
+		}
+	}
+	return { refits, tensors, told };
+}
+
+function refitReading(
+	{ reader, grams }: Reading,
+	kept: readonly number[],
+	label: string,
+	products: Products,
+): Promise<Refit> {
+	return refit({ grams, kept, weight: weightMatrix(reader), what: `what ${label} reads` }, products);
+}
+
+function record(
+	reader: Reader,
+	kept: readonly number[],
+	{ weight, shift }: Refit,
+	tensors: Map<string, Tensor>,
+): RefitDecision {
+	const { node, weight: old, weightAxis } = reader;
+	const { id } = node.node;
+	const slot = node.inputs.indexOf(old);
+	const { type, dims } = present(old.constant, 'a weight');
+	const whole = matrix(dims[weightAxis] ?? 0, weight.cols);
+	kept.forEach((row, at) => {
+		whole.data.set(weight.data.subarray(at * weight.cols, (at + 1) * weight.cols), row * weight.cols);
+	});
+	const stored = weightAxis === 0 ? whole : transposed(whole);
+	const names = { weight: `${id}.weight`, bias: `${id}.bias` };
+	tensors.set(names.weight, tensorOf(names.weight, type, dims, stored.data));
+	const { place, values, scale } = biasOf(node, weight.cols);
+	const alpha = numberOf(node.node, 'alpha', 1);
+	const bias = shift.map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
+	tensors.set(names.bias, tensorOf(names.bias, type, [weight.cols], bias));
+	return { node: id, slot, axis: weightAxis, kept, ...names, ...(place && { place }) };
+}
+
+type Bias = {
+	readonly place?: { readonly node: number; readonly slot: number };
+	readonly values?: ArrayLike<number>;
+	/** What the constant is multiplied with before it is added. */
+	readonly scale: number;
+};
+
+/** Where the reader's bias is: the third operand of a Gemm, or the constant that the only addition after it adds. */
+function biasOf(node: NetNode, width: number): Bias {
+	if (node.node.op === 'Gemm') {
+		const beta = numberOf(node.node, 'beta', 1);
+		const own = vectorAt(node, 2, width);
+		return own && beta !== 0
+			? { place: { node: node.node.id, slot: 2 }, values: own, scale: beta }
+			: { scale: 1 };
+	}
+	const output = node.outputs[0];
+	const [next, ...others] = output?.consumers ?? [];
+	if (
+		output === undefined ||
+		next?.node.op !== 'Add' ||
+		others.length > 0 ||
+		output.io.length > 0 ||
+		output.captured
+	)
+		return { scale: 1 };
+	const slot = 1 - next.inputs.indexOf(output);
+	const values = vectorAt(next, slot, width);
+	return values ? { place: { node: next.node.id, slot }, values, scale: 1 } : { scale: 1 };
+}
+
+function vectorAt(node: NetNode, slot: number, width: number): ArrayLike<number> | undefined {
+	const constant = node.inputs[slot]?.constant;
+	if (constant?.bytes === undefined || constant.dims.at(-1) !== width) return undefined;
+	return elementCount(constant.dims) === width ? numbersOf(constant) : undefined;
+}
+
+function numberOf({ attributes }: Node, name: string, absent: number): number {
+	const attribute = attributes.get(name);
+	return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : absent;
+}
+
+/**
+ * Edits that give readers their new weights and biases, for a model whose units are masked (`whole`) or cut. Nodes are
+ * taken as the model has them now; their numbers are those of the model before.
+ */
+export function refitEdits(
+	model: Model,
+	refits: readonly RefitDecision[],
+	tensors: ReadonlyMap<string, Tensor>,
+	whole: boolean,
+): Edit[] {
+	const fresh = freshNames(model.graph);
+	const nodes = new Map(model.graph.nodes.map((node) => [node.id, node]));
+	const edits: Edit[] = [];
+	const constant = (tensor: Tensor, base: string): string => {
+		const name = fresh(`${base}_refitted`);
+		edits.push({ kind: 'constant', tensor: { ...tensor, name } });
+		return name;
+	};
+	const setInput = (id: number, slot: number, name: string): void => {
+		const node = present(nodes.get(id), 'a node that is refitted');
+		nodes.set(id, { ...node, inputs: node.inputs.map((input, at) => (at === slot ? name : input)) });
+	};
+	for (const { node: id, slot, axis, kept, place, ...names } of refits) {
+		const weight = present(tensors.get(names.weight), names.weight);
+		const bias = present(tensors.get(names.bias), names.bias);
+		const base = nodes.get(id)?.inputs[slot] ?? 'weight';
+		setInput(id, slot, constant(whole ? weight : cutTensor(weight, axis, kept), base));
+		if (place !== undefined) {
+			const old = nodes.get(place.node)?.inputs[place.slot] ?? 'bias';
+			setInput(place.node, place.slot, constant(bias, old));
+		} else {
+			const node = present(nodes.get(id), 'a node that is refitted');
+			const [output = ''] = node.outputs;
+			const before = fresh(`${output}_before_bias`);
+			nodes.set(id, { ...node, outputs: [before, ...node.outputs.slice(1)] });
+			edits.push(insert('Add', [before, constant(bias, `${base}_bias`)], output));
+		}
+	}
+	const touched = new Set(refits.flatMap(({ node, place }) => (place ? [node, place.node] : [node])));
+	for (const id of touched)
+		edits.push({ kind: 'node', node: present(nodes.get(id), 'a node that is refitted') });
+	return edits;
+}
+
+/** The model with its readers refitted, units still in place. */
+export function refitted(
+	model: Model,
+	refits: readonly RefitDecision[],
+	tensors: ReadonlyMap<string, Tensor>,
+): Model {
+	if (refits.length === 0) return model;
+	return applyPatch(model, { label: 'refitted', edits: refitEdits(model, refits, tensors, true) });
+}

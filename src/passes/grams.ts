@@ -1,0 +1,95 @@
+/** Gram matrices of what the readers of units read, measured for many groups at once. */
+import { present } from '../diagnostic.ts';
+import { elementType } from '../ir/graph/dtype.ts';
+import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
+import { type GramRequest, type Lab, type SplitGram } from '../ir/lab.ts';
+import { matrix, transposed, type Matrix } from '../ir/matrix.ts';
+import { readersOf, type Reader, type UnitGroup } from './units.ts';
+
+/** A reader that is a product with a matrix, and the statistics of what it reads. */
+export type Reading = { readonly reader: Reader; readonly grams: SplitGram };
+
+const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul']);
+
+/** Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`. */
+export function linearReaders({ family }: UnitGroup): Reader[] {
+	return readersOf(family).filter(
+		({ node, weight, inputIndex, weightIndex }) =>
+			products.has(node.node.op) &&
+			inputIndex === null &&
+			weightIndex === null &&
+			weight.sizes.length === 2 &&
+			weight.constant !== undefined &&
+			isReadable(weight.constant) &&
+			elementType(weight.constant.type)?.kind === 'float',
+	);
+}
+
+/** The weight of a linear reader as inputs × outputs. */
+export function weightMatrix({ weight, weightAxis }: Reader): Matrix {
+	const tensor: Tensor = present(weight.constant, 'a weight');
+	const [rows = 0, cols = 0] = tensor.dims;
+	const stored = matrix(rows, cols, Float64Array.from(numbersOf(tensor)));
+	return weightAxis === 0 ? stored : transposed(stored);
+}
+
+/** Bytes of Gram matrices that are held at a time. */
+const memory = 2 ** 31;
+
+/**
+ * Statistics by group. Groups whose matrices fit into memory together are measured in one run over the inputs; asked for
+ * in their order, each is measured once a pass, and no more than once in all when everything fits.
+ */
+export class Grams {
+	private readonly chunks: UnitGroup[][] = [];
+	private readonly model: Model;
+	private readonly lab: Lab;
+	private held: { readonly chunk: UnitGroup[]; readonly readings: Map<string, Reading[]> } | undefined;
+
+	constructor(groups: readonly UnitGroup[], model: Model, lab: Lab) {
+		this.model = model;
+		this.lab = lab;
+		let room = 0;
+		for (const group of groups) {
+			const need = linearReaders(group).reduce(
+				(sum, { weight, weightAxis }) => sum + 16 * (weight.sizes[weightAxis] ?? 0) ** 2,
+				0,
+			);
+			if (need > room || this.chunks.length === 0) {
+				this.chunks.push([]);
+				room = memory;
+			}
+			this.chunks.at(-1)?.push(group);
+			room -= need;
+		}
+	}
+
+	/** The group's linear readers with their statistics, in graph order. */
+	async of(group: UnitGroup): Promise<readonly Reading[]> {
+		const chunk = present(
+			this.chunks.find((groups) => groups.some(({ key }) => key === group.key)),
+			'the group',
+		);
+		if (this.held?.chunk !== chunk) this.held = { chunk, readings: await this.measure(chunk) };
+		return this.held.readings.get(group.key) ?? [];
+	}
+
+	private async measure(chunk: readonly UnitGroup[]): Promise<Map<string, Reading[]>> {
+		const asked = chunk.flatMap((group) => linearReaders(group).map((reader) => ({ group, reader })));
+		const grams = await this.lab.grams(
+			this.model,
+			asked.map(({ reader }) => requestFor(reader)),
+		);
+		const readings = new Map<string, Reading[]>();
+		asked.forEach(({ group, reader }, at) => {
+			const known = readings.get(group.key) ?? [];
+			readings.set(group.key, [...known, { reader, grams: present(grams[at], 'a Gram matrix') }]);
+		});
+		return readings;
+	}
+}
+
+function requestFor({ input, inputAxis }: Reader): GramRequest {
+	return { value: input.name, rank: input.sizes.length, axis: inputAxis, size: input.sizes[inputAxis] ?? 0 };
+}

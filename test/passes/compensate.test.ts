@@ -1,0 +1,136 @@
+/** Refitted readers in whole builds: proven, better than without, carried by plans, in every form a reader's bias takes. */
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { saveModel } from '../../src/backends/onnx/save.ts';
+import { applyPlan, compile } from '../../src/compile.ts';
+import { stream } from '../../src/data/generate.ts';
+import { type BuildDocument } from '../../src/document.ts';
+import { buildReport } from '../../src/report/build.ts';
+import { classifier } from '../fixtures/text/text.ts';
+import { testFolder } from '../harness/folder.ts';
+import { encoder, modelBuilder, type Build } from '../harness/model.ts';
+
+const test = suite('compensation');
+const folder = testFolder();
+test.after(() => {
+	folder.remove();
+});
+
+/** Sequences whose features are mixtures of a few signals: what a network sees, unlike noise. */
+function dataFor(width: number): string {
+	const next = stream(5);
+	const [samples, length, signals] = [12, 8, 4];
+	const mixing = Float32Array.from({ length: signals * width }, () => next() - 0.5);
+	const values = new Float32Array(samples * length * width);
+	for (let row = 0; row < samples * length; row++) {
+		const signal = Array.from({ length: signals }, () => 2 * next() - 0.7);
+		for (let col = 0; col < width; col++)
+			values[row * width + col] = signal.reduce((sum, one, at) => sum + one * mixing[at * width + col]!, 0);
+	}
+	const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (${samples}, ${length}, ${width}), }`;
+	const padded = head.padEnd(118 - 1) + '\n';
+	const start = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, padded.length, 0);
+	const content = Buffer.concat([start, new TextEncoder().encode(padded), new Uint8Array(values.buffer)]);
+	return folder.file(`x${width}.npy`, content);
+}
+
+const run = (recipe: string, model: string, data: string): Promise<BuildDocument> =>
+	compile({ recipe, model, data, threads: 1, samples: 4 });
+
+function isProven({ diagnostics, proof }: BuildDocument, what: string): void {
+	assert.equal(
+		diagnostics.filter(({ severity }) => severity === 'error'),
+		[],
+		what,
+	);
+	assert.ok(proof?.ok && !proof.weak, what);
+}
+
+/** A feed-forward block whose second product is made as told. */
+function feedForward(down: (b: Build, hidden: string) => string): string {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 16]);
+	const flat = b.node('Reshape', [x, b.ints([-1, 16])]);
+	const hidden = b.node('Relu', [
+		b.node('Add', [b.node('MatMul', [flat, b.weight([16, 64])]), b.weight([64])]),
+	]);
+	b.output(b.node('Add', [flat, down(b, hidden)]), ['rows', 16]);
+	const path = folder.at(`ffn-${String(down).length}.onnx`);
+	saveModel(b.build(), path);
+	return path;
+}
+
+const readers: Readonly<Record<string, (b: Build, hidden: string) => string>> = {
+	'a product and an addition': (b, hidden) =>
+		b.node('Add', [b.node('MatMul', [hidden, b.weight([64, 16])]), b.weight([16])]),
+	'a product without bias': (b, hidden) => b.node('MatMul', [hidden, b.weight([64, 16])]),
+	'a Gemm with scales': (b, hidden) =>
+		b.node('Gemm', [hidden, b.weight([16, 64]), b.weight([16])], {
+			transB: 1,
+			alpha: { kind: 'float', value: 0.5 },
+			beta: { kind: 'float', value: 2 },
+		}),
+	'a Gemm without bias': (b, hidden) => b.node('Gemm', [hidden, b.weight([64, 16])], { transB: 0 }),
+};
+
+for (const [name, down] of Object.entries(readers)) {
+	test(`refits ${name}`, async () => {
+		const [model, data] = [feedForward(down), dataFor(16)];
+		const [refitted, plain] = [
+			await run('prune ffn 50%', model, data),
+			await run('prune ffn 50% without compensation', model, data),
+		];
+		isProven(refitted, name);
+		isProven(plain, name);
+		const reader = refitted.steps[0]!.compensated![0]!;
+		assert.is(reader.choice, 'affine');
+		assert.ok(reader.residual < 1e-9);
+		assert.ok(reader.heldOut.affine < 0.5 * reader.heldOut.none);
+		assert.is(plain.steps[0]!.compensated, undefined);
+		assert.ok(refitted.drift!.relativeL2 < 0.7 * plain.drift!.relativeL2);
+	});
+}
+
+test('refits heads and neurons of layers with norms before and after, and says what it did', async () => {
+	for (const post of [false, true]) {
+		const model = folder.at(`encoder-${String(post)}.onnx`);
+		saveModel(encoder(2, { heads: 4, width: 8, hidden: 48, post }), model);
+		const document = await run('prune heads 25%; prune ffn 50%', model, dataFor(32));
+		isProven(document, 'an encoder');
+		assert.equal(
+			document.steps.map(({ metric, compensated }) => [metric, compensated?.length]),
+			[
+				['obs', 2],
+				['obs', 2],
+			],
+		);
+		assert.match(
+			buildReport(document),
+			/^refit {4}2 of 2 readers: held-out error .+% of their outputs' variance/m,
+		);
+	}
+});
+
+test('the classifier keeps more of itself with refits than without, for heads and for neurons', async () => {
+	for (const recipe of ['prune heads 25%', 'prune ffn 50%']) {
+		const { model, calibration } = classifier;
+		const [refitted, plain] = [
+			await run(recipe, model, calibration),
+			await run(`${recipe} without compensation`, model, calibration),
+		];
+		isProven(refitted, recipe);
+		assert.ok(refitted.drift!.kl! < plain.drift!.kl!, `${refitted.drift!.kl!} against ${plain.drift!.kl!}`);
+	}
+});
+
+test('a plan carries the refits: applied, it gives the bytes of the build', async () => {
+	const model = folder.at('encoder-false.onnx');
+	const [out, again, planPath] = [folder.at('built.onnx'), folder.at('applied.onnx'), folder.at('plan.json')];
+	const options = { model, threads: 1, verify: false };
+	assert.ok((await compile({ ...options, recipe: 'prune ffn 50%', data: dataFor(32), out, planPath })).ok);
+	assert.ok((await applyPlan(planPath, { ...options, out: again })).ok);
+	assert.is(Buffer.compare(readFileSync(out), readFileSync(again)), 0);
+});
+
+test.run();
