@@ -12,6 +12,7 @@ import { measureDrift } from './backends/ort/drift.ts';
 import { timeModels } from './backends/ort/latency.ts';
 import { proveStep } from './backends/ort/prove.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
+import { compareShares } from './evaluate.ts';
 import { costOf } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
@@ -223,10 +224,12 @@ class Build {
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
+			const accuracy = verify === false ? undefined : await this.sharesOf(recipe, models, shapes);
 			const measured = {
 				before: { ...before, bytes: this.loaded.file.bytes },
 				after: { ...after, ...(staged && { bytes: staged.bytes }) },
 				...(drift && { drift }),
+				...(accuracy && { accuracy }),
 			};
 			const latency = this.options.bench === true ? await this.time(marked, shapes) : undefined;
 			const expectations = judgeExpectations(recipe?.expectations ?? [], measured);
@@ -247,6 +250,15 @@ class Build {
 		if (before === undefined || after === undefined) return undefined;
 		const { ratio, threads, runs } = after;
 		return { beforeMs: before.medianMs, afterMs: after.medianMs, ratio, threads, runs };
+	}
+
+	private sharesOf(
+		recipe: Recipe | undefined,
+		models: Parameters<typeof compareShares>[1],
+		shapes: Shapes,
+	): ReturnType<typeof compareShares> | undefined {
+		const common = { modelPath: this.loaded.file.path, shapes, threads: this.threads() };
+		return recipe?.evaluate && compareShares(recipe.evaluate, models, { ...this.options, ...common });
 	}
 
 	/** Gives the result its name when all promises hold. */

@@ -12,6 +12,7 @@ import { roleOf } from './data/roles.ts';
 import { type Example, type Label, type Pending } from './data/sample.ts';
 import { fedInputs, type Shapes } from './ir/graph/bindings.ts';
 import { type Model, type ValueName } from './ir/graph/graph.ts';
+import { type Evaluation } from './ir/recipe/recipe.ts';
 import { noData } from './messages/data.ts';
 import { metricUnfit, noQuality, unknownClass, unknownQuality } from './messages/quality.ts';
 import { changeOf, intervalOf } from './quality/intervals.ts';
@@ -75,6 +76,31 @@ export async function evaluateModels(
 	} finally {
 		for (const session of sessions) await session.release();
 	}
+}
+
+/** Original and result on the data of a recipe's `evaluate`, by the first of its metrics that is a share; undefined without one. */
+export async function compareShares(
+	{ path, take, tokens, seed, metric }: Evaluation,
+	{ original, pruned, kept }: { original: Model; pruned: Model; kept: NonNullable<Candidate['kept']> },
+	{ modelPath, shapes, threads, signal, onProgress }: Omit<EvaluateOptions, 'path'>,
+): Promise<{ before: number; after: number } | undefined> {
+	const candidates = [
+		{ name: 'original', model: original },
+		{ name: 'result', model: pruned, kept },
+	];
+	const { metrics: measured } = await evaluateModels(candidates, {
+		...{ path, modelPath },
+		...(take !== undefined && { take }),
+		...(tokens !== undefined && { tokens }),
+		...(seed !== undefined && { seed }),
+		...(metric !== undefined && { metrics: [metric] }),
+		...(shapes && { shapes }),
+		...(threads !== undefined && { threads }),
+		...(signal && { signal }),
+		...(onProgress && { onProgress }),
+	});
+	const [before, after] = measured.find(({ isShare }) => isShare)?.models ?? [];
+	return before && after && { before: before.value, after: after.value };
 }
 
 /** Runs every model on every example and keeps what the metrics want of it. */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../src/backends/onnx/save.ts';
+import { compile } from '../src/compile.ts';
 import { evaluateModels, type EvaluateOptions, type Evaluated } from '../src/evaluate.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { floats } from '../src/ir/graph/tensor.ts';
@@ -93,6 +94,28 @@ test('names of classes come from config.json, or from the data when every class 
 	assert.equal(await faultOf(() => both({ path: strange, modelPath })), [
 		`data/unknown-class at ${strange}:2: the label 'elk' is no class of the model's config.json`,
 	]);
+});
+
+test('a recipe promises how much accuracy it may lose', async () => {
+	const recipe = (most: string): string =>
+		`evaluate with "${path}" metric accuracy\nexpect accuracy >= 75%\nexpect accuracy drop <= 0%\nexpect accuracy >= ${most}`;
+	const { ok, expectations } = await compile({
+		recipe: recipe('76%'),
+		model: goodPath,
+		threads: 1,
+		samples: 2,
+	});
+	assert.equal(
+		[ok, expectations.map(({ value, ok: held }) => [value, held])],
+		[
+			false,
+			[
+				[0.75, true],
+				[0, true],
+				[0.75, false],
+			],
+		],
+	);
 });
 
 test('says which metrics there are, and which do not fit', async () => {

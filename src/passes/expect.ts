@@ -8,6 +8,8 @@ export type Measured = {
 	readonly before: { readonly params: number; readonly macs: number; readonly bytes: number };
 	readonly after: { readonly params: number; readonly macs: number; readonly bytes?: number };
 	readonly drift?: Drift;
+	/** Shares by the metric of `evaluate`, of the original and the result. */
+	readonly accuracy?: { readonly before: number; readonly after: number };
 };
 
 /** An expectation whose subject was not measured does not hold: a promise is kept or it is not. */
@@ -19,11 +21,16 @@ export function judgeExpectations(expectations: readonly Expectation[], measured
 	});
 }
 
-function valueOf({ subject, unit }: Expectation, { before, after, drift }: Measured): number | undefined {
+function valueOf(
+	{ subject, unit }: Expectation,
+	{ before, after, drift, accuracy }: Measured,
+): number | undefined {
 	const relative = (now: number | undefined, then: number): number | undefined =>
 		unit === 'share' ? now && now / then : now;
 	const values: Readonly<Record<string, number | undefined>> = {
 		cosine: drift?.cosine,
+		accuracy: accuracy?.after,
+		'accuracy drop': accuracy && accuracy.before - accuracy.after,
 		kl: drift?.kl,
 		'top1 agreement': drift?.top1Agreement,
 		params: relative(after.params, before.params),
