@@ -117,7 +117,7 @@ function judge(
 	kept: ReadonlyMap<number, Int32Array> | undefined,
 	runs: Compared,
 ): OutputError {
-	let [plain, fast, scale, own, effect, half] = [0, 0, 0, 0, 0, false];
+	let [plain, fast, given, left, own, effect, half] = [0, 0, 0, 0, 0, 0, false];
 	for (const [at, values] of runs.original.entries()) {
 		const pick = (all: Runs): Value | undefined => all[at]?.get(name);
 		const [original, reference, optimized, fastReference] = [
@@ -129,32 +129,43 @@ function judge(
 		if (original === undefined || reference === undefined || optimized === undefined) continue;
 		if (!isFinite(largest(original))) continue;
 		half ||= original.type === FLOAT16;
-		scale = Math.max(scale, largest(original), largest(reference));
+		given = Math.max(given, largest(original));
+		left = Math.max(left, largest(reference));
 		own = Math.max(own, distance(original, optimized), distance(reference, fastReference));
 		effect = Math.max(effect, distance(original, reference));
 		plain = Math.max(plain, distance(reference, pick(runs.pruned)));
 		fast = Math.max(fast, distance(reference, pick(runs.fast)));
 	}
-	return { name, effect, control: 0, ...verdict(plain, fast, scale, own, half) };
+	return { name, effect, control: 0, ...verdict({ plain, fast, given, left, own, half }) };
 }
 
+type Measured = {
+	/** Error without optimizations and with them. */
+	readonly plain: number;
+	readonly fast: number;
+	/** Largest magnitude of the output before the step, and of the reference. */
+	readonly given: number;
+	readonly left: number;
+	/** The original's own difference between optimizations off and on. */
+	readonly own: number;
+	readonly half: boolean;
+};
+
 /**
- * Without optimizations both graphs run the same kernels, so rounding is all that may differ. With them, quantized chains become
- * integer kernels that differ by a step: there the original's own difference is the measure.
+ * The narrowest tolerance that the errors keep. Without optimizations both graphs run the same kernels, so rounding is all that may
+ * differ; it is rounding of what is left, unless a saturated output makes that next to nothing. With optimizations quantized chains
+ * become integer kernels that differ by a step: there the original's own difference is the measure.
  */
-function verdict(
-	plain: number,
-	fast: number,
-	scale: number,
-	own: number,
-	half: boolean,
-): Pick<OutputError, 'maxAbs' | 'maxRel' | 'tolerance'> {
+function verdict(measured: Measured): Pick<OutputError, 'maxAbs' | 'maxRel' | 'tolerance'> {
+	const { plain, fast, given, left, own, half } = measured;
 	// float32 sums of a few thousand terms differ by about 1e-6 of the largest; half precision carries 11 bits.
-	const rounding = (half ? 1e-2 : 1e-5) * scale;
-	const loose = Math.max(rounding, 8 * own);
-	const equal = plain <= rounding && fast <= loose;
+	const rounding = half ? 1e-2 : 1e-5;
+	const scale = Math.max(given, left);
+	const loose = Math.max(rounding * scale, 8 * own);
+	const strict = [rounding * left, rounding * scale].find((tolerance) => plain <= tolerance && tolerance > 0);
+	const equal = strict !== undefined && fast <= loose;
 	const maxAbs = equal ? plain : Math.max(plain, fast);
-	return { maxAbs, maxRel: scale > 0 ? maxAbs / scale : maxAbs, tolerance: equal ? rounding : loose };
+	return { maxAbs, maxRel: scale > 0 ? maxAbs / scale : maxAbs, tolerance: equal ? strict : loose };
 }
 
 /** A step is as right as its worst claim, and as weak as its weakest. */

@@ -5,7 +5,7 @@
 import { type Model, type Node, type Tensor, type ValueName } from './graph.ts';
 import { constantsOf, smallNumbers } from './constants.ts';
 import { sortNodes } from './order.ts';
-import { bindShapes, fedInputs, samples, type Shapes } from './bindings.ts';
+import { bindShapes, fedInputs, samples, type Sample, type Shapes } from './bindings.ts';
 import { operatorOf } from '../axes/table.ts';
 import { type Known, type NodeView, type Operand } from '../axes/view.ts';
 
@@ -78,12 +78,12 @@ function evaluated(model: Model, given: Shapes): Facts {
 	const constants = constantsOf(model.graph);
 	const start: Sampled = new Map();
 	for (const [name, tensor] of constants) start.set(name, constantOperand(tensor));
-	const shapes = [bindShapes(model, samples[0], given), bindShapes(model, samples[1], given)] as const;
 	const order = sortNodes(model.graph.nodes).filter(({ op }) => op !== 'Constant');
-	const [first, second] = [
-		evaluate(model, order, shapes[0], start),
-		evaluate(model, order, shapes[1], start),
+	const [[firstShapes, first], [secondShapes, second]] = [
+		fitting(model, order, start, given, samples[0]),
+		fitting(model, order, start, given, samples[1]),
 	];
+	const shapes = [firstShapes, secondShapes] as const;
 	const merged = new Map<ValueName, Operand>();
 	for (const [name, value] of first) merged.set(name, merge(value, second.get(name)));
 	const of = (name: ValueName): Operand | undefined => merged.get(name);
@@ -96,6 +96,38 @@ function evaluated(model: Model, given: Shapes): Facts {
 		outputs: operands(node.outputs),
 	});
 	return { of, view, shapes };
+}
+
+/** Longer inputs, until no operator is left with nothing: a window over audio needs more than a few samples. */
+const longer: readonly number[] = [1, 8, 64, 512, 4096];
+
+function fitting(
+	model: Model,
+	order: readonly Node[],
+	start: Sampled,
+	given: Shapes,
+	sample: Sample,
+): [Shapes, Sampled] {
+	const tries = longer.map((factor) => ({
+		...sample,
+		length: sample.length * factor,
+		space: sample.space * Math.min(factor, 4),
+	}));
+	let best: [Shapes, Sampled] | undefined;
+	for (const one of tries) {
+		const shapes = bindShapes(model, one, given);
+		const values = evaluate(model, order, shapes, start);
+		best ??= [shapes, values];
+		if (!isEmptied(values, start)) return [shapes, values];
+	}
+	return best ?? [new Map(), start];
+}
+
+/** Whether some value that is not given as empty has no elements. */
+function isEmptied(values: Sampled, start: Sampled): boolean {
+	for (const [name, { sizes }] of values)
+		if (!start.has(name) && sizes?.some((size) => size <= 0)) return true;
+	return false;
 }
 
 function opsetOf(model: Model, node: Node): number {
