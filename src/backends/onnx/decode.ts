@@ -22,7 +22,7 @@ const depthLimit = 100;
 
 /** Finds the bytes of a tensor whose data lies in another file; undefined when the file is missing. */
 export type External = (
-	entries: ReadonlyMap<string, string>,
+	entries: readonly (readonly [key: string, value: string])[],
 	tensor: { name: string; length: number },
 ) => Bytes | undefined;
 
@@ -49,6 +49,11 @@ export function decodeSource(source: Source, external: External): Model {
 }
 
 const text = new TextDecoder('utf-8');
+
+/** Names of GraphProto's fields, for places in messages. */
+const graphFields: Readonly<Record<number, string>> = {
+	...{ 1: 'node', 5: 'initializer', 11: 'input', 12: 'output', 13: 'value_info' },
+};
 
 class Decoder {
 	private nextId = 0;
@@ -87,7 +92,7 @@ class Decoder {
 	private graph(message: Message): Graph {
 		return this.nested(message, () => {
 			const fields = fieldsOf(message);
-			const list = (number: number): Message[] => this.each(fields, number, message);
+			const list = (number: number): Message[] => this.each(fields, number, message, graphFields[number]);
 			const initializers = list(5).map((entry) => this.tensor(entry));
 			const infos = list(13).map((entry) => this.valueInfo(entry));
 			const graph: Graph = {
@@ -104,7 +109,7 @@ class Decoder {
 
 	private node(message: Message): Node {
 		const fields = fieldsOf(message);
-		const attributes = this.each(fields, 5, message).map((entry) => this.attribute(entry));
+		const attributes = this.each(fields, 5, message, 'attribute').map((entry) => this.attribute(entry));
 		const domain = this.text(fields, 7);
 		const node: Node = {
 			id: this.nextId++,
@@ -128,7 +133,8 @@ class Decoder {
 
 	private attributeValue(fields: readonly Field[], message: Message): Attribute {
 		const type = this.int(fields, 20) || guessType(fields);
-		const one = (number: number): Message | undefined => this.each(fields, number, message)[0];
+		const one = (number: number): Message | undefined =>
+			this.each(fields, number, message, number === 5 ? 'tensor' : 'graph')[0];
 		const [tensor, graph] = [one(5), one(6)];
 		if (type === 1) return { kind: 'float', value: this.floats(fields, 2)[0] ?? 0 };
 		if (type === 2) return { kind: 'int', value: this.int(fields, 3) };
@@ -139,7 +145,10 @@ class Decoder {
 		if (type === 7) return { kind: 'ints', value: this.ints(fields, 8) };
 		if (type === 8) return { kind: 'strings', value: this.texts(fields, 9) };
 		if (type === 10)
-			return { kind: 'graphs', value: this.each(fields, 11, message).map((entry) => this.graph(entry)) };
+			return {
+				kind: 'graphs',
+				value: this.each(fields, 11, message, 'graphs').map((entry) => this.graph(entry)),
+			};
 		return { kind: 'other', type };
 	}
 
@@ -164,7 +173,7 @@ class Decoder {
 		const expected = byteLength(tensor.type, elementCount(tensor.dims));
 		const known = elementType(tensor.type);
 		if (this.int(fields, 14) === 1) {
-			return this.external(new Map(this.entries(fields, 13, message)), {
+			return this.external(this.entries(fields, 13, message), {
 				name: tensor.name,
 				length: expected,
 			});
@@ -178,12 +187,17 @@ class Decoder {
 			return new Extent(this.source, raw.at, length);
 		}
 		if (known === undefined || known.kind === 'string') return undefined;
-		return this.typedData(fields, tensor, expected);
+		return this.typedData(fields, tensor, expected, message.place);
 	}
 
 	/** Data in the typed fields, converted to raw form when it is read. */
-	private typedData(fields: readonly Field[], { name, type, dims }: Tensor, expected: number): Bytes {
-		const read = (): Uint8Array => {
+	private typedData(
+		fields: readonly Field[],
+		{ name, type, dims }: Tensor,
+		expected: number,
+		place: string,
+	): Bytes {
+		const convert = (): Uint8Array => {
 			const numbers =
 				type === 1 || type === 14
 					? this.floats(fields, 4)
@@ -193,6 +207,11 @@ class Decoder {
 			const values = numbers ?? this.ints(fields, type === 7 ? 7 : type === 12 || type === 13 ? 11 : 5);
 			if (type === 10 || type === 16 || (elementType(type)?.bits ?? 0) < 8) return packBits(values, type);
 			return tensorOf(name, type, dims, values).bytes?.read() ?? new Uint8Array(0);
+		};
+		const read = (): Uint8Array => {
+			const bytes = convert();
+			if (bytes.length === expected) return bytes;
+			throw new Fault(badTensor({ name, found: bytes.length, expected }, { at: place }));
 		};
 		return { length: expected, read };
 	}
@@ -233,10 +252,10 @@ class Decoder {
 		return { source: message.source, start: field.at, end: field.end, place: `${message.place}.${name}` };
 	}
 
-	private each(fields: readonly Field[], number: number, message: Message): Message[] {
+	private each(fields: readonly Field[], number: number, message: Message, name = String(number)): Message[] {
 		return fields
 			.filter((field) => field.number === number && field.wire === 2)
-			.map((field, at) => this.inner(message, field, `${number}[${at}]`));
+			.map((field, at) => this.inner(message, field, `${name}[${at}]`));
 	}
 
 	private entries(fields: readonly Field[], number: number, message: Message): [string, string][] {

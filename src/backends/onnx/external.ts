@@ -32,20 +32,23 @@ export class ExternalFiles {
 
 	/** The bytes of one tensor; undefined when its file is missing. Throws `Fault` for a location that is refused. */
 	find(
-		entries: ReadonlyMap<string, string>,
+		pairs: readonly (readonly [key: string, value: string])[],
 		{ name, length }: { name: string; length: number },
 	): Bytes | undefined {
+		const entries = new Map(pairs);
 		const location = entries.get('location') ?? '';
 		const refuse = (why: string): never => {
 			throw new Fault(externalPath({ name, location, why }));
 		};
 		const bad = refusals.find(([pattern]) => pattern.test(location));
 		if (bad !== undefined) refuse(bad[1]);
+		if (entries.size < pairs.length) refuse('has a key twice');
 		const source = this.open(name, location, refuse);
 		if (source === undefined) return undefined;
-		const offset = Number(entries.get('offset') ?? 0);
-		const said = Number(entries.get('length') ?? length);
-		if (!Number.isSafeInteger(offset) || offset < 0) refuse('has an impossible offset');
+		const offset = wholeNumber(entries.get('offset') ?? '0');
+		const said = wholeNumber(entries.get('length') ?? String(length));
+		if (Number.isNaN(offset)) refuse('has an impossible offset');
+		if (Number.isNaN(said)) refuse('has an impossible length');
 		if (said !== length) refuse(`holds ${said} bytes where the tensor needs ${length}`);
 		if (offset + length > source.length) refuse('ends before the tensor does');
 		return new Extent(source, offset, length);
@@ -74,4 +77,10 @@ export class ExternalFiles {
 		const homes = [realpathSync(dirname(this.model)), dirname(realpathSync(this.model))];
 		return homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep));
 	}
+}
+
+/** Digits alone, and exact as a number; else NaN. */
+function wholeNumber(text: string): number {
+	const value = /^\d+$/.test(text) ? Number(text) : NaN;
+	return Number.isSafeInteger(value) ? value : NaN;
 }

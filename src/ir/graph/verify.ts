@@ -2,12 +2,14 @@
 import { type Diagnostic } from '../../diagnostic.ts';
 import { badTensor, structure } from '../../messages/model.ts';
 import { byteLength, elementType } from './dtype.ts';
+import { sortNodes } from './order.ts';
 import {
 	elementCount,
 	nodeLabel,
 	subgraphs,
 	type Graph,
 	type Model,
+	type Node,
 	type Tensor,
 	type ValueName,
 } from './graph.ts';
@@ -25,11 +27,13 @@ function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string)
 		problems.push(structure({ problem: text }, { at: place }));
 	};
 	for (const { name } of graph.inputs) {
+		if (name === '') problem('an input has no name');
 		if (made.has(name)) problem(`input '${name}' is listed twice`);
 		made.add(name);
 	}
 	for (const [name, tensor] of graph.initializers) {
 		if (name === '') problem('an initializer has no name');
+		if (tensor.type === 0) problem(`initializer '${name}' has no element type`);
 		made.add(name);
 		problems.push(...verifyTensor(tensor, place));
 	}
@@ -50,6 +54,8 @@ function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string)
 		}
 	}
 	for (const { name } of graph.outputs) if (!known.has(name)) problem(`output '${name}' is never made`);
+	const cycle = nodeInCycle(graph);
+	if (cycle !== undefined) problem(`${nodeLabel(cycle)} reads what is made from its own output`);
 	return problems;
 }
 
@@ -58,4 +64,13 @@ function verifyTensor({ name, type, dims, bytes }: Tensor, place: string): Diagn
 	if (bytes === undefined || known === undefined || known.bits === 0) return [];
 	const expected = byteLength(type, elementCount(dims));
 	return bytes.length === expected ? [] : [badTensor({ name, found: bytes.length, expected }, { at: place })];
+}
+
+/** A node that stands before the maker of what it reads in every order. */
+function nodeInCycle(graph: Graph): Node | undefined {
+	const order = sortNodes(graph.nodes);
+	const at = new Map(order.flatMap((node, index) => node.outputs.map((name) => [name, index] as const)));
+	return order.find((node, index) =>
+		node.inputs.some((name) => name !== '' && (at.get(name) ?? -1) >= index),
+	);
 }
