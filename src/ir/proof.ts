@@ -21,6 +21,21 @@ export type Claim = {
 	readonly rewritten?: (after: Model) => Model;
 };
 
+/**
+ * Numbers that stand on both sides of the equality, as factors do, are checked apart: what was measured on them must be
+ * what theory says of the best ones.
+ */
+export type Certificate = {
+	/** The matrix, by its node's name. */
+	readonly of: string;
+	/** `singular values` or `output variance`. */
+	readonly says: string;
+	readonly expected: number;
+	readonly measured: number;
+	/** How far they may be apart, by the rounding of what was stored and of the sums. */
+	readonly tolerance: number;
+};
+
 export type OutputError = {
 	readonly name: string;
 	/** Largest difference between rewritten and reference. */

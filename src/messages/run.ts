@@ -1,5 +1,6 @@
 /** Messages about running models. */
 import { defineDiagnostic } from '../diagnostic.ts';
+import { type Certificate } from '../ir/proof.ts';
 
 export const noRuntime = defineDiagnostic({
 	code: 'run/no-onnxruntime',
@@ -24,6 +25,15 @@ export const proofFailed = defineDiagnostic({
 		'The pruned model and its plain reference disagree by more than rounding. This is a mistake of prunec; nothing was written.',
 	message: ({ output, error, tolerance }: { output: string; error: number; tolerance: number }) =>
 		`output '${output}' differs from the reference by ${error.toExponential(2)}, more than ${tolerance.toExponential(2)}`,
+	hint: () => 'please report it with the recipe and `prunec inspect --json` of the model',
+});
+export const certificateFailed = defineDiagnostic({
+	code: 'verify/certificate-failed',
+	severity: 'error',
+	explain:
+		'Factors stand on both sides of the proof, so they are checked apart: the error measured on them must be the one that the spectrum of the matrix, or of its outputs, says. This is a mistake of prunec; nothing was written.',
+	message: ({ of, says, expected, measured }: Certificate) =>
+		`the factors of '${of}' lose ${measured.toExponential(3)} where its ${says} say ${expected.toExponential(3)}`,
 	hint: () => 'please report it with the recipe and `prunec inspect --json` of the model',
 });
 export const proofWeak = defineDiagnostic({

@@ -54,7 +54,8 @@ function zeroFactors({ rows, cols }: Matrix, wanted: Wanted): Factors {
 	return { left: matrix(rows, rank), right: matrix(rank, cols), rank, tail: 0 };
 }
 
-function rankIn(wanted: Wanted, shares: Float64Array): number {
+/** The rank wanted, within what the spectrum has. */
+export function rankIn(wanted: Wanted, shares: Float64Array): number {
 	const rank = typeof wanted === 'number' ? wanted : wanted(shares);
 	return Math.max(1, Math.min(rank, shares.length));
 }

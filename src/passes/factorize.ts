@@ -3,13 +3,19 @@ import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
 import { type Block, type Linear } from '../ir/anatomy/parts.ts';
 import { type Attribute, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
-import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
+import { intAttribute } from '../ir/axes/view.ts';
+import { operandOf } from '../ir/axes/net.ts';
+import { type RowsOf } from '../ir/lab.ts';
+import { matrix, transposed, type Matrix } from '../ir/matrix.ts';
+import { type Certificate } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { noAnatomy, noGain, pinned } from '../messages/plan.ts';
 import { plainProducts } from '../numerics/plain-products.ts';
-import { truncate, type Wanted } from '../numerics/svd.ts';
+import { type Wanted } from '../numerics/svd.ts';
 import { insert } from './edits.ts';
+import { inputsOf, lowRank, type Inputs } from './low-rank.ts';
+import { addBehind, addToBias, type Shifted } from './output-shift.ts';
 import { layersInScope } from './scope.ts';
 import {
 	defineTechnique,
@@ -28,9 +34,8 @@ type Factors = {
 		/** Names in the plan's tensors: the factors, in × rank and rank × out. */
 		readonly left: string;
 		readonly right: string;
-		/** Share of the squared singular values that is cut off, and the measured one of the product. */
-		readonly tail: number;
-		readonly error: number;
+		/** What is added to every output, as the factors lose some of the mean; absent without data. */
+		readonly shift?: string;
 	}[];
 };
 type Matrices = Factors['matrices'];
@@ -48,7 +53,7 @@ function factorize(
 			verb: 'factorize',
 			target,
 			aliases,
-			summary: `Replace the matrices of ${kind === 'ffn' ? 'feed-forward blocks' : 'attentions'} by two of lower rank (truncated SVD).`,
+			summary: `Replace the matrices of ${kind === 'ffn' ? 'feed-forward blocks' : 'attentions'} by two of lower rank: by singular values, with data by the variance of what they put out.`,
 			example,
 			amounts: ['rank', 'energy'],
 			bare: false,
@@ -70,22 +75,21 @@ export const factorizeAttention = factorize(
 
 async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factors>> {
 	const { step, numbering } = request;
-	const placed = layersInScope(request).flatMap(({ layer, given }) =>
-		layer.blocks
-			.filter((block) => block.kind === kind)
-			.flatMap((block) => block.linears.map((linear): Placed => ({ linear, layer: given }))),
-	);
+	const placed = placedIn(request, kind);
 	if (placed.length === 0)
 		throw new Fault(noAnatomy({ target: step.target ?? step.verb }, { span: step.span }));
 	const tensors = new Map<string, Tensor>();
 	const refused: Diagnostic[] = [];
 	const matrices: Matrices[number][] = [];
 	const layers = new Set<number>();
-	for (const { linear, layer } of placed) {
-		const made = await factor(linear, request, tensors);
+	const certificates: Certificate[] = [];
+	const inputs = await measureInputs(request, placed);
+	for (const [at, { linear, layer }] of placed.entries()) {
+		const made = await factor(linear, request, inputs[at], tensors);
 		if ('code' in made) refused.push(made);
 		else {
-			matrices.push(made);
+			matrices.push(made.decided);
+			certificates.push(made.certificate);
 			layers.add(layer);
 		}
 	}
@@ -100,11 +104,44 @@ async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<
 			unit: 'matrices',
 			removed: [...layers].map((layer) => ({ layer, units: [] })),
 			refused,
+			certificates,
 			decision: { matrices },
 		},
 		tensors,
 		numbering,
 	};
+}
+
+function placedIn(request: PlanRequest, kind: Block['kind']): Placed[] {
+	return layersInScope(request).flatMap(({ layer, given }) =>
+		layer.blocks
+			.filter((block) => block.kind === kind)
+			.flatMap((block) => block.linears.map((linear): Placed => ({ linear, layer: given }))),
+	);
+}
+
+/** What each matrix reads on the user's inputs, in one run; nothing where there are none. */
+async function measureInputs(
+	{ lab, model }: PlanRequest,
+	placed: readonly Placed[],
+): Promise<readonly (Inputs | undefined)[]> {
+	if (lab?.calibrated !== true) return [];
+	const requests = placed.map(({ linear }) => rowsRead(linear));
+	const grams = await lab.grams(
+		model,
+		requests.filter((request) => request !== undefined),
+	);
+	const left = grams.map(inputsOf);
+	return requests.map((request) => request && left.shift());
+}
+
+/** The rows that a product reads, where its matrix stands on the right. */
+function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undefined {
+	const input = operandOf(node, 'in', 1 - slot);
+	if (input === undefined || slot !== 1) return undefined;
+	const turned = intAttribute(node.view, 'transA', 0) === 1;
+	const rank = input.sizes.length;
+	return { value: input.name, rank, axis: turned ? 0 : rank - 1, size: weight.sizes[inAxis] ?? 0 };
 }
 
 /** Ranks chosen by energy go down to a multiple that onnxruntime computes fast; a rank given is taken as written. */
@@ -125,36 +162,36 @@ function rankWanted({ amount, align: given }: Step): Wanted {
 async function factor(
 	linear: Linear,
 	request: PlanRequest,
+	inputs: Inputs | undefined,
 	tensors: Map<string, Tensor>,
-): Promise<Matrices[number] | Diagnostic> {
+): Promise<{ decided: Matrices[number]; certificate: Certificate } | Diagnostic> {
+	const { node, slot } = linear;
 	const weight = linear.weight.constant;
-	const where = linear.node.node.name || linear.weight.name;
+	const where = node.node.name || linear.weight.name;
 	const place = { span: request.step.span, at: where };
 	if (weight === undefined)
 		return pinned({ what: `the matrix of '${where}'`, why: 'it is computed from other constants' }, place);
-	if (linear.slot !== 1)
+	if (slot !== 1)
 		return pinned({ what: `the matrix of '${where}'`, why: 'it stands on the left of its product' }, place);
 	if (!isReadable(weight))
 		return pinned({ what: `the matrix of '${where}'`, why: 'its weights are not there' }, place);
-	const [rows, cols] = [weight.dims[linear.inAxis] ?? 0, weight.dims[linear.outAxis] ?? 0];
-	const most = Math.ceil((rows * cols) / (rows + cols)) - 1;
+	const values = orient(weight, linear.inAxis === 0);
+	const most = Math.ceil((values.rows * values.cols) / (values.rows + values.cols)) - 1;
 	const wanted = rankWanted(request.step);
 	if (typeof wanted === 'number' && wanted > most) return noGain({ where, rank: wanted, most }, place);
 	const products = request.lab?.products ?? plainProducts;
-	const values = orient(weight, linear.inAxis === 0);
-	const { left, right, rank, tail } = await truncate(values, wanted, products);
-	if (rank > most) return noGain({ where, rank, most }, place);
-	const base = `${linear.node.node.id}`;
-	tensors.set(`${base}.left`, tensorOf(`${base}.left`, weight.type, [rows, rank], left.data));
-	tensors.set(`${base}.right`, tensorOf(`${base}.right`, weight.type, [rank, cols], right.data));
+	const found = await lowRank(values, weight.type, inputs, wanted, products);
+	if (found.rank > most) return noGain({ where, rank: found.rank, most }, place);
+	const named = { left: found.left, right: found.right, ...(found.shift && { shift: found.shift }) };
+	const name = (part: string): string => `${node.node.id}.${part}`;
+	for (const [part, { rows, cols, data }] of Object.entries(named)) {
+		const dims = part === 'shift' ? [cols] : [rows, cols];
+		tensors.set(name(part), tensorOf(name(part), weight.type, dims, data));
+	}
+	const names = { left: name('left'), right: name('right'), ...(found.shift && { shift: name('shift') }) };
 	return {
-		node: linear.node.node.id,
-		slot: linear.slot,
-		rank,
-		left: `${base}.left`,
-		right: `${base}.right`,
-		tail,
-		error: await relativeError(values, left, right, products),
+		decided: { node: node.node.id, slot, rank: found.rank, ...names },
+		certificate: { of: where, ...found.certificate },
 	};
 }
 
@@ -165,44 +202,35 @@ function orient(weight: Tensor, asStored: boolean): Matrix {
 	return asStored ? stored : transposed(stored);
 }
 
-/** Squared relative error of the product of the factors: must equal the spectral tail. */
-async function relativeError(
-	values: Matrix,
-	left: Matrix,
-	right: Matrix,
-	products: Products,
-): Promise<number> {
-	const rest = matrix(values.rows, values.cols, values.data.slice());
-	await products.subtract(rest, left, right);
-	const energy = ({ data }: Matrix): number => data.reduce((sum, value) => sum + value * value, 0);
-	const total = energy(values);
-	return total > 0 ? energy(rest) / total : 0;
-}
-
-/** Rewrite: a product with the first factor, then with the second. Reference: one product with the factors' product. */
+/**
+ * Rewrite: a product with the first factor, then with the second, what is added in the bias. Reference: one product with
+ * the factors' product, what is added behind it.
+ */
 function lower({ net: { model }, decision: { matrices }, tensors, label }: LowerTask<Factors>): Lowered {
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
-	for (const { node: id, slot, left, right } of matrices) {
+	for (const { node: id, slot, left, right, shift: added } of matrices) {
 		const node =
 			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
 		const [a, b] = [present(tensors.get(left), left), present(tensors.get(right), right)];
+		const shift = added === undefined ? undefined : present(tensors.get(added), added);
 		const base = node.inputs[slot] ?? 'weight';
 		const [nameA, nameB, nameW] = [fresh(`${base}_left`), fresh(`${base}_right`), fresh(`${base}_product`)];
-		edits.push(
+		const factors: Edit[] = [
 			{ kind: 'constant', tensor: { ...a, name: nameA } },
 			{ kind: 'constant', tensor: { ...b, name: nameB } },
-			...twoProducts(node, fresh, nameA, nameB),
-		);
+		];
+		const same: Shifted = { node, edits: [] };
+		const small = shift === undefined ? same : addToBias(model, node, scaledBy(node, shift), fresh);
+		const whole = shift === undefined ? same : addBehind(node, scaledBy(node, shift), fresh);
+		edits.push(...factors, ...twoProducts(small.node, fresh, nameA, nameB), ...small.edits);
+		const inputs = whole.node.inputs.map((name, at) => (at === slot ? nameW : name));
 		plain.push(
-			{ kind: 'constant', tensor: { ...a, name: nameA } },
-			{ kind: 'constant', tensor: { ...b, name: nameB } },
+			...factors,
 			...theirProduct(nameA, nameB, nameW, isTransposed(node), fresh),
-			{
-				kind: 'node',
-				node: { ...node, inputs: node.inputs.map((name, at) => (at === slot ? nameW : name)) },
-			},
+			{ kind: 'node', node: { ...whole.node, inputs } },
+			...whole.edits,
 		);
 	}
 	const reference = applyPatch(model, { label: 'reference', edits: plain });
@@ -210,6 +238,18 @@ function lower({ net: { model }, decision: { matrices }, tensors, label }: Lower
 		patch: { label, edits },
 		claims: [{ says: 'one product with the product of the factors', reference, controls: [() => model] }],
 	};
+}
+
+/** Gemm scales what it multiplies, and so what is lost. */
+function scaledBy({ attributes }: Node, shift: Tensor): Tensor {
+	const alpha = attributes.get('alpha');
+	if (alpha?.kind !== 'float' || alpha.value === 1) return shift;
+	return tensorOf(
+		shift.name,
+		shift.type,
+		shift.dims,
+		numbersOf(shift).map((value) => value * alpha.value),
+	);
 }
 
 function isTransposed(node: Node): boolean {

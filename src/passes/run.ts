@@ -13,6 +13,7 @@ import { type Lab } from '../ir/lab.ts';
 import { type Kept } from '../ir/proof.ts';
 import { type Recipe } from '../ir/recipe/recipe.ts';
 import { broken } from '../messages/plan.ts';
+import { certificateFailed } from '../messages/run.ts';
 import { techniques } from './table.ts';
 import { type Lowered, type Numbering, type StepPlan, type Technique } from './technique.ts';
 
@@ -115,6 +116,7 @@ function techniqueNamed(name: string): Technique {
 function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>, shapes: Shapes): Done {
 	const task = { net, decision: plan.decision, tensors, label: plan.statement };
 	const technique = techniqueNamed(plan.technique);
+	checkCertificates(plan);
 	const lowered = technique.lower(task);
 	const after = checked(net.model, lowered.patch);
 	const kept = lowered.kept ?? new Map();
@@ -126,6 +128,13 @@ function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>
 		return { before, after: checked(before, again.patch), lowered: again };
 	};
 	return { plan, before: net.model, after, lowered, kept, cost, seeded };
+}
+
+function checkCertificates({ certificates = [] }: StepPlan): void {
+	const wrong = certificates.filter(
+		({ expected, measured, tolerance }) => !(Math.abs(measured - expected) <= tolerance),
+	);
+	if (wrong.length > 0) throw new Fault(...wrong.map((certificate) => certificateFailed(certificate)));
 }
 
 function shrinkShapes(shapes: Shapes, kept: Kept): Shapes {

@@ -5,7 +5,7 @@ import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { type Lab } from '../ir/lab.ts';
-import { type Claim, type Kept } from '../ir/proof.ts';
+import { type Certificate, type Claim, type Kept } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
 
@@ -44,6 +44,8 @@ export type StepPlan<D = Decision> = {
 	readonly compensated?: readonly Compensated[];
 	/** Nothing that the model computes changes: the proof's reference is the model before the step. */
 	readonly exact?: boolean;
+	/** What the numbers that planning computed are held against; checked before anything is carried out. */
+	readonly certificates?: readonly Certificate[];
 	readonly decision: D;
 };
 

@@ -1,5 +1,5 @@
 /** The report of a build, for people. */
-import { type Drift, type Proof } from '../ir/proof.ts';
+import { type Certificate, type Drift, type Proof } from '../ir/proof.ts';
 import { count, percent, table } from './tables.ts';
 
 type Step = {
@@ -11,6 +11,7 @@ type Step = {
 	readonly params: readonly [number, number];
 	readonly macs: readonly [number, number];
 	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
+	readonly certificates?: readonly Certificate[];
 	readonly proof?: Proof;
 	readonly compensated?: readonly {
 		readonly choice: string;
@@ -50,9 +51,11 @@ function stepLines(step: Step, at: number): string[] {
 		.filter(({ units }) => units.length > 0)
 		.map(({ layer, units }) => `         layer ${layer}: ${brief(units)}`);
 	const refit = refitLine(step.compensated ?? []);
+	const numbers = step.certificates?.length ? [numbersLine(step.certificates)] : [];
 	return [
 		what,
 		...where,
+		...numbers,
 		...(refit === undefined ? [] : [refit]),
 		...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)']),
 	];
@@ -72,6 +75,14 @@ function refitLine(readers: NonNullable<Step['compensated']>): string | undefine
 
 function brief(units: readonly number[]): string {
 	return units.length <= 12 ? units.join(', ') : `${units.slice(0, 8).join(', ')}, … (${units.length})`;
+}
+
+function numbersLine(certificates: readonly Certificate[]): string {
+	const says = [...new Set(certificates.map((one) => one.says))].join(' and ');
+	const errors = certificates.map(({ measured }) => measured);
+	const apart = Math.max(...certificates.map(({ measured, expected }) => Math.abs(measured - expected)));
+	const [least, most] = [Math.min(...errors), Math.max(...errors)].map((error) => percent(error, 1));
+	return `numbers  ${certificates.length} matrices lose ${least ?? ''} to ${most ?? ''} of their norm by ${says}; measured and expected are within ${apart.toExponential(1)}`;
 }
 
 function proofLine(proof: Proof): string {
