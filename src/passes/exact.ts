@@ -4,11 +4,12 @@
  * before the step, and the negative controls are the result with one number of a fold spoiled.
  */
 import { bug, type Diagnostic } from '../diagnostic.ts';
-import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
-import { applyPatch, type Edit } from '../ir/graph/patch.ts';
+import { type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { isFloat } from '../ir/graph/dtype.ts';
+import { FLOAT, isFloat } from '../ir/graph/dtype.ts';
 import { nothingToDo, stays } from '../messages/exact.ts';
+import { insert } from './edits.ts';
 import { Rewriting } from './rewriting.ts';
 import { sitesInScope } from './sites.ts';
 import {
@@ -25,12 +26,11 @@ import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
 export type Rule = {
 	/** How decisions name it. */
 	readonly name: string;
-	/** Whether the node is one that the rule speaks of, foldable or not. */
-	readonly is: (r: Rewriting, node: Node) => boolean;
-	/** Folds, and answers with what was done; or answers why not. */
-	readonly fold: (r: Rewriting, node: Node) => Folded | string;
-	/** Does not count among the structures that could go: what it finds is a bonus, and what it refuses is not listed. */
-	readonly quiet?: boolean;
+	/**
+	 * Folds, and answers with what was done; or answers why not, in words; or with nothing where the node is none that the
+	 * rule speaks of.
+	 */
+	readonly fold: (r: Rewriting, node: Node) => Folded | string | undefined;
 };
 
 export type Folded = {
@@ -66,10 +66,11 @@ function tryFolds(request: PlanRequest, rules: readonly Rule[]): { folds: Fold[]
 	for (const rule of rules) {
 		for (const { id } of r.standing()) {
 			const node = r.node(id);
-			if (node === undefined || !rule.is(r, node) || !inScope(node)) continue;
+			if (node === undefined || !inScope(node)) continue;
 			const outcome = rule.fold(r, node);
+			if (outcome === undefined) continue;
 			if (typeof outcome !== 'string') folds.push({ rule: rule.name, node: id });
-			else if (rule.quiet !== true) refusals.push({ label: labelOf(node), why: outcome });
+			else refusals.push({ label: labelOf(node), why: outcome });
 		}
 	}
 	return { folds, refusals };
@@ -126,7 +127,8 @@ export function lowerFolds(
 			rules.find((one) => one.name === name) ?? bug('a plan names a fold that is not there', { name });
 		const node = r.node(id) ?? bug('a plan names a node that is not there', { id });
 		const outcome = rule.fold(r, node);
-		if (typeof outcome === 'string') bug('a planned fold does not fold', { id, why: outcome });
+		if (outcome === undefined || typeof outcome === 'string')
+			bug('a planned fold does not fold', { id, why: outcome });
 		if (outcome.control !== undefined) controls.push(outcome.control);
 	}
 	const patch = { label, edits: r.edits() };
@@ -165,4 +167,28 @@ export function spoiled(model: Model, edits: readonly Edit[], label: string): ((
 export function spoil(tensor: Tensor): Tensor {
 	const values = Float64Array.from(numbersOf(tensor), (value) => 1.5 * value + 0.05);
 	return tensorOf(tensor.name, tensor.type, tensor.dims, values);
+}
+
+/** The model with everybody who reads a value reading it off by something: a control for folds that only take away. */
+export function disturbed(
+	r: Rewriting,
+	model: Model,
+	value: ValueName,
+	op: 'Mul' | 'Add',
+	by: number,
+): Model {
+	const readers = model.graph.nodes.filter((node) => node.inputs.includes(value));
+	// Before opset 7 a number is not broadcast by itself.
+	if (readers.length === 0 || r.opset() < 7) return model;
+	const fresh = freshNames(model.graph);
+	const [constant, wrong] = [fresh('disturbance'), fresh(`${value}_disturbed`)];
+	const edits: Edit[] = [
+		{ kind: 'constant', tensor: tensorOf(constant, r.net.facts.of(value)?.type ?? FLOAT, [], [by]) },
+		insert(op, [value, constant], wrong),
+		...readers.map((node): Edit => ({
+			kind: 'node',
+			node: { ...node, inputs: node.inputs.map((name) => (name === value ? wrong : name)) },
+		})),
+	];
+	return applyPatch(model, { label: 'disturbed', edits });
 }

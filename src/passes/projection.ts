@@ -133,7 +133,10 @@ export function setBias(r: Rewriting, projection: Projection, values: Float64Arr
 	const node = present(r.node(projection.node.id), 'a projection');
 	const add = addBehind(r, { ...projection, node });
 	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
-	if (add === undefined && own === '' && values.every((value) => value === 0)) return;
+	if (values.every((value) => value === 0)) {
+		takeBias(r, node, add, own);
+		return;
+	}
 	const old = own === '' ? add?.inputs.find((name) => r.constantOf(name)) : own;
 	const name = r.constant(old ?? `${weight.name}_bias`, weight.type, [outputs], values);
 	const [output] = node.outputs;
@@ -144,6 +147,13 @@ export function setBias(r: Rewriting, projection: Projection, values: Float64Arr
 	} else if (add !== undefined) {
 		r.put({ ...add, inputs: add.inputs.map((input) => (input === output ? input : name)) });
 	} else addNode(r, node, name);
+}
+
+/** Takes a bias away; Gemm must have one before opset 11, and gets zeros. */
+function takeBias(r: Rewriting, node: Node, add: Node | undefined, own: string): void {
+	const zeros = node.op === 'Gemm' && r.opset() < 11 ? r.repeat(0, r.constantOf(own)?.type ?? 1, 1) : '';
+	if (own !== '') r.setInput(node, 2, zeros);
+	if (add !== undefined) r.bypass(add.id, add.inputs.indexOf(node.outputs[0] ?? ''));
 }
 
 /** An Add behind a MatMul; the sum takes over the name of the product. */

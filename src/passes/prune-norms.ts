@@ -18,8 +18,8 @@ import {
 import { type Rewriting } from './rewriting.ts';
 
 const rules: readonly Rule[] = [
-	{ name: 'batch', is: (_, node) => node.op === 'BatchNormalization', fold: foldBatch },
-	{ name: 'affine', is: hasAffine, fold: foldAffine },
+	{ name: 'batch', fold: foldBatch },
+	{ name: 'affine', fold: foldAffine },
 ];
 
 export const pruneNorms = exactTechnique(
@@ -41,7 +41,8 @@ export const pruneNorms = exactTechnique(
 );
 
 /** Into the projection before it, where nobody else reads that; else into the projections behind. */
-function foldBatch(r: Rewriting, node: Node): Folded | string {
+function foldBatch(r: Rewriting, node: Node): Folded | string | undefined {
+	if (node.op !== 'BatchNormalization') return undefined;
 	const affine = batchAffine(r, node);
 	if (typeof affine === 'string') return affine;
 	const before = projectionBefore(r, node);
@@ -141,20 +142,15 @@ function isUnpadded({ op, attributes }: Node): boolean {
 	return op === 'Conv' && none && (auto?.kind !== 'string' || ['', 'NOTSET', 'VALID'].includes(auto.value));
 }
 
-/** A norm whose scale and shift are not one and zero already. */
-function hasAffine(r: Rewriting, node: Node): boolean {
-	if (!isNative(node) && !isRootOfMean(r, node)) return false;
-	const norm = normAt(r, node);
-	return typeof norm === 'string' || !isIdentity(norm.affine);
-}
-
 /**
  * The scale becomes the ones and the shift the zeros that all norms of a width share: the operators stay as they are, since
  * onnxruntime's fused kernels are told by them.
  */
-function foldAffine(r: Rewriting, node: Node): Folded | string {
+function foldAffine(r: Rewriting, node: Node): Folded | string | undefined {
+	if (!isNative(node) && !isRootOfMean(r, node)) return undefined;
 	const norm = normAt(r, node);
 	if (typeof norm === 'string') return norm;
+	if (isIdentity(norm.affine)) return undefined;
 	const behind = projectionsBehind(r, norm.output, norm.axis, norm.affine);
 	if (typeof behind === 'string') return behind;
 	behind.forEach((projection) => {

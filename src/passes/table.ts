@@ -7,6 +7,8 @@ import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
+import { pruneBias } from './prune-bias.ts';
+import { pruneSoftmax } from './prune-softmax.ts';
 import { metrics } from './scores.ts';
 import { share } from './share.ts';
 import { type Technique } from './technique.ts';
@@ -22,6 +24,8 @@ export const techniques: readonly Technique[] = [
 	factorizeFfn,
 	factorizeAttention,
 	pruneNorms,
+	pruneBias,
+	pruneSoftmax,
 	share,
 ];
 

@@ -1,0 +1,100 @@
+/** Biases that nothing sees: what goes, and every exception. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { attention, type Variation } from '../harness/one-attention.ts';
+import { buildOf, operators, reasons } from '../harness/exact.ts';
+import { modelBuilder } from '../harness/model.ts';
+
+const test = suite('prune bias');
+
+test('the key bias goes and the value bias moves into the output projection', async () => {
+	const { document, model, same } = await buildOf(attention(), 'prune bias', { again: true });
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.is(operators(model)['Add'], 3, 'of the queries, of the output projection, and the residual sum');
+	assert.ok(same);
+});
+
+test('their parts of a packed bias become zeros, and what is left goes with them when it is zero', async () => {
+	const { document } = await buildOf(attention({ packed: true, scale: 'after' }), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+});
+
+const masked: Variation['scores'] = (b, scores) =>
+	b.node('Where', [b.node('Less', [scores, b.floats([-3], [])]), b.floats([-1e4], []), scores]);
+
+for (const [what, variation, selected, expected] of [
+	[
+		'keys turned by position',
+		{ keys: (b, k) => b.node('Mul', [k, b.weight([4, 1])]) },
+		1,
+		/Mul .* reads|makes it/,
+	],
+	[
+		'keys normalised',
+		{ keys: (b, k) => b.node('LpNormalization', [k], { axis: 2 }) },
+		1,
+		/LpNormalization .* makes it/,
+	],
+	['keys that are an output', { keys: (b, k) => (b.output(k), k) }, 1, /seen outside/],
+	['capped scores', { scores: (b, s) => b.node('Tanh', [s]) }, 1, /Tanh .* stands between/],
+	[
+		'rows that may be cleared',
+		{ weights: (b, w) => b.node('Where', [b.node('IsNaN', [w]), b.floats([0], []), w]) },
+		1,
+		/changes the softmax's rows/,
+	],
+	[
+		'values read twice',
+		{ values: (b, v) => (b.output(b.node('ReduceSum', [v])), v) },
+		1,
+		/ReduceSum .* reads it too/,
+	],
+] as readonly (readonly [string, Variation, number, RegExp])[])
+	test(`stays with a reason: ${what}`, async () => {
+		const { document } = await buildOf(attention(variation), 'prune bias');
+		assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [selected, 2]);
+		assert.ok(
+			reasons(document).some((text) => expected.test(text)),
+			reasons(document).join('\n'),
+		);
+		assert.ok(document.proof!.ok);
+	});
+
+test('a mask whose places weigh nothing is no exception', async () => {
+	const constant: Variation['scores'] = (b, s) =>
+		b.node('Where', [b.input('mask', ['seq', 'seq'], 9), s, b.floats([-1e9], [])]);
+	assert.is((await buildOf(attention({ scores: constant }), 'prune bias')).document.steps[0]!.selected, 2);
+	assert.is((await buildOf(attention({ scores: masked }), 'prune bias')).document.steps[0]!.selected, 1);
+});
+
+test('zeros go wherever they are added, unless they enlarge the value', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 4, 6, 6]);
+	const zeros = b.floats([0, 0, 0, 0]);
+	const conv = b.node('Conv', [x, b.weight([4, 4, 1, 1]), zeros]);
+	const flat = b.node('Flatten', [
+		b.node('GlobalAveragePool', [
+			b.node('InstanceNormalization', [
+				b.node('Conv', [conv, b.weight([4, 4, 3, 3]), b.weight([4])]),
+				b.weight([4]),
+				b.weight([4]),
+			]),
+		]),
+	]);
+	const square = b.node('Mul', [flat, flat]);
+	const gemm = b.node('Gemm', [
+		b.node('Add', [square, b.floats([0, 0, 0, 0], [1, 4])]),
+		b.weight([4, 4]),
+		zeros,
+	]);
+	b.output(b.node('Add', [gemm, b.floats(new Array<number>(12).fill(0), [3, 1, 4])]), [3, 'batch', 4]);
+	const { document, model } = await buildOf(b.build(), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [4, 5]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.is(operators(model)['Add'], 1);
+	assert.ok(reasons(document).some((text) => text.includes('another size')));
+});
+
+test.run();
