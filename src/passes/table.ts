@@ -7,6 +7,7 @@ import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
+import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
 import { pruneBias } from './prune-bias.ts';
 import { pruneSoftmax } from './prune-softmax.ts';
 import { metrics } from './scores.ts';
@@ -26,6 +27,9 @@ export const techniques: readonly Technique[] = [
 	pruneNorms,
 	pruneBias,
 	pruneSoftmax,
+	fuseLinears,
+	fuseQkv,
+	fuseGates,
 	share,
 ];
 
