@@ -11,6 +11,7 @@ import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
 import { timeModels } from './backends/ort/latency.ts';
 import { proveStep } from './backends/ort/prove.ts';
+import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { compareShares } from './evaluate.ts';
 import { costOf } from './ir/cost.ts';
@@ -113,7 +114,11 @@ class Build {
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
 		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads());
-		const result = await runRecipe(recipe, this.loaded.model, { ...this.running(shapes, inputs), lab });
+		const result = await runRecipe(recipe, this.loaded.model, {
+			...this.running(shapes, inputs),
+			lab,
+			lexicon: lexiconOf(this.loaded.file.path),
+		});
 		if (this.options.planPath !== undefined) {
 			const { file } = this.loaded;
 			const model = { sha256: file.sha256(), bytes: file.bytes };

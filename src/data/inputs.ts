@@ -86,7 +86,8 @@ function collect(rows: readonly Row[], read: Reading['read']): Data['examples'] 
 	);
 }
 
-async function rowsOf(path: string, inputs: readonly ValueInfo[]): Promise<Row[]> {
+/** The rows of a file or folder; `inputs` are those of the model, for data that is matched with them by place. */
+export async function rowsOf(path: string, inputs: readonly ValueInfo[]): Promise<Row[]> {
 	let isFolder: boolean;
 	try {
 		isFolder = statSync(path).isDirectory();

@@ -106,3 +106,31 @@ export const unfitModel = defineDiagnostic({
 		`${what} cannot be given to this model: ${why}`,
 	notes: ({ wanted }) => [`the model takes: ${wanted.map(listed).join('; ')}`],
 });
+export const unknownTokens = defineDiagnostic({
+	code: 'data/unknown-tokens',
+	severity: 'error',
+	explain:
+		'A list of tokens names ids of the vocabulary, or tokens of the tokenizer or dictionary beside the model, one a line.',
+	message: ({
+		path,
+		names,
+		count,
+		where,
+	}: {
+		path: string;
+		names: readonly string[];
+		count: number;
+		where: string;
+	}) =>
+		`${count === 1 ? 'a line' : `${count} lines`} of '${path}' ${count === 1 ? 'is no token' : 'are no tokens'} of ${where}: ${names.map((name) => `'${name}'`).join(', ')}${count > names.length ? ', …' : ''}`,
+	hint: () => 'remove them from the list; spelling counts, the marks of word pieces included',
+});
+export const noDictionary = defineDiagnostic({
+	code: 'data/no-dictionary',
+	severity: 'error',
+	explain:
+		'What an id stands for is said by tokenizer.json, vocab.json or vocab.txt beside the model, or by the only file there whose name holds keys, dict, labels or classes and ends in .txt, with a line for each class.',
+	message: ({ path, folder }: { path: string; folder: string }) =>
+		`'${path}' lists tokens by name, and nothing in '${folder}' says what their ids are`,
+	hint: () => 'put the tokenizer or dictionary beside the model, or list ids',
+});

@@ -102,3 +102,12 @@ export const notFinite = defineDiagnostic({
 	message: ({ what }: { what: string }) => `there are numbers that are not finite in ${what}`,
 	hint: () => 'look at the model and its inputs: the numbers come from there',
 });
+export const needsConsent = defineDiagnostic({
+	code: 'plan/needs-consent',
+	severity: 'error',
+	explain:
+		'Inputs and outputs keep their shape and meaning unless the recipe allows the change by name, in the statement or for the whole recipe.',
+	message: ({ output, from, to }: { output: string; from: number; to: number }) =>
+		`this would change the output '${output}': of ${from} columns, ${to} stay`,
+	hint: ({ output }) => `add \`may change "${output}"\`, or leave its weights out with \`except\``,
+});

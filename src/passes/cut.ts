@@ -18,6 +18,8 @@ type DeadLetter = { readonly node: number; readonly letter: number; readonly dea
 export type CutDecision = {
 	readonly axes: readonly DeadAxis[];
 	readonly letters: readonly DeadLetter[];
+	/** Where indices of rows that go are sent, a row that stays; absent where no row is picked by number. */
+	readonly unknown?: number;
 	/** What the reference multiplies with zero. */
 	readonly masks: readonly Mask[];
 	/** Masks of negative controls: each one unit more than was removed. */
@@ -61,7 +63,7 @@ function flags(size: number, dead: readonly number[]): Uint8Array {
 }
 
 /** The cut that a decision spells out. */
-function cutFrom(net: Net, decision: CutDecision): Cut {
+export function cutFrom(net: Net, decision: CutDecision): Cut {
 	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
 	for (const entry of decision.axes) {
 		const tensor =
@@ -90,7 +92,7 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 	const cut = cutFrom(net, decision);
 	const problems = verifyCut(net, cut);
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
-	const rewritten = rewriteCut(net, cut);
+	const rewritten = rewriteCut(net, cut, decision.unknown);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
 	const { masks, controls, refits = [] } = decision;
 	const masked = (all: readonly Mask[], name: string): Model =>

@@ -29,6 +29,7 @@ const hows: Partial<Record<Role, Mask['how']>> = {
 	contracted: 'zero',
 	recurrent: 'zero',
 	statistic: 'without',
+	competing: 'without',
 };
 
 /** Where the chosen units act on others: on axes whose letter is summed over, fed back, or averaged. */

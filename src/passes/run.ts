@@ -10,6 +10,7 @@ import { seedWeights } from '../ir/graph/seed.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
+import { type Lexicon } from '../ir/lexicon.ts';
 import { type Kept } from '../ir/proof.ts';
 import { type Recipe } from '../ir/recipe/recipe.ts';
 import { broken } from '../messages/plan.ts';
@@ -33,6 +34,7 @@ export type RunOptions = {
 	readonly shapes: Shapes;
 	readonly seed: number;
 	readonly lab?: Lab;
+	readonly lexicon?: Lexicon;
 	/** Called after every step, with the step's number from 1. */
 	readonly onStep?: (done: Done, at: number) => Promise<void>;
 };
@@ -56,7 +58,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 		const anatomy = findAnatomy(net);
 		numbering ??= firstNumbering(anatomy.layers.length);
 		const technique = techniqueNamed(step.technique);
-		const { lab, seed } = options;
+		const { lab, lexicon, seed } = options;
 		const planned = await technique.plan({
 			step,
 			model: current,
@@ -66,6 +68,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 			protect: recipe.protect,
 			seed,
 			...(lab && { lab }),
+			...(lexicon && { lexicon }),
 		});
 		numbering = planned.numbering;
 		for (const [name, tensor] of planned.tensors) tensors.set(`${at}.${name}`, tensor);

@@ -61,7 +61,8 @@ function weightNodes(family: Family): NetNode[] {
 		.sort((a, b) => a.index - b.index);
 }
 
-function namesIn(family: Family): string[] {
+/** Names of the nodes and weights that a family cuts, in graph order. */
+export function namesIn(family: Family): string[] {
 	return weightNodes(family).flatMap((node) => [
 		node.node.name || (node.node.outputs[0] ?? ''),
 		...node.inputs.flatMap((tensor) =>
@@ -111,7 +112,8 @@ function marksOf(family: Family): { key: string; at: number; size: number }[] {
 	);
 }
 
-function isInScope(request: PlanRequest, family: Family, layers: ReadonlySet<string>): boolean {
+/** Whether the statement means a family: by globs over `namesIn`, or by `layers`, the names that belong to the layers it asks for. */
+export function isInScope(request: PlanRequest, family: Family, layers: ReadonlySet<string>): boolean {
 	const { step, protect } = request;
 	const names = namesIn(family);
 	const globs = (places: typeof step.in): string[] =>

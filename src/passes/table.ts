@@ -10,6 +10,7 @@ import { pruneRecurrent } from './prune-recurrent.ts';
 import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
 import { pruneBias } from './prune-bias.ts';
 import { pruneSoftmax } from './prune-softmax.ts';
+import { pruneVocab } from './prune-vocab.ts';
 import { metrics } from './scores.ts';
 import { share } from './share.ts';
 import { type Technique } from './technique.ts';
@@ -22,6 +23,7 @@ export const techniques: readonly Technique[] = [
 	pruneFilters,
 	pruneHidden,
 	pruneRecurrent,
+	pruneVocab,
 	factorizeFfn,
 	factorizeAttention,
 	pruneNorms,

@@ -5,6 +5,7 @@ import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { type Lab } from '../ir/lab.ts';
+import { type Lexicon } from '../ir/lexicon.ts';
 import { type Certificate, type Claim, type Kept } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
@@ -68,6 +69,8 @@ export type PlanRequest = {
 	readonly seed: number;
 	/** Absent where nothing may be run. */
 	readonly lab?: Lab;
+	/** Absent where no files may be read. */
+	readonly lexicon?: Lexicon;
 };
 
 export type Planned<D = Decision> = {

@@ -15,7 +15,7 @@ export type OperatorLine = {
 };
 
 const shown: readonly Role[] = [
-	...(['contracted', 'recurrent', 'statistic', 'scale', 'gate', 'indexed', 'produced', 'pinned'] as const),
+	...(['contracted', 'recurrent', 'statistic', 'competing', 'scale', 'gate', 'indexed', 'produced', 'pinned'] as const),
 ];
 
 function rolesOf({ letters }: Row): string {

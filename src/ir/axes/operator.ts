@@ -76,6 +76,8 @@ export type Operator = {
 	readonly type?: (view: NodeView, slot: number) => number;
 	/** New size slots; by default none. */
 	readonly resize?: (view: NodeView, removal: Removal) => Resized;
+	/** Which input holds the coordinates that pick from an `indexed` letter, by the letter's name: they are remapped when rows go. */
+	readonly indices?: Readonly<Record<string, number>>;
 	/** Which input holds the number that stands for zero in an input, both by slot; null where no number does. By default 0. */
 	readonly zeroPoints?: Readonly<Record<number, number | null>>;
 	/** Only the sizes of the input matter (Shape, Size): positions of it may go, and the output is kept as it was. */

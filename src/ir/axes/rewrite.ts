@@ -3,6 +3,7 @@ import { bug } from '../../diagnostic.ts';
 import { INT64 } from '../graph/dtype.ts';
 import { nodeLabel, type Attribute, type Node, type Tensor, type ValueName } from '../graph/graph.ts';
 import { freshNames, type Edit } from '../graph/patch.ts';
+import { lookupEdits, lookupsOf, newPlaces } from './lookup.ts';
 import { cutTensor, tensorOf } from '../graph/tensor.ts';
 import { keptPositions, type Cut } from './cut.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
@@ -10,12 +11,16 @@ import { operatorOf } from './table.ts';
 import { type Removal, type Resized, type SizePiece } from './operator.ts';
 import { type Row } from './row.ts';
 
-/** The edits that carry a cut out, or why an operator cannot follow it. */
+/**
+ * The edits that carry a cut out, or why an operator cannot follow it.
+ * Indices of rows that go are sent to the row `unknown`, which must stay.
+ */
 export function rewriteCut(
 	net: Net,
 	cut: Cut,
+	unknown?: number,
 ): { readonly edits: readonly Edit[] } | { readonly refused: string } {
-	return new Rewriter(net, cut).run();
+	return new Rewriter(net, cut, unknown).run();
 }
 
 class Rewriter {
@@ -25,17 +30,21 @@ class Rewriter {
 	private readonly sliced = new Map<string, ValueName>();
 	private readonly net: Net;
 	private readonly cut: Cut;
+	private readonly unknown: number | undefined;
+	private readonly remapped = new Map<string, ValueName>();
 	private refused: string | undefined;
 
-	constructor(net: Net, cut: Cut) {
+	constructor(net: Net, cut: Cut, unknown: number | undefined) {
 		this.net = net;
 		this.cut = cut;
+		this.unknown = unknown;
 		this.fresh = freshNames(net.model.graph);
 	}
 
 	run(): { readonly edits: readonly Edit[] } | { readonly refused: string } {
 		this.sliceConstants();
 		for (const node of this.net.nodes) {
+			this.remapIndices(node);
 			if (node.readsShape) this.freezeShape(node);
 			else this.resize(node);
 		}
@@ -91,6 +100,33 @@ class Rewriter {
 		});
 		this.edits.push({ kind: 'constant', tensor: sliced });
 		return name;
+	}
+
+	/** Who picks rows by number goes on giving the old numbers: a table in the graph turns them into the new ones. */
+	private remapIndices(node: NetNode): void {
+		for (const { letter, slot } of lookupsOf(node)) {
+			const dead = this.cut.letters.get(node)?.[letter];
+			if (dead === undefined) continue;
+			const { unknown } = this;
+			const named = slot !== undefined && (this.namesOf(node)[slot] ?? '') !== '';
+			if (!named || unknown === undefined || dead[unknown] === 1)
+				this.refused ??= `${nodeLabel(node.node)}, which selects rows by numbers that cannot be remapped`;
+			else this.remap(node, slot, dead, unknown);
+		}
+	}
+
+	private remap(node: NetNode, slot: number, dead: Uint8Array, unknown: number): void {
+		const names = this.namesOf(node);
+		const indices = names[slot] ?? '';
+		const id = `${indices}|${dead.join('')}`;
+		const known = this.remapped.get(id);
+		if (known !== undefined) names[slot] = known;
+		else {
+			const edits = lookupEdits(this.net, node, slot, newPlaces(dead, unknown), this.fresh);
+			this.edits.push(...edits.edits);
+			names[slot] = edits.output;
+			this.remapped.set(id, edits.output);
+		}
 	}
 
 	private resize(node: NetNode): void {

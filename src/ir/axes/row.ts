@@ -10,6 +10,7 @@
  * - `carried`: cutting inputs cuts outputs, and nothing else changes.
  * - `contracted`: cutting is the same as zeroing (a summed axis).
  * - `statistic`: legal, but a mean or norm over the axis then runs over fewer positions.
+ * - `competing`: positions share one sum (softmax): legal, but those that stay then have larger parts of it.
  * - `indexed`: rows may go if the indices that select them are remapped.
  * - `scale`: the operator computes a factor from the size (fused attention's 1/√d).
  * - `gate`: positions have fixed meanings (gates of an LSTM, the three of packed q, k, v).
@@ -19,7 +20,16 @@
  * - `pinned`: the operator mixes the axis; nothing of it can go here.
  */
 export type Role =
-	'carried' | 'contracted' | 'statistic' | 'indexed' | 'scale' | 'gate' | 'recurrent' | 'produced' | 'pinned';
+	| 'carried'
+	| 'contracted'
+	| 'statistic'
+	| 'competing'
+	| 'indexed'
+	| 'scale'
+	| 'gate'
+	| 'recurrent'
+	| 'produced'
+	| 'pinned';
 
 export type Letter = { readonly name: string; readonly size: number; readonly role: Role };
 

@@ -89,6 +89,7 @@ export const fusedRows: readonly Operator[] = [
 			},
 			roles: { v: 'indexed' },
 		}),
+		indices: { v: 1 },
 		sizes: (view) => {
 			const [data, ids] = [inputSizes(view, 0), inputSizes(view, 1)];
 			return [data && ids && [...ids, (data[1] ?? 1) * perByte(view)]];

@@ -170,6 +170,7 @@ export const indexRows: readonly Operator[] = [
 		sizes: gatherSizes,
 		values: gatherValues,
 		resize: resizeGather,
+		indices: { rows: 1 },
 		examples: [
 			{ inputs: [[8, 5], { ints: [7, 0, 2, -3, 3, 2] }] },
 			{ inputs: [[5, 8], { ints: [-2], scalar: true }], attributes: { axis: int(-1) } },

@@ -3,7 +3,7 @@ import { FLOAT, INT32 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
 import { noted, type Example, type Operator } from './operator.ts';
 import { type Hints } from './notation.ts';
-import { type Unrelated } from './row.ts';
+import { type Role, type Unrelated } from './row.ts';
 import { frontAxis, inputSizes, intAttribute, intsAttribute, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
@@ -11,15 +11,14 @@ const int = (value: number): Attribute => ({ kind: 'int', value });
 const rankOf = (view: NodeView): number => inputSizes(view, 0)?.length ?? 1;
 
 /** A letter an axis, named by what happens there: `c2` where `mixes`, else `b2`. */
-function lettered(view: NodeView, mixes: (axis: number) => boolean, mark = ''): string {
-	return Array.from({ length: rankOf(view) }, (_, at) => (mixes(at) ? `${mark}c${at}` : `b${at}`)).join(' ');
+function lettered(view: NodeView, mixes: (axis: number) => boolean): string {
+	return Array.from({ length: rankOf(view) }, (_, at) => (mixes(at) ? `c${at}` : `b${at}`)).join(' ');
 }
 
-const statistics = (view: NodeView): Hints => ({
-	roles: Object.fromEntries(
-		Array.from({ length: rankOf(view) }, (_, at) => [`c${at}`, 'statistic' as const]),
-	),
+const rolesOf = (view: NodeView, role: Role): Hints => ({
+	roles: Object.fromEntries(Array.from({ length: rankOf(view) }, (_, at) => [`c${at}`, role])),
 });
+const statistics = (view: NodeView): Hints => rolesOf(view, 'statistic');
 
 /** The spatial axes behind `b c`. */
 const behind = (view: NodeView, mark = ''): string =>
@@ -50,9 +49,11 @@ function layerNorm(op: string, domain: string, bias: boolean, examples: readonly
 function softmaxAxes(view: NodeView): string {
 	const old = view.opset < 13;
 	const axis = frontAxis(intAttribute(view, 'axis', old ? 1 : -1), rankOf(view));
-	const names = lettered(view, (at) => (old ? at >= axis : at === axis), '!');
+	const names = lettered(view, (at) => (old ? at >= axis : at === axis));
 	return `${names} -> ${names}`;
 }
+
+const competitors = (view: NodeView): Hints => rolesOf(view, 'competing');
 
 /** Rank 3 `b s c`, or 2 without a batch; the skip may lack the batch or have one of 1. */
 function skipAxes(view: NodeView, others: string): string {
@@ -175,6 +176,7 @@ const fused: readonly Operator[] = [
 		domain: ms,
 		axes: embedAxes,
 		hints: () => ({ roles: { c: 'statistic', v: 'indexed', p: 'indexed', t: 'indexed' } }),
+		indices: { v: 0, t: 1, p: 8 },
 		sizes: (view) => {
 			const [sizes, table] = [inputSizes(view, 0), inputSizes(view, 2)];
 			const embedded = sizes && table && [...sizes, table[1] ?? 1];
@@ -206,6 +208,7 @@ export const normalizeRows: readonly Operator[] = [
 	...fused,
 	noted(['Softmax', 'LogSoftmax', 'Hardmax'], {
 		axes: softmaxAxes,
+		hints: competitors,
 		examples: [
 			{ inputs: [negative] },
 			{ inputs: [negative], attributes: { axis: int(1) } },

@@ -23,7 +23,7 @@ export type Fork = { readonly key: string; readonly ways: number };
 
 const NONE = 0;
 const PIN = 1;
-const blocking: ReadonlySet<Role> = new Set(['pinned', 'statistic', 'indexed', 'scale', 'gate']);
+const blocking: ReadonlySet<Role> = new Set(['pinned', 'statistic', 'competing', 'indexed', 'scale', 'gate']);
 
 type NodeState = { readonly letters: (Int32Array | undefined)[]; readonly active: Map<string, number[]> };
 
@@ -334,6 +334,7 @@ function roleReason(role: Role, node: NetNode): string {
 	const label = nodeLabel(node.node);
 	const reasons: Partial<Record<Role, string>> = {
 		pinned: `${label} mixes every position of this axis`,
+		competing: `${label} mixes every position of this axis`,
 		statistic: `${label} takes a statistic over this axis`,
 		indexed: `${label} selects rows of this axis by run-time index`,
 		scale: `${label} computes its scale from this axis`,

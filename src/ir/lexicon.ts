@@ -1,0 +1,11 @@
+/** What the ids of a vocabulary stand for: handed in by the pipeline, which reads files, so that passes stay pure. */
+export type Lexicon = {
+	/** The ids that a file lists, one a line: numbers, or tokens as the files beside the model spell them. Throws `Fault`. */
+	listed(path: string, size: number): readonly number[];
+	/** How often each id occurs in a file of texts. Throws `Fault`. */
+	counted(path: string): Promise<ReadonlyMap<number, number>>;
+	/** Ids that mean something to those who use the model, of a vocabulary of `size`: padding, start, end, mask, a blank. Throws `Fault`. */
+	special(size: number): readonly number[];
+	/** The id of what the vocabulary does not have, if there is one. Throws `Fault`. */
+	unknown(): number | undefined;
+};
