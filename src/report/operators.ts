@@ -15,7 +15,17 @@ export type OperatorLine = {
 };
 
 const shown: readonly Role[] = [
-	...(['contracted', 'recurrent', 'statistic', 'competing', 'scale', 'gate', 'indexed', 'produced', 'pinned'] as const),
+	...([
+		'contracted',
+		'recurrent',
+		'statistic',
+		'competing',
+		'scale',
+		'gate',
+		'indexed',
+		'produced',
+		'pinned',
+	] as const),
 ];
 
 function rolesOf({ letters }: Row): string {
