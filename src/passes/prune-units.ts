@@ -5,6 +5,7 @@ import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { Grams, linearReaders } from './grams.ts';
 import { metricNamed } from './scores.ts';
+import { tieScores } from './tied.ts';
 import { select, type Candidate, type Selected } from './select.ts';
 import {
 	defineTechnique,
@@ -68,7 +69,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	const { lab, net } = request;
 	const grams = lab && new Grams(groups, net.model, lab);
 	const metric = step.by ?? defaultMetric(target, groups, lab);
-	const candidates = await scored({ ...request, ...(grams && { grams }) }, groups, metric);
+	const candidates = tieScores(await scored({ ...request, ...(grams && { grams }) }, groups, metric));
 	const { selected, notes } = select(step, candidates, target.unit, target.align);
 	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
 	const made = refitting && grams ? await compensate(selected, grams, lab.products) : undefined;

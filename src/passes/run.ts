@@ -55,7 +55,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 	let current = model;
 	for (const [at, step] of recipe.steps.entries()) {
 		const net = netOf(current, options.shapes);
-		const anatomy = findAnatomy(net);
+		const anatomy = findAnatomy(net, recipe.mayChange);
 		numbering ??= firstNumbering(anatomy.layers.length);
 		const technique = techniqueNamed(step.technique);
 		const { lab, lexicon, seed } = options;
@@ -66,6 +66,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 			anatomy,
 			numbering,
 			protect: recipe.protect,
+			mayChange: recipe.mayChange,
 			seed,
 			...(lab && { lab }),
 			...(lexicon && { lexicon }),

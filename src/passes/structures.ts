@@ -12,9 +12,9 @@ import { type PlanRequest } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 
 /** Families that may pass norms and means: their reference computes the statistic over what is kept. */
-export function wideFamilies({ net }: PlanRequest): Family[] {
+export function wideFamilies({ net, mayChange }: PlanRequest): Family[] {
 	return findFamilies(net, {
-		io: (tensor) => isStateTensor(net, tensor),
+		io: (tensor) => isStateTensor(net, tensor) || mayChange.includes(tensor.name),
 		roles: new Set(['statistic']),
 	});
 }

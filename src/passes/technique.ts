@@ -66,6 +66,8 @@ export type PlanRequest = {
 	readonly anatomy: Anatomy;
 	readonly numbering: Numbering;
 	readonly protect: readonly string[];
+	/** Graph inputs and outputs whose shape or meaning the recipe lets change. */
+	readonly mayChange: readonly string[];
 	readonly seed: number;
 	/** Absent where nothing may be run. */
 	readonly lab?: Lab;

@@ -17,9 +17,14 @@ export type Anatomy = {
 	readonly linears: readonly Linear[];
 };
 
-/** Finds the anatomy. Key–value caches and other state pairs follow the heads they belong to. */
-export function findAnatomy(net: Net): Anatomy {
-	const families = findFamilies(net, { io: (tensor) => isStateTensor(net, tensor) });
+/**
+ * Finds the anatomy. Key–value caches and other state pairs follow the heads they belong to; `mayChange` names other inputs and outputs
+ * whose shape may follow too.
+ */
+export function findAnatomy(net: Net, mayChange: readonly string[] = []): Anatomy {
+	const families = findFamilies(net, {
+		io: (tensor) => isStateTensor(net, tensor) || mayChange.includes(tensor.name),
+	});
 	const attentions = findAttentions(net, families);
 	const blocks = [...attentions, ...findFeedForwards(net, families)].sort(
 		(a, b) => a.node.index - b.node.index,

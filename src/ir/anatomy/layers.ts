@@ -17,7 +17,7 @@ const skipNorms: ReadonlySet<string> = new Set([
 	'SkipLayerNormalization',
 	'SkipSimplifiedLayerNormalization',
 ]);
-const projections: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm']);
+const projections: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm', 'Einsum']);
 
 /** The sum that ends a residual branch: the node, the value added to, and the value that comes out. */
 export type Sum = { readonly node: NetNode; readonly skip: NetTensor; readonly output: NetTensor };

@@ -15,10 +15,20 @@ import { tensorOf } from './tensor.ts';
  */
 export function seedWeights(net: Net): Model {
 	const weights = new Map<ValueName, Tensor>();
+	const aliases = new Map(
+		net.model.graph.nodes.flatMap(({ op, inputs, outputs }) =>
+			op === 'Identity' ? [[outputs[0] ?? '', inputs[0] ?? ''] as const] : [],
+		),
+	);
+	const origin = (name: ValueName): ValueName => {
+		const source = aliases.get(name);
+		return source === undefined ? name : origin(source);
+	};
 	for (const node of net.nodes) {
 		for (const [slot, tensor] of node.inputs.entries()) {
 			if (tensor?.fixed !== true || !sums(node, slot)) continue;
-			for (const constant of sourcesOf(tensor)) if (isMatrix(constant)) weights.set(constant.name, constant);
+			for (const constant of sourcesOf(tensor))
+				if (isMatrix(constant)) weights.set(origin(constant.name), constant);
 		}
 	}
 	const edits = [...weights].map(([name, tensor]) => ({
