@@ -29,9 +29,9 @@ const validators: Plugin = {
 };
 
 /** Writes the bundle. Packages that are optional stay outside and are loaded when they are needed. */
-export async function bundle(outfile: string): Promise<Metafile> {
+export async function bundle(outfile: string, entry = 'src/cli.ts'): Promise<Metafile> {
 	const { metafile } = await esbuild({
-		entryPoints: [join(root, 'src/cli.ts')],
+		entryPoints: [join(root, entry)],
 		...{ outfile, bundle: true, metafile: true, platform: 'node', format: 'esm', target: 'node20.19' },
 		external: Object.keys(manifest.optionalDependencies),
 		minifyWhitespace: true,

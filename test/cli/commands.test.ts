@@ -51,7 +51,18 @@ for (const { usage } of commands) {
 	});
 }
 
+/** Rows of float32 as NumPy keeps them (format 1.0). */
+function npy(dims: readonly number[]): Buffer {
+	const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims.join(', ')}), }`;
+	const header = Buffer.from(`${text.padEnd(117)}\n`);
+	const head = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([118, 0]), header]);
+	const count = dims.reduce((product, dim) => product * dim, 1);
+	const values = Float32Array.from({ length: count }, (_, at) => Math.sin(at));
+	return Buffer.concat([head, new Uint8Array(values.buffer)]);
+}
+
 test('every example in a help text runs as it stands, in the order of the commands', () => {
+	writeFileSync(join(folder, 'test.npy'), npy([8, 4, 32]));
 	for (const { examples } of commands) {
 		for (const example of examples) {
 			const words = example.match(/'[^']*'|\S+/g) ?? [];
@@ -60,7 +71,7 @@ test('every example in a help text runs as it stands, in the order of the comman
 		}
 	}
 	const made = ['applied.onnx', 'half.onnx', 'plan.json', 'small.onnx'];
-	assert.equal(everything(folder), [...made, 'model.onnx', 'recipe.prune'].sort());
+	assert.equal(everything(folder), [...made, 'model.onnx', 'recipe.prune', 'test.npy'].sort());
 });
 
 test('without a command, and with one that is unknown, it says what there is', () => {
