@@ -61,7 +61,6 @@ const layouts: Readonly<Record<string, (dims: readonly number[], node: Node) => 
 	Gemm: (dims, node) => (number(node, 'transB', 0) === 1 ? turned(dims) : straight(dims)),
 	Conv: convolution,
 	ConvTranspose: transposedConvolution,
-	'com.microsoft.Attention': straight,
 };
 
 const operatorName = ({ domain, op }: Node): string => (domain === '' ? op : `${domain}.${op}`);
