@@ -1,5 +1,5 @@
 /** What a model costs: parameters, bytes of weights, multiply–adds. */
-import { buildNet } from './axes/net.ts';
+import { buildNet, type NetNode } from './axes/net.ts';
 import { type Facts } from './graph/facts.ts';
 import { constantTensor } from './graph/constants.ts';
 import { elementType } from './graph/dtype.ts';
@@ -42,14 +42,13 @@ function parametersOf({ type, dims }: Tensor): number {
 	return kind === undefined || kind === 'string' || kind === 'bool' || integral ? 0 : elementCount(dims);
 }
 
-/** Multiply–adds of products and convolutions at the first sample's sizes: the product of all letters of the row. */
+/** Multiply–adds of products and convolutions at the first sample's sizes. */
 function countMacs(model: Model, facts: Facts): number {
-	return buildNet(model, facts)
-		.nodes.filter(({ node }) => products.has(node.op))
-		.reduce(
-			(sum, { row }) =>
-				sum +
-				elementCount((row?.letters ?? []).filter(({ name }) => !/^x\d/.test(name)).map(({ size }) => size)),
-			0,
-		);
+	return buildNet(model, facts).nodes.reduce((sum, node) => sum + macsOfNode(node), 0);
+}
+
+/** The product of all letters of the row, for products and convolutions. */
+export function macsOfNode({ node, row }: NetNode): number {
+	if (!products.has(node.op)) return 0;
+	return elementCount((row?.letters ?? []).filter(({ name }) => !/^x\d/.test(name)).map(({ size }) => size));
 }

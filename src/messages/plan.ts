@@ -1,24 +1,58 @@
 /** Messages about what can and cannot be done to a model. */
 import { defineDiagnostic } from '../diagnostic.ts';
 
+type EmptyRange = {
+	readonly what: string;
+	readonly count: number;
+	/** The range in words: `layers 6 to 11`. */
+	readonly reading: string | undefined;
+	/** Of the first layer and the last. */
+	readonly names: readonly string[];
+};
+
 export const emptyRange = defineDiagnostic({
 	code: 'plan/empty-range',
 	severity: 'error',
 	explain:
 		'A scope must select something. Layers count from 0 and ranges are half-open: `layers 6..12` are the layers 6 to 11.',
-	message: ({ what, count, kind }: { what: string; count: number; kind: string }) =>
-		`this model has ${count} ${kind}${count === 1 ? '' : 's'}, so \`${what}\` selects none`,
-	hint: ({ count, kind }) =>
+	message: ({ what, count }: EmptyRange) =>
+		`this model has ${count} layer${count === 1 ? '' : 's'}, so \`${what}\` selects none`,
+	label: ({ reading }) => reading,
+	notes: ({ count, names: [first, last] }) => {
+		if (count === 0) return [];
+		const named = first !== undefined && last !== undefined ? ` (${first} … ${last})` : '';
+		return [`the model's layers are 0 to ${count - 1}${named}`];
+	},
+	hint: ({ count }) =>
 		count === 0
 			? '`prunec inspect` shows what was found'
-			: `its ${kind}s are 0 to ${count - 1}; \`50%..\` is the upper half of any model`,
+			: `\`layers ${Math.floor(count / 2)}..${count}\` is its upper half; \`layers 50%..\` is the upper half of any model`,
+});
+type Unit = { readonly index: number; readonly what: string; readonly where: string };
+
+export const alreadyRemoved = defineDiagnostic({
+	code: 'plan/already-removed',
+	severity: 'error',
+	explain:
+		'Numbers refer to the model as it was given, throughout the recipe. A statement before this one removed what it names.',
+	message: ({ index, what, where }: Unit) => `${what} ${index}${where} is removed already`,
+	hint: () => 'leave it out of the list; a range may run over it',
+});
+export const rangeOverRemoved = defineDiagnostic({
+	code: 'plan/range-over-removed',
+	severity: 'note',
+	explain:
+		'Numbers refer to the model as it was given. A range may run over what an earlier statement removed.',
+	message: ({ gone, what, where }: { gone: readonly number[]; what: string; where: string }) =>
+		`the range runs over ${what}${gone.length === 1 ? '' : 's'} ${gone.join(', ')}${where}, removed before`,
 });
 export const noSuchUnit = defineDiagnostic({
 	code: 'plan/no-such-unit',
 	severity: 'error',
 	explain: 'A list or range names a unit that the structure does not have. Units count from 0.',
-	message: ({ index, what, count }: { index: number; what: string; count: number }) =>
-		`there is no ${what} ${index}: there are ${count}, from 0`,
+	message: ({ index, what, where, count }: Unit & { count: number }) =>
+		`there is no ${what} ${index}${where}: there are ${count}, from 0`,
+	hint: ({ what, count }) => (count > 0 ? `the last is ${what} ${count - 1}, or \`-1\`` : undefined),
 });
 export const pinned = defineDiagnostic({
 	code: 'plan/pinned-axis',
@@ -45,9 +79,12 @@ export const alignedAway = defineDiagnostic({
 	code: 'plan/aligned-away',
 	severity: 'warning',
 	explain: 'Kept counts go to multiples that onnxruntime computes fast; here that leaves nothing to remove.',
-	message: ({ what, align }: { what: string; align: number }) =>
+	message: ({ what, align }: { what: string; align: number; fewest: number | undefined }) =>
 		`aligning to ${align} leaves nothing of ${what} to remove`,
-	hint: () => 'add `align 1`, or ask for more',
+	hint: ({ fewest }) =>
+		fewest === undefined
+			? '`align 1` turns alignment off'
+			: `the fewest that can go are ${fewest}; \`align 1\` turns alignment off`,
 });
 export const noGain = defineDiagnostic({
 	code: 'plan/rank-saves-nothing',
@@ -78,7 +115,11 @@ export const noAnatomy = defineDiagnostic({
 	code: 'plan/nothing-found',
 	severity: 'error',
 	explain: 'The structure that the statement names was not found in the dataflow of this model.',
-	message: ({ target }: { target: string }) => `this model has no ${target} that prunec can find`,
+	message: ({ target, scoped }: { target: string; scoped?: boolean; near?: readonly string[] }) =>
+		scoped === true
+			? `there are no ${target} in this scope`
+			: `this model has no ${target} that prunec can find`,
+	notes: ({ near = [] }) => near,
 	hint: () => '`prunec inspect` shows what was found and what stands in the way',
 });
 export const changed = defineDiagnostic({

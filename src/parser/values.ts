@@ -33,7 +33,7 @@ export function readQuantity(text: string): number | undefined {
 
 /** A share is divided, not multiplied: 29 % is the number 0.29. */
 export function inUnit(value: number, unit: Unit): number {
-	return unit === '%' ? value / 100 : value * units[unit];
+	return unit === '%' ? Number((value / 100).toPrecision(15)) : value * units[unit];
 }
 
 /** A number and its unit, which touch. */

@@ -96,7 +96,7 @@ async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<
 	return {
 		plan: {
 			statement: step.text,
-			technique: `factorize-${step.target}`,
+			technique: step.technique,
 			line: step.line,
 			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
 			selected: matrices.length,

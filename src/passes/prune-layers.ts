@@ -1,15 +1,17 @@
 /** Whole layers, or their attention or feed-forward half: readers of the result read what went in. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
+import { macsOfNode } from '../ir/cost.ts';
+import { elementCount } from '../ir/graph/graph.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
 import { floats } from '../ir/graph/tensor.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
-import { evaluate } from '../ir/recipe/predicate.ts';
-import { type Predicate } from '../ir/recipe/recipe.ts';
-import { resolveRanges } from '../ir/recipe/ranges.ts';
-import { everythingSelected, needsData, noAnatomy, noSuchUnit, pinned } from '../messages/plan.ts';
+import { missBy, valuesText } from '../ir/recipe/predicate.ts';
+import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
+import { everythingSelected, needsData, noAnatomy, nothingSelected, pinned } from '../messages/plan.ts';
 import { insert } from './edits.ts';
+import { listed } from './listed.ts';
 import { importance } from './select.ts';
 import { layersInScope, type Placed } from './scope.ts';
 import { drawAt } from '../ir/graph/random.ts';
@@ -63,7 +65,7 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	const refused = placed
 		.filter((one) => !candidates.some(({ given }) => given === one.given))
 		.map(({ given }) => pathRefusal(given, request));
-	const { chosen, metric } = await choose(request, candidates);
+	const { chosen, metric, notes = [] } = await choose(request, candidates);
 	const pairs = chosen
 		.flatMap(({ steps }) => steps.map(({ before, after }) => ({ from: after, to: before })))
 		.reverse();
@@ -81,7 +83,7 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 			unit: step.only === undefined ? 'layers' : `${step.only} halves`,
 			...(metric !== undefined && { metric }),
 			removed: chosen.map(({ given }) => ({ layer: given, units: [] })),
-			refused,
+			refused: [...refused, ...notes],
 			decision: { pairs },
 		},
 		tensors: new Map(),
@@ -96,25 +98,24 @@ function pathRefusal(given: number, { step }: PlanRequest): Diagnostic {
 	);
 }
 
-async function choose(
-	request: PlanRequest,
-	candidates: readonly Candidate[],
-): Promise<{ chosen: readonly Candidate[]; metric?: string }> {
+type Chosen = {
+	readonly chosen: readonly Candidate[];
+	readonly metric?: string;
+	readonly notes?: readonly Diagnostic[];
+};
+
+async function choose(request: PlanRequest, candidates: readonly Candidate[]): Promise<Chosen> {
 	const { step, numbering, anatomy } = request;
 	const least = Math.max(
 		step.only === undefined ? 1 : 0,
 		step.min === 1 && step.only !== undefined ? 0 : step.min,
 	);
 	if (step.amount?.kind === 'set') {
-		const wanted = new Set(resolveRanges(step.amount.ranges, numbering.layerCount));
-		if (wanted.size === 0)
-			throw new Fault(
-				noSuchUnit(
-					{ index: numbering.layerCount, what: 'layer', count: numbering.layerCount },
-					{ span: step.span },
-				),
-			);
+		const standing = { total: numbering.layerCount, left: numbering.layers, what: 'layer', where: '' };
+		const { units, notes } = listed(step.amount.ranges, standing, step.spans.amount ?? step.span);
+		const wanted = new Set(units);
 		return {
+			notes,
 			chosen: checkRest(
 				request,
 				candidates.filter(({ given }) => wanted.has(given)),
@@ -124,11 +125,10 @@ async function choose(
 	}
 	const metric = step.by ?? 'block_influence';
 	const scores = await scoresOf(request, candidates, metric);
-	if (step.where !== undefined)
-		return {
-			chosen: checkRest(request, meeting(step.where, candidates, scores), anatomy.layers.length - least),
-			metric,
-		};
+	if (step.where !== undefined) {
+		const { met, notes } = meeting(step, step.where, candidates, scores);
+		return { chosen: checkRest(request, met, anatomy.layers.length - least), metric, notes };
+	}
 	if (step.amount === undefined) return { chosen: [], metric };
 	const { remove } = countToRemove(step.amount, candidates.length, { align: 1, min: least });
 	const order = candidates.map((_, at) => at).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);
@@ -136,16 +136,41 @@ async function choose(
 	return { chosen: candidates.filter((_, at) => gone.has(at)), metric };
 }
 
-function meeting(where: Predicate, candidates: readonly Candidate[], scores: readonly number[]): Candidate[] {
+/** Layers that meet a condition; when none does, a warning with the nearest. */
+function meeting(
+	step: Step,
+	where: Predicate,
+	candidates: readonly Candidate[],
+	scores: readonly number[],
+): { readonly met: readonly Candidate[]; readonly notes: readonly Diagnostic[] } {
 	const relative = importance([...scores]);
-	return candidates.filter(({ given, layer }, at) => {
-		const fields: Readonly<Record<string, number | undefined>> = {
-			importance: relative[at],
-			layer: given,
-			index: given,
-		};
-		return evaluate(where, (name) => fields[name] ?? scores[at] ?? 0, layer.name);
+	const valued = candidates.map((candidate, at) => {
+		const fields = layerFields(candidate, relative[at] ?? 0, scores[at] ?? 0, candidates.length);
+		return { candidate, fields, by: missBy(where, fields, candidate.layer.name) };
 	});
+	const met = valued.filter(({ by }) => by === 0).map(({ candidate }) => candidate);
+	const [best] = valued.toSorted((a, b) => a.by - b.by);
+	if (met.length > 0 || best === undefined) return { met, notes: [] };
+	const said = valuesText(where, best.fields);
+	const nearest = `; the nearest is layer ${best.candidate.given}, with ${said}`;
+	const place = { span: step.spans.where ?? step.span };
+	return { met, notes: [nothingSelected({ what: 'layer', nearest }, place)] };
+}
+
+/** What a condition can ask of a layer; any other name is the metric that ranks. */
+function layerFields(
+	{ given, steps }: Candidate,
+	relative: number,
+	score: number,
+	size: number,
+): (name: string) => number {
+	const linears = steps.flatMap(({ block }) => block.linears);
+	const params = linears.reduce((sum, { weight }) => sum + elementCount(weight.sizes), 0);
+	const macs = linears.reduce((sum, { node }) => sum + macsOfNode(node), 0);
+	const fields: Readonly<Record<string, number | undefined>> = {
+		...{ importance: relative, layer: given, index: given, size, params, macs },
+	};
+	return (name) => fields[name] ?? score;
 }
 
 function checkRest(

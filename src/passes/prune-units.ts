@@ -3,6 +3,7 @@ import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { noAnatomy } from '../messages/plan.ts';
 import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
+import { fieldsFor } from './fields.ts';
 import { Grams, linearReaders } from './grams.ts';
 import { metricNamed } from './scores.ts';
 import { tieScores } from './tied.ts';
@@ -95,7 +96,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			},
 		},
 		tensors: made?.tensors ?? new Map(),
-		numbering: { ...numbering, units: remaining(numbering.units, selected) },
+		numbering: { ...numbering, ...remaining(numbering, selected) },
 	};
 }
 
@@ -114,7 +115,9 @@ async function scored(
 	for (const group of groups) {
 		const scores = await metricNamed(metric).score(group, request);
 		const given = request.numbering.units.get(group.key) ?? Array.from(scores, (_, at) => at);
-		candidates.push({ ...group, given, scores });
+		const total = request.numbering.unitCounts.get(group.key) ?? scores.length;
+		const fields = await fieldsFor(request.step, group, request);
+		candidates.push({ ...group, given, total, scores, fields });
 	}
 	return candidates;
 }
@@ -140,14 +143,18 @@ function spares(selected: readonly Selected[]): ReturnType<typeof chosen>[] {
 }
 
 /** The given numbers of the units that stay. */
-function remaining(units: Numbering['units'], selected: readonly Selected[]): Numbering['units'] {
-	const after = new Map(units);
+function remaining(
+	{ units, unitCounts }: Numbering,
+	selected: readonly Selected[],
+): Pick<Numbering, 'units' | 'unitCounts'> {
+	const [after, counts] = [new Map(units), new Map(unitCounts)];
 	for (const { candidate, units: gone } of selected) {
 		const lost = new Set(gone);
+		counts.set(candidate.key, candidate.total);
 		after.set(
 			candidate.key,
 			candidate.given.filter((_, at) => !lost.has(at)),
 		);
 	}
-	return after;
+	return { units: after, unitCounts: counts };
 }

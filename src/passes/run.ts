@@ -110,7 +110,12 @@ function netOf(model: Model, shapes: Shapes): Net {
 }
 
 function firstNumbering(layers: number): Numbering {
-	return { layers: Array.from({ length: layers }, (_, at) => at), layerCount: layers, units: new Map() };
+	return {
+		layers: Array.from({ length: layers }, (_, at) => at),
+		layerCount: layers,
+		units: new Map(),
+		unitCounts: new Map(),
+	};
 }
 
 function techniqueNamed(name: string): Technique {

@@ -1,10 +1,11 @@
 /** Where a statement looks: which layers, by the numbers of the model as it was given. */
-import { Fault } from '../diagnostic.ts';
+import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { type Block, type Layer } from '../ir/anatomy/parts.ts';
 import { matchesGlob } from '../ir/glob.ts';
-import { resolveRanges } from '../ir/recipe/ranges.ts';
+import { namedPositions, rangesText, readingOf, resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Place } from '../ir/recipe/recipe.ts';
-import { emptyRange } from '../messages/plan.ts';
+import { editDistance } from '../messages/nearest.ts';
+import { alreadyRemoved, emptyRange, noAnatomy, noSuchUnit } from '../messages/plan.ts';
 import { type PlanRequest } from './technique.ts';
 
 /** A layer that still stands, with the number it had in the model as given. */
@@ -15,14 +16,8 @@ export function layersInScope({ step, anatomy, numbering, protect }: PlanRequest
 	const all = anatomy.layers.map((layer, at) => ({ layer, given: numbering.layers[at] ?? at }));
 	const selected = (place: Place): Placed[] => all.filter((one) => isIn(place, one, numbering.layerCount));
 	for (const place of step.in) {
-		if (place.kind === 'layers' && selected(place).length === 0) {
-			throw new Fault(
-				emptyRange(
-					{ what: wordsOf(place), count: numbering.layerCount, kind: 'layer' },
-					{ span: place.span },
-				),
-			);
-		}
+		if (place.kind === 'layers') checkListed(place, numbering);
+		if (selected(place).length === 0) throw new Fault(nothingIn(place, all, numbering.layerCount));
 	}
 	return all.filter(
 		(one) =>
@@ -32,10 +27,40 @@ export function layersInScope({ step, anatomy, numbering, protect }: PlanRequest
 	);
 }
 
-function wordsOf(place: Extract<Place, { kind: 'layers' }>): string {
-	const bound = (end: { index: number } | { percent: number } | undefined): string =>
-		end === undefined ? '' : 'percent' in end ? `${end.percent}%` : String(end.index);
-	return `layers ${place.ranges.map((range) => `${bound(range.from)}..${range.inclusive ? '=' : ''}${bound(range.to)}`).join(', ')}`;
+/** A layer that is named and gone is an error; a range may run over it. */
+function checkListed(place: Extract<Place, { kind: 'layers' }>, numbering: PlanRequest['numbering']): void {
+	for (const { written, at } of namedPositions(place.ranges, numbering.layerCount)) {
+		const outside = at < 0 || at >= numbering.layerCount;
+		const unit = { what: 'layer', where: '' };
+		if (outside && place.ranges.length > 1)
+			throw new Fault(
+				noSuchUnit({ ...unit, index: written, count: numbering.layerCount }, { span: place.span }),
+			);
+		if (!outside && !numbering.layers.includes(at))
+			throw new Fault(alreadyRemoved({ ...unit, index: at }, { span: place.span }));
+	}
+}
+
+function nothingIn(place: Place, all: readonly Placed[], count: number): Diagnostic {
+	const { span } = place;
+	const names = [all[0]?.layer.name, all.at(-1)?.layer.name].flatMap((name) => name ?? []);
+	if (place.kind === 'layers' && resolveRanges(place.ranges, count).length === 0) {
+		const reading = readingOf(place.ranges);
+		return emptyRange({ what: `layers ${rangesText(place.ranges)}`, count, reading, names }, { span });
+	}
+	if (place.kind !== 'glob') return noAnatomy({ target: 'layers', scoped: true }, { span });
+	return noAnatomy({ target: 'layers', scoped: true, near: nearNames(place.glob, all) }, { span });
+}
+
+/** The names that are most like a glob which matches none. */
+function nearNames(glob: string, all: readonly Placed[]): string[] {
+	const plain = glob.replaceAll('*', '');
+	const names = [...new Set(all.flatMap(({ layer }) => namesOf(layer)))].filter(Boolean).slice(0, 2000);
+	const ranked = names
+		.map((name) => ({ name, distance: editDistance(plain, name) }))
+		.toSorted((a, b) => a.distance - b.distance);
+	const near = ranked.slice(0, 3).map(({ name }) => `'${name}'`);
+	return near.length === 0 ? [] : [`the nearest names are ${near.join(', ')}`];
 }
 
 function isIn(place: Place, { layer, given }: Placed, count: number): boolean {

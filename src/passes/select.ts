@@ -1,17 +1,22 @@
 /** Which units of which blocks go: amounts, lists, predicates, alignment, ties. */
-import { Fault, type Diagnostic } from '../diagnostic.ts';
-import { countToRemove } from '../ir/recipe/amounts.ts';
-import { evaluate, fieldsOf } from '../ir/recipe/predicate.ts';
-import { resolveRanges } from '../ir/recipe/ranges.ts';
-import { type Step } from '../ir/recipe/recipe.ts';
+import { bug, Fault, type Diagnostic } from '../diagnostic.ts';
+import { countToRemove, fewestAligned, isAligned } from '../ir/recipe/amounts.ts';
+import { evaluate, missBy, valuesText } from '../ir/recipe/predicate.ts';
+import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
+import { type Fields } from './fields.ts';
 import { Limits } from './limits.ts';
+import { listed } from './listed.ts';
 import { type UnitGroup } from './units.ts';
-import { alignedAway, everythingSelected, nothingSelected, noSuchUnit } from '../messages/plan.ts';
+import { alignedAway, everythingSelected, nothingSelected } from '../messages/plan.ts';
 
 /** A group's units with their scores. `given` are the numbers they had in the model as it was given. */
 export type Candidate = UnitGroup & {
 	readonly given: readonly number[];
+	/** How many there were in the model as given. */
+	readonly total: number;
 	readonly scores: Float64Array;
+	/** What the step's condition reads beside position and importance. */
+	readonly fields: Fields;
 };
 export type Selected = { readonly candidate: Candidate; readonly units: readonly number[] };
 export type Selection = { readonly selected: readonly Selected[]; readonly notes: readonly Diagnostic[] };
@@ -25,7 +30,7 @@ export function importance(scores: readonly number[]): number[] {
 export function select(step: Step, candidates: readonly Candidate[], unit: string, align: number): Selection {
 	if (step.where !== undefined) return byPredicate(step, candidates, unit);
 	if (step.amount?.kind === 'set') return bySet(step, candidates, unit);
-	return step.globally ? globally(step, candidates) : layerwise(step, candidates, unit, align);
+	return step.globally ? globally(step, candidates, align) : layerwise(step, candidates, unit, align);
 }
 
 type Ranked = { readonly candidate: Candidate; readonly unit: number; readonly score: number };
@@ -53,17 +58,14 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 	const selected = candidates.flatMap((candidate) => {
 		if (step.amount === undefined) return [];
 		const total = candidate.scores.length;
-		const { remove, requested } = countToRemove(step.amount, total, {
-			align: alignFor(step, total, align),
-			min: Math.max(1, step.min),
-		});
-		if (requested > 0 && remove === 0)
-			notes.push(
-				alignedAway(
-					{ what: `the ${total} ${unit} of ${candidate.label}`, align: alignFor(step, total, align) },
-					{ span: step.span },
-				),
-			);
+		const aligned = alignFor(step, total, align);
+		const min = Math.max(1, step.min);
+		const { remove, requested } = countToRemove(step.amount, total, { align: aligned, min });
+		if (requested > 0 && remove === 0 && total > min) {
+			const what = `the ${total} ${unit} of ${candidate.label}`;
+			const said = { what, align: aligned, fewest: fewestAligned(total, aligned) };
+			notes.push(alignedAway(said, { span: step.span }));
+		}
 		return group(lowest(ranked([candidate]), remove), [candidate]);
 	});
 	return { selected, notes };
@@ -81,7 +83,7 @@ function byMean({ scores }: Candidate): Float64Array {
 }
 
 /** One ranking over all blocks; one unit stays in each. */
-function globally(step: Step, candidates: readonly Candidate[]): Selection {
+function globally(step: Step, candidates: readonly Candidate[], align: number): Selection {
 	const weighted = candidates.map((candidate): Candidate => ({ ...candidate, scores: byMean(candidate) }));
 	const total = weighted.reduce((sum, { scores }) => sum + scores.length, 0);
 	const { remove } =
@@ -89,7 +91,11 @@ function globally(step: Step, candidates: readonly Candidate[]): Selection {
 			? { remove: 0 }
 			: countToRemove(step.amount, total, { align: 1, min: weighted.length });
 	const chosen = lowest(ranked(weighted), remove, Math.max(1, step.min));
-	return { selected: group(chosen, weighted), notes: [] };
+	const aligned = weighted.flatMap((candidate) => {
+		const own = chosen.filter((one) => one.candidate === candidate);
+		return alignedPart(step, candidate, own, align);
+	});
+	return { selected: group(aligned, weighted), notes: [] };
 }
 
 /** The first so many of a ranking that may go: `min` stay in each group, and no axis loses all it has. */
@@ -111,57 +117,93 @@ function lowest(ranking: readonly Ranked[], count: number, min = 1): Ranked[] {
 	return chosen;
 }
 
+/** Of what a share takes of one group, the least important, so many that the rest is a multiple of the alignment. */
+function alignedPart(
+	step: Step,
+	{ scores }: Candidate,
+	chosen: readonly Ranked[],
+	align: number,
+): readonly Ranked[] {
+	if (step.amount === undefined || !isAligned(step.amount)) return chosen;
+	const multiple = alignFor(step, scores.length, align);
+	const kept = Math.ceil((scores.length - chosen.length) / multiple) * multiple;
+	return chosen.slice(0, Math.max(0, scores.length - kept));
+}
+
 function bySet(step: Step, candidates: readonly Candidate[], unit: string): Selection {
 	const ranges = step.amount?.kind === 'set' ? step.amount.ranges : [];
-	const selected = candidates.map((candidate) => {
-		const count = Math.max(0, ...candidate.given.map((given) => given + 1));
-		for (const range of ranges) {
-			const index =
-				range.from && 'index' in range.from && range.to && 'index' in range.to && range.inclusive
-					? range.from.index
-					: undefined;
-			if (index !== undefined && index >= count)
-				throw new Fault(noSuchUnit({ index, what: unit.replace(/s$/, ''), count }, { span: step.span }));
-		}
-		const wanted = new Set(resolveRanges(ranges, count));
-		const units = candidate.given.flatMap((given, at) => (wanted.has(given) ? [at] : []));
-		return { candidate, units: checkRest(step, candidate, units, unit) };
+	const found = candidates.map((candidate) => {
+		const standing = { total: candidate.total, left: candidate.given, ...named(unit, candidate) };
+		const { units: wanted, notes } = listed(ranges, standing, step.spans.amount ?? step.span);
+		const chosen = new Set(wanted);
+		const units = candidate.given.flatMap((given, at) => (chosen.has(given) ? [at] : []));
+		return { candidate, units: checkRest(step, candidate, units, unit), notes };
 	});
-	return { selected: selected.filter(({ units }) => units.length > 0), notes: [] };
+	return {
+		selected: found.filter(({ units }) => units.length > 0),
+		notes: found.flatMap(({ notes }) => notes),
+	};
 }
+
+function named(unit: string, { label }: Candidate): { readonly what: string; readonly where: string } {
+	return { what: unit.replace(/s$/, ''), where: ` in ${label}` };
+}
+
+type Valued = {
+	readonly candidate: Candidate;
+	readonly at: number;
+	readonly fields: (name: string) => number;
+};
 
 function byPredicate(step: Step, candidates: readonly Candidate[], unit: string): Selection {
 	const { where } = step;
 	if (where === undefined) return { selected: [], notes: [] };
-	let nearest = Infinity;
-	const shared = step.globally
-		? importance(candidates.flatMap((candidate) => [...byMean(candidate)]))
-		: undefined;
-	let offset = 0;
+	const valued = valuesOf(step, candidates);
 	const selected = candidates.map((candidate) => {
-		const own =
-			shared?.slice(offset, (offset += candidate.scores.length)) ?? importance([...candidate.scores]);
-		const units = candidate.given.flatMap((given, at) => {
-			nearest = Math.min(nearest, own[at] ?? Infinity);
-			const fields = (name: string): number =>
-				({ importance: own[at], layer: candidate.layer, index: given, size: candidate.scores.length })[
-					name
-				] ??
-				candidate.scores[at] ??
-				0;
-			return evaluate(where, fields, candidate.names[0] ?? '') ? [at] : [];
-		});
+		const units = valued
+			.filter((one) => one.candidate === candidate && evaluate(where, one.fields, candidate.names[0] ?? ''))
+			.map(({ at }) => at);
 		return { candidate, units: checkRest(step, candidate, units, unit) };
 	});
 	const found = selected.filter(({ units }) => units.length > 0);
 	if (found.length > 0 || candidates.length === 0) return { selected: found, notes: [] };
-	const hint = fieldsOf(where).includes('importance')
-		? `; the least important has importance ${nearest.toFixed(3)}`
-		: '';
+	const place = { span: step.spans.where ?? step.span };
 	return {
 		selected: [],
-		notes: [nothingSelected({ what: unit, nearest: hint }, { span: step.spans.where ?? step.span })],
+		notes: [nothingSelected({ what: unit, nearest: nearest(where, valued, unit) }, place)],
 	};
+}
+
+/** Every unit with the fields that a condition can read. */
+function valuesOf(step: Step, candidates: readonly Candidate[]): Valued[] {
+	const shared = step.globally
+		? importance(candidates.flatMap((candidate) => [...byMean(candidate)]))
+		: undefined;
+	let offset = 0;
+	return candidates.flatMap((candidate) => {
+		const { scores, given, layer } = candidate;
+		const own = shared?.slice(offset, (offset += scores.length)) ?? importance([...scores]);
+		return given.map((index, at): Valued => {
+			const plain: Readonly<Record<string, number | undefined>> = {
+				...{ importance: own[at], layer, index, size: scores.length },
+			};
+			const fields = (name: string): number =>
+				plain[name] ?? candidate.fields.get(name)?.[at] ?? bug('a field without values', { name });
+			return { candidate, at, fields };
+		});
+	});
+}
+
+/** The unit that is nearest to a condition which none meets, with what the condition reads of it. */
+function nearest(where: Predicate, valued: readonly Valued[], unit: string): string {
+	const name = ({ candidate }: Valued): string => candidate.names[0] ?? '';
+	const missed = valued.map((one) => ({ one, by: missBy(where, one.fields, name(one)) }));
+	const [best] = missed.toSorted((a, b) => a.by - b.by);
+	if (best === undefined) return '';
+	const { candidate, at, fields } = best.one;
+	const said = valuesText(where, fields);
+	const { what } = named(unit, candidate);
+	return `; the nearest is ${what} ${candidate.given[at] ?? at} of ${candidate.label}, with ${said}`;
 }
 
 function checkRest(

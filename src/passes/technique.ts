@@ -57,6 +57,8 @@ export type Numbering = {
 	readonly layerCount: number;
 	/** Given unit indices that still stand, by `<kind>/<given layer>`. */
 	readonly units: Map<string, readonly number[]>;
+	/** How many units there were, by the same keys, where some are gone. */
+	readonly unitCounts: ReadonlyMap<string, number>;
 };
 
 export type PlanRequest = {

@@ -62,6 +62,33 @@ function arithmetic(op: '+' | '-' | '*' | '/', left: number, right: number): num
 	}
 }
 
+/**
+ * How far a condition is from being met, 0 when it is: relative distances of comparisons, added up by `and`, the
+ * smaller one by `or`. Only the order of two distances means something.
+ */
+export function missBy(predicate: Predicate, fields: Fields, name: string): number {
+	switch (predicate.kind) {
+		case 'and':
+			return missBy(predicate.left, fields, name) + missBy(predicate.right, fields, name);
+		case 'or':
+			return Math.min(missBy(predicate.left, fields, name), missBy(predicate.right, fields, name));
+		case 'not':
+		case 'matches':
+			return evaluate(predicate, fields, name) ? 0 : 1;
+		case 'compare': {
+			const [left, right] = [valueOf(predicate.left, fields), valueOf(predicate.right, fields)];
+			if (compare(predicate.op, left, right)) return 0;
+			return Math.abs(left - right) / Math.max(Math.abs(left), Math.abs(right), Number.MIN_VALUE);
+		}
+	}
+}
+
+/** The fields that a predicate reads, with their values: `importance 0.213 and layer 3`. */
+export function valuesText(predicate: Predicate, fields: Fields): string {
+	const names = [...new Set(fieldsOf(predicate))];
+	return names.map((name) => `${name} ${Number(fields(name).toPrecision(3))}`).join(' and ');
+}
+
 /** Names of fields that a predicate reads. */
 export function fieldsOf(predicate: Predicate): string[] {
 	switch (predicate.kind) {
