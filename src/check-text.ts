@@ -1,16 +1,20 @@
 /** From the text of a recipe to its meaning. */
 import { hasErrors, type Diagnostic } from './diagnostic.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
-import { checkRecipe } from './ir/recipe/check.ts';
+import { checkRecipe, type CheckOptions } from './ir/recipe/check.ts';
 import { readRecipe } from './parser/read.ts';
 import { vocabulary } from './passes/table.ts';
 
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] };
 
 /** Reads and checks a recipe: every mistake of the text in one go. */
-export function checkText(text: string, params: Readonly<Record<string, number>> = {}): Checked {
+export function checkText(
+	text: string,
+	params: Readonly<Record<string, number>> = {},
+	options: CheckOptions = {},
+): Checked {
 	const { syntax, diagnostics } = readRecipe(text);
-	const checked = checkRecipe(syntax, vocabulary, params);
+	const checked = checkRecipe(syntax, vocabulary, params, options);
 	const all = [...diagnostics, ...checked.diagnostics];
 	return { diagnostics: all, ...(checked.recipe && !hasErrors(all) && { recipe: checked.recipe }) };
 }

@@ -31,7 +31,9 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 /** Compiles a recipe on a model. Mistakes of the user come back in `diagnostics`, with `ok: false`. */
 export async function compile(options: CompileOptions): Promise<BuildDocument> {
-	const { recipe, diagnostics } = checkText(options.recipe, options.params);
+	const { recipe, diagnostics } = checkText(options.recipe, options.params, {
+		hasData: options.data !== undefined,
+	});
 	const head = {
 		path: options.recipePath,
 		sha256: sha256(options.recipe),

@@ -1,5 +1,6 @@
 /** Every diagnostic that prunec has, for `explain`, `list codes` and the reference. */
 import { type Severity } from '../diagnostic.ts';
+import * as agreement from './agreement.ts';
 import * as check from './check.ts';
 import * as cli from './cli.ts';
 import * as data from './data.ts';
@@ -24,6 +25,7 @@ function entriesOf(module: Readonly<Record<string, unknown>>): Entry[] {
 export const catalogue: readonly Entry[] = [
 	parse,
 	check,
+	agreement,
 	declarations,
 	quantities,
 	model,

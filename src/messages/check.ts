@@ -245,4 +245,5 @@ export const removesAll = defineDiagnostic({
 	severity: 'error',
 	explain: 'The amount would leave nothing of a structure that has to stay.',
 	message: ({ found }: { found: string }) => `\`${found}\` would leave nothing`,
+	hint: () => '`min 0` lets a structure go as a whole, where a technique has it',
 });

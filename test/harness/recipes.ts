@@ -40,7 +40,7 @@ export const samples: readonly string[] = [
 		'merge tokens 30% after layer 3; prune tokens keep last after last attention',
 		'prune tokens keep [100%, 70%, 50%] after layers [0, 4, 8] by attention',
 		'exit after layer 5 fit from "train.jsonl" take 512 when confidence > 0.9 and entropy < 0.3',
-		'prune heads, ffn until latency <= 60% and params <= 50% while cosine >= 0.98 without compensation',
+		'calibrate with "a.npz"; prune heads, ffn until latency <= 60% and params <= 50% while cosine >= 0.98 without compensation',
 		'prune layers keep [0, 3, 7]; prune heads 3 in layer 2',
 	].join('\n'),
 	[

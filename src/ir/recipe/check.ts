@@ -1,8 +1,11 @@
 /** Syntax and the words of the techniques → a Recipe, with every mistake of the text. */
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
+import { shadowedName } from '../../messages/agreement.ts';
 import * as messages from '../../messages/declarations.ts';
 import { type Statement, type Syntax } from '../../parser/syntax.ts';
 import { checkData, checkExpectation, checkInputs, checkParams } from './check-header.ts';
+import { checkAgreement } from './check-agreement.ts';
+import { unitFields } from './check-condition.ts';
 import { checkImports } from './check-imports.ts';
 import { checkRequirement } from './check-require.ts';
 import { checkTransform } from './check-transform.ts';
@@ -11,6 +14,10 @@ import { type Recipe } from './recipe.ts';
 import { assertValid } from './schema.ts';
 import { type Vocabulary } from './vocabulary.ts';
 
+export type CheckOptions = {
+	/** Whether inputs are given beside the recipe. */
+	readonly hasData?: boolean;
+};
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: Diagnostic[] };
 
 /**
@@ -21,6 +28,7 @@ export function checkRecipe(
 	syntax: Syntax,
 	vocabulary: Vocabulary,
 	values: Readonly<Record<string, number>> = {},
+	{ hasData = false }: CheckOptions = {},
 ): Checked {
 	const problems: Diagnostic[] = [];
 	const params = checkParams(ofKind(syntax, 'param'), values, problems);
@@ -39,8 +47,7 @@ export function checkRecipe(
 		...uses.map((one) => messages.notImported({ source: one.source.value }, { span: one.source.span })),
 	);
 	if (syntax.complete) problems.push(...unusedParams(checking));
-	const diagnostics = withoutRepeats(problems);
-	if (!syntax.complete || hasErrors(diagnostics)) return { diagnostics };
+	problems.push(...shadowedParams(checking));
 	const recipe: Recipe = {
 		schema: 'prunec/recipe@1',
 		...header,
@@ -54,6 +61,9 @@ export function checkRecipe(
 		steps,
 		expectations,
 	};
+	problems.push(...checkAgreement(recipe, hasData));
+	const diagnostics = withoutRepeats(problems);
+	if (!syntax.complete || hasErrors(diagnostics)) return { diagnostics };
 	return { recipe: assertValid(recipe), diagnostics };
 }
 
@@ -80,6 +90,14 @@ function checkHeader(
 		...(version !== undefined && { version: version.text }),
 		...(description !== undefined && { description: description.value }),
 	};
+}
+
+/** Parameters with the name of a field or a metric. */
+function shadowedParams({ params, vocabulary }: Checking): Diagnostic[] {
+	const names = new Set<string>([...unitFields, ...vocabulary.metrics.map(({ name }) => name)]);
+	return [...params]
+		.filter(([name]) => names.has(name))
+		.map(([found, { statement }]) => shadowedName({ found }, { span: statement.name.span }));
 }
 
 function unusedParams({ params, used }: Checking): Diagnostic[] {

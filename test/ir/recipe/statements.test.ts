@@ -89,7 +89,9 @@ test('tokens and exits have their points, schedules and signals', () => {
 });
 
 test('goals are costs to reach and quality to keep, for each target', () => {
-	const { steps } = meaning('prune heads, ffn until latency <= 60% and params <= 1.2M while cosine >= 0.98');
+	const { steps } = meaning(
+		'calibrate with "a.npz"; prune heads, ffn until latency <= 60% and params <= 1.2M while cosine >= 0.98',
+	);
 	assert.equal(
 		steps.map(({ text }) => text),
 		[

@@ -1,0 +1,116 @@
+/** Whether the statements of a recipe agree with each other: what none of them has wrong by itself. */
+import { type Diagnostic } from '../../diagnostic.ts';
+import * as messages from '../../messages/agreement.ts';
+import { removesAll } from '../../messages/check.ts';
+import { namedPositions } from './ranges.ts';
+import { type Comparison, type Expectation, type Recipe, type Step } from './recipe.ts';
+import { statementName } from './vocabulary.ts';
+
+/** Contradictions, statements without an effect, and goals that nothing measures; `hasData` when inputs are given beside the recipe. */
+export function checkAgreement(recipe: Recipe, hasData: boolean): Diagnostic[] {
+	const { steps, expectations, protect } = recipe;
+	return [
+		...steps.flatMap((step) => [...impossible(step), ...within(step, protect)]),
+		...removedBefore(steps),
+		...atOdds(expectations),
+		...unmeasured(recipe, hasData),
+	];
+}
+
+/** Amounts that remove everything or nothing. */
+function impossible(step: Step): Diagnostic[] {
+	const { amount, min, spans, span } = step;
+	const place = { span: spans.amount ?? span };
+	const found = statementName(step);
+	switch (amount?.kind) {
+		case 'keep-count':
+			return amount.count === 0 && min > 0 ? [removesAll({ found: 'keep 0' }, place)] : [];
+		case 'keep-share':
+			if (amount.share === 0 && min > 0) return [removesAll({ found: 'keep 0%' }, place)];
+			return amount.share === 1 ? [messages.removesNothing({ found }, place)] : [];
+		case 'remove-share':
+			if (amount.share === 1 && min > 0) return [removesAll({ found: '100%' }, place)];
+			return amount.share === 0 ? [messages.removesNothing({ found }, place)] : [];
+		case 'remove-count':
+			return amount.count === 0 ? [messages.removesNothing({ found }, place)] : [];
+		default:
+			return [];
+	}
+}
+
+/** A place that is protected, or left out again. */
+function within(step: Step, protect: readonly string[]): Diagnostic[] {
+	const except = new Set(step.except.map(textOf));
+	return step.in.flatMap((place) => {
+		if (place.kind === 'glob' && protect.includes(place.glob))
+			return [messages.protectedPlace({ glob: place.glob }, { span: place.span })];
+		return except.has(textOf(place)) ? [messages.leftOut({}, { span: place.span })] : [];
+	});
+}
+
+function textOf(place: Step['in'][number]): string {
+	return JSON.stringify({ ...place, span: undefined });
+}
+
+/** Layers that are named behind the statement that removes them; a range may run over them. */
+function removedBefore(steps: readonly Step[]): Diagnostic[] {
+	const gone = new Map<number, number>();
+	const found: Diagnostic[] = [];
+	for (const step of steps) {
+		const places = [...step.in, ...step.after].flatMap((place) => (place.kind === 'layers' ? [place] : []));
+		for (const { ranges, span } of places) found.push(...named(ranges, gone, span));
+		if (step.target !== 'layers' || step.amount?.kind !== 'set') continue;
+		found.push(...named(step.amount.ranges, gone, step.spans.amount ?? step.span));
+		if (step.only !== undefined || step.verb !== 'prune' || step.in.length > 0) continue;
+		for (const { at } of namedPositions(step.amount.ranges, 0)) if (at >= 0) gone.set(at, step.line);
+	}
+	return found;
+}
+
+function named(
+	ranges: Parameters<typeof namedPositions>[0],
+	gone: ReadonlyMap<number, number>,
+	span: Step['span'],
+): Diagnostic[] {
+	return namedPositions(ranges, 0).flatMap(({ at }) => {
+		const line = gone.get(at);
+		return line === undefined ? [] : [messages.namesRemoved({ layer: at, line }, { span })];
+	});
+}
+
+/** Two promises on one subject that no result can keep. */
+function atOdds(expectations: readonly Expectation[]): Diagnostic[] {
+	return expectations.flatMap((second, index) => {
+		const first = expectations
+			.slice(0, index)
+			.find((one) => one.subject === second.subject && one.unit === second.unit && excludes(one, second));
+		return first === undefined ? [] : [messages.contradiction({ first: first.text }, { span: second.span })];
+	});
+}
+
+function excludes(first: Expectation, second: Expectation): boolean {
+	return empty(first.op, first.value, second) || empty(second.op, second.value, first);
+}
+
+/** Whether an upper bound lies below the other one's lower bound. */
+function empty(op: Comparison, value: number, other: Expectation): boolean {
+	if (!['<', '<=', '=='].includes(op) || !['>', '>=', '=='].includes(other.op)) return false;
+	const strict = op === '<' || other.op === '>';
+	return strict ? value <= other.value : value < other.value;
+}
+
+/** Goals and promises of quality that no data can decide. */
+function unmeasured({ steps, expectations, calibrate, evaluate }: Recipe, hasData: boolean): Diagnostic[] {
+	const labelled = evaluate !== undefined;
+	const some = labelled || hasData || calibrate !== undefined;
+	const goals = some ? [] : steps.flatMap((step) => step.while);
+	const needLabels = [...steps.flatMap((step) => step.while), ...expectations].filter(
+		({ subject }) => subject.startsWith('accuracy') && !labelled,
+	);
+	return [
+		...needLabels.map(({ subject, span }) => messages.needsLabels({ subject }, { span })),
+		...goals
+			.filter((goal) => !needLabels.includes(goal))
+			.map(({ subject, span }) => messages.goalWithoutData({ subject }, { span })),
+	];
+}
