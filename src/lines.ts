@@ -20,3 +20,23 @@ export function positionAt(starts: readonly number[], offset: number): Position 
 	}
 	return { line: low + 1, column: Math.max(0, offset - (starts[low] ?? 0)) + 1 };
 }
+
+/** What differs between two texts, as one hunk of a unified diff with three lines around it; nothing when they are alike. */
+export function lineDiff(before: string, after: string): string {
+	if (before === after) return '';
+	const [old, now] = [before.split('\n'), after.split('\n')];
+	let head = 0;
+	while (head < Math.min(old.length, now.length) && old[head] === now[head]) head++;
+	let tail = 0;
+	while (tail < Math.min(old.length, now.length) - head && old.at(-1 - tail) === now.at(-1 - tail)) tail++;
+	const from = Math.max(0, head - 3);
+	const after3 = Math.max(0, tail - 3);
+	const context = old.slice(from, head).map((line) => ` ${line}`);
+	const gone = old.slice(head, old.length - tail).map((line) => `-${line}`);
+	const come = now.slice(head, now.length - tail).map((line) => `+${line}`);
+	const rest = old.slice(old.length - tail, old.length - after3).map((line) => ` ${line}`);
+	const extent = (total: number): string => `${from + 1},${total - after3 - from}`;
+	return [`@@ -${extent(old.length)} +${extent(now.length)} @@`, ...context, ...gone, ...come, ...rest].join(
+		'\n',
+	);
+}

@@ -4,8 +4,9 @@ import { type BuildDocument, type CompileOptions } from '../document.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { buildReport } from '../report/build.ts';
 import { dumpStage, patchText, stageOf } from './dump.ts';
+import { type RecipeText } from './recipe-text.ts';
 import {
-	complain,
+	complainAs,
 	pipelineOptions,
 	print,
 	printJson,
@@ -13,7 +14,6 @@ import {
 	statusOf,
 	Usage,
 	type Flags,
-	type RecipeText,
 	type Status,
 } from './shared.ts';
 import { progress } from './terminal.ts';
@@ -75,7 +75,7 @@ async function run(
 	if (stage === undefined) return show(document, recipe, flags);
 	if (stage === 'patch') print(patchText(patches));
 	else dumpStage(stage, recipe, model, flags);
-	return finish(document, recipe);
+	return finish(document, recipe, flags);
 }
 
 export async function apply(
@@ -93,10 +93,10 @@ function show(document: BuildDocument, recipe: RecipeText, flags: Flags): Status
 	progress.clear();
 	if (flags.json === true) printJson(document, recipe);
 	else if (document.model !== undefined && flags.quiet !== true) print(buildReport(document));
-	return flags.json === true ? statusOf(document.diagnostics, document.ok) : finish(document, recipe);
+	return flags.json === true ? statusOf(document.diagnostics, document.ok) : finish(document, recipe, flags);
 }
 
-function finish({ diagnostics, ok }: BuildDocument, recipe: RecipeText): Status {
-	complain(diagnostics, recipe);
+function finish({ diagnostics, ok }: BuildDocument, text: RecipeText, { format }: Flags): Status {
+	complainAs(format, [{ text, diagnostics }]);
 	return statusOf(diagnostics, ok);
 }

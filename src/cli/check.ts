@@ -1,10 +1,13 @@
 /** `check` and `fmt`: commands that read recipes, and start fast. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { checkText, type Checked } from '../check-text.ts';
 import { hasErrors } from '../diagnostic.ts';
+import { lineDiff } from '../lines.ts';
 import { formatRecipe } from '../parser/print.ts';
+import { type RecipeText } from './recipe-text.ts';
 import {
 	complain,
+	complainAs,
 	locatedIn,
 	pipelineOptions,
 	print,
@@ -12,7 +15,6 @@ import {
 	statusOf,
 	Usage,
 	type Flags,
-	type RecipeText,
 	type Status,
 } from './shared.ts';
 
@@ -26,14 +28,14 @@ export async function check(sources: readonly string[], flags: Flags): Promise<S
 	for (const text of texts) results.push({ text, ...(await checked(text, flags)) });
 	const ok = results.every(({ diagnostics }) => !hasErrors(diagnostics));
 	if (flags.json === true) print(JSON.stringify(documentOf(results, ok), null, '\t'));
-	else for (const { text, diagnostics } of results) complain(diagnostics, text);
+	else complainAs(flags.format, results);
 	return statusOf(results.flatMap(({ diagnostics }) => diagnostics));
 }
 
 /** What the text means; with a model, also what stands in the way of carrying it out there. */
 async function checked(recipe: RecipeText, flags: Flags): Promise<Checked> {
 	const options = pipelineOptions(flags);
-	const found = checkText(recipe.text, options.params);
+	const found = checkText(recipe.text, options.params, { hasData: options.data !== undefined });
 	if (flags.model === undefined || found.recipe === undefined) return found;
 	const { compile } = await import('../compile.ts');
 	const path = recipe.path === undefined ? {} : { recipePath: recipe.path };
@@ -59,18 +61,28 @@ function documentOf(results: readonly (Checked & { readonly text: RecipeText })[
 	};
 }
 
+/** Writes recipes in canonical form; with `--check` or `--diff` only says which differ, and how. */
 export function format(sources: readonly string[], flags: Flags): Status {
+	const only = flags.check === true || flags.diff === true;
 	let status: Status = 0;
 	for (const source of sources) {
 		const recipe = recipeText(source, flags);
+		if (recipe.original !== undefined)
+			throw new Usage(`fmt formats recipes in the language; '${source}' is in another spelling`);
 		const { text, diagnostics } = formatRecipe(recipe.text);
 		complain(diagnostics, recipe);
-		if (statusOf(diagnostics) !== 0) status = 1;
-		else if (source === '-') print(text);
-		else if (flags.check === true && text !== recipe.text) {
-			print(`${source} is not in canonical form`);
-			status = 1;
-		} else if (text !== readFileSync(source, 'utf8') && flags.check !== true) writeFileSync(source, text);
+		const differs = text !== recipe.text;
+		if (statusOf(diagnostics) !== 0 || (only && differs)) status = 1;
+		if (statusOf(diagnostics) !== 0) continue;
+		if (flags.diff === true) printDiff(source, recipe.text, text);
+		else if (only && differs) print(`${source} is not in canonical form`);
+		else if (!only && source === '-') print(text);
+		else if (!only && differs) writeFileSync(source, text);
 	}
 	return status;
+}
+
+function printDiff(source: string, before: string, after: string): void {
+	const diff = lineDiff(before, after);
+	if (diff !== '') print(`--- ${source}\n+++ ${source} (canonical)\n${diff}`);
 }

@@ -12,7 +12,7 @@ const changing: readonly Declared[] = [
 	{
 		usage: 'build <recipe> [model]',
 		about: 'Compile a recipe on a model, prove the result and write it.',
-		flags: [...building, 'verify', 'bench', 'keepGoing', 'dump', 'out', 'force', 'json'],
+		flags: [...building, 'verify', 'bench', 'keepGoing', 'dump', 'out', 'force', 'format', 'json'],
 		examples: [
 			'build recipe.prune model.onnx -o small.onnx',
 			"build -e 'prune ffn 50%' model.onnx -o half.onnx --shape x=1x8x32",
@@ -23,7 +23,7 @@ const changing: readonly Declared[] = [
 	{
 		usage: 'plan <recipe> [model]',
 		about: 'Say what would go, and why the rest stays; changes nothing.',
-		flags: [...building, 'dump', 'planOut', 'force', 'json'],
+		flags: [...building, 'dump', 'planOut', 'force', 'format', 'json'],
 		examples: [
 			'plan recipe.prune model.onnx -o plan.json',
 			"plan -e 'prune heads 50%' model.onnx --dump patch",
@@ -75,7 +75,7 @@ const reading: readonly Declared[] = [
 	{
 		usage: 'check [recipes...]',
 		about: 'Read and check recipes; with a model, bind them to it as well.',
-		flags: ['expression', 'param', 'model', 'shape', 'json'],
+		flags: ['expression', 'param', 'model', 'shape', 'data', 'format', 'json'],
 		examples: ['check recipe.prune', "check -e 'prune heads 25%' --model model.onnx"],
 		run: async ([recipes], flags) => (await import('./check.ts')).check(texts(recipes), flags),
 	},
@@ -92,6 +92,20 @@ const reading: readonly Declared[] = [
 		flags: ['canonical'],
 		examples: ['fmt recipe.prune', 'fmt --check recipe.prune'],
 		run: async ([recipes], flags) => (await import('./check.ts')).format(texts(recipes), flags),
+	},
+	{
+		usage: 'convert <recipe>',
+		about: 'Write a recipe in another spelling.',
+		flags: ['to', 'param'],
+		examples: ['convert recipe.prune --to yaml', 'convert recipe.prune --to json'],
+		run: async ([recipe], flags) => (await import('./respell.ts')).convert(text(recipe), flags),
+	},
+	{
+		usage: 'expand <recipe>',
+		about: 'Put parameters in place, a statement for each target; with a model, list what goes.',
+		flags: ['param', 'model', 'shape', 'data', 'numbers'],
+		examples: ['expand recipe.prune', 'expand recipe.prune --model model.onnx'],
+		run: async ([recipe], flags) => (await import('./respell.ts')).expand(text(recipe), flags),
 	},
 	{
 		usage: 'explain <code>',

@@ -6,7 +6,8 @@ import { describeEdit, type Patch } from '../ir/graph/patch.ts';
 import { nearest } from '../messages/nearest.ts';
 import { readRecipe } from '../parser/read.ts';
 import { graphText } from '../report/graph.ts';
-import { pipelineOptions, print, Usage, type Flags, type RecipeText } from './shared.ts';
+import { type RecipeText } from './recipe-text.ts';
+import { pipelineOptions, print, Usage, type Flags } from './shared.ts';
 
 const stages = ['syntax', 'recipe', 'graph', 'patch'] as const;
 export type Stage = (typeof stages)[number];

@@ -35,7 +35,12 @@ const lines = {
 	force: { flags: [['--force']], text: 'replace what exists' },
 	plan: { flags: [['--plan <plan.json>']], text: 'the plan of the build: prove its steps again' },
 	model: { flags: [['--model <model>']], text: 'bind the recipes to this model as well' },
-	canonical: { flags: [['--check']], text: 'change nothing; status 1 when a file would change' },
+	canonical: {
+		flags: [['--check'], ['--diff']],
+		text: 'change nothing, or show what would change; status 1 when a file would',
+	},
+	to: { flags: [['--to <spelling>']], text: 'prune, yaml or json' },
+	format: { flags: [['--format <format>']], text: 'problems as human, github or sarif' },
 	json: { flags: [['--json'], ['-q, --quiet']], text: 'one JSON document; nothing but problems' },
 	onlyJson: { flags: [['--json']], text: 'one JSON document' },
 } as const satisfies Record<string, Line>;

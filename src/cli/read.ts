@@ -4,6 +4,9 @@ import { inspectModel } from '../examine.ts';
 import { noSuchCode } from '../messages/cli.ts';
 import { Fault } from '../diagnostic.ts';
 import { nearest } from '../messages/nearest.ts';
+import { checkText } from '../check-text.ts';
+import { examples } from '../messages/examples.ts';
+import { renderDiagnostics } from '../report/diagnostics.ts';
 import { catalogue } from '../messages/catalogue.ts';
 import { metrics } from '../passes/scores.ts';
 import { techniques } from '../passes/table.ts';
@@ -52,8 +55,15 @@ export function explain(code: string, flags: Flags): Status {
 		throw new Fault(noSuchCode({ code, near: nearest(code, codes) }));
 	}
 	const { severity, explain: page } = found;
-	if (flags.json === true) print(JSON.stringify({ code, severity, explain: page }, null, '\t'));
-	else print(`${found.code} (${found.severity})\n\n${found.explain}`);
+	const example = examples[code];
+	const shown =
+		example === undefined ? [] : checkText(example).diagnostics.filter((one) => one.code === code);
+	const rendered =
+		example === undefined || shown.length === 0
+			? ''
+			: `\n\nFor example:\n\n${renderDiagnostics(shown, { file: 'example.prune', text: example })}`;
+	if (flags.json === true) print(JSON.stringify({ code, severity, explain: page, example }, null, '\t'));
+	else print(`${code} (${severity})\n\n${page}${rendered}`);
 	return 0;
 }
 

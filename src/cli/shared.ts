@@ -4,7 +4,9 @@ import { Bug, Fault, type Diagnostic } from '../diagnostic.ts';
 import { type CompileOptions } from '../document.ts';
 import { internal, interrupted, unreadable, usage } from '../messages/cli.ts';
 import { diagnosticJson, renderDiagnostics, type DiagnosticJson } from '../report/diagnostics.ts';
+import { githubText, sarif } from '../report/formats.ts';
 import { version } from '../version.ts';
+import { asWritten, Misspelt, type RecipeText, textOfFile } from './recipe-text.ts';
 import { isColored, progress } from './terminal.ts';
 
 /** `0` done, `1` the recipe, the model or the result is at fault, `2` could not run; `130` interrupted. */
@@ -32,10 +34,11 @@ export type Flags = {
 	readonly dump?: string;
 	readonly plan?: string;
 	readonly check?: boolean;
+	readonly diff?: boolean;
+	readonly format?: string;
+	readonly to?: string;
 	readonly model?: string;
 };
-
-export type RecipeText = { readonly text: string; readonly path?: string };
 
 export function print(text: string): void {
 	process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
@@ -44,14 +47,29 @@ export function print(text: string): void {
 export function complain(diagnostics: readonly Diagnostic[], recipe: RecipeText = { text: '' }): void {
 	if (diagnostics.length === 0) return;
 	progress.clear();
-	process.stderr.write(
-		`${renderDiagnostics(diagnostics, { text: recipe.text, color: isColored(process.stderr), ...(recipe.path !== undefined && { file: recipe.path }) })}\n`,
-	);
+	const { list, where } = asWritten(diagnostics, recipe);
+	process.stderr.write(`${renderDiagnostics(list, { ...where, color: isColored(process.stderr) })}\n`);
 }
 
 /** Diagnostics as JSON, located in the recipe. */
-export function locatedIn({ text, path }: RecipeText, diagnostics: readonly Diagnostic[]): DiagnosticJson[] {
-	return diagnosticJson(diagnostics, { text, ...(path !== undefined && { file: path }) });
+export function locatedIn(recipe: RecipeText, diagnostics: readonly Diagnostic[]): DiagnosticJson[] {
+	const { list, where } = asWritten(diagnostics, recipe);
+	return diagnosticJson(list, where);
+}
+
+/** Prints the diagnostics of recipes in the format that `--format` names. */
+export function complainAs(
+	format: string | undefined,
+	reports: readonly { readonly text: RecipeText; readonly diagnostics: readonly Diagnostic[] }[],
+): void {
+	if (format === undefined || format === 'human') {
+		for (const { text, diagnostics } of reports) complain(diagnostics, text);
+		return;
+	}
+	const all = reports.flatMap(({ text, diagnostics }) => locatedIn(text, diagnostics));
+	if (format === 'github') print(githubText(all));
+	else if (format === 'sarif') print(JSON.stringify(sarif(all, version()), null, '\t'));
+	else throw new Usage(`--format takes human, github or sarif, not '${format}'`);
 }
 
 /** One JSON document with its diagnostics located in the recipe. */
@@ -67,9 +85,8 @@ export function printJson(
 export function recipeText(source: string | undefined, flags: Flags): RecipeText {
 	if (flags.expression !== undefined) return { text: flags.expression };
 	if (source === undefined) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
-	return source === '-'
-		? { text: readFile(0, 'standard input') }
-		: { text: readFile(source, source), path: source };
+	if (source === '-') return { text: readFile(0, 'standard input') };
+	return textOfFile(source, readFile(source, source));
 }
 
 function readFile(source: string | number, name: string): string {
@@ -147,7 +164,7 @@ export function statusOf(diagnostics: readonly Diagnostic[], ok = true): Status 
 
 /** What went wrong as diagnostics. */
 function diagnosticsOf(problem: unknown): readonly Diagnostic[] {
-	if (problem instanceof Fault) return problem.diagnostics;
+	if (problem instanceof Fault || problem instanceof Misspelt) return problem.diagnostics;
 	if (problem instanceof Usage) return [usage({ problem: problem.message, near: problem.near })];
 	const message = problem instanceof Error ? problem.message : String(problem);
 	const context = problem instanceof Bug ? JSON.stringify(problem.context) : '';
@@ -165,8 +182,9 @@ function frameOf(problem: unknown): string | undefined {
 /** Says what went wrong: one JSON document, or words on standard error. @returns the exit status. */
 export function failed(problem: unknown, { json }: Pick<Flags, 'json'>): Status {
 	const diagnostics = diagnosticsOf(problem);
-	if (json === true) printJson({ ...{ schema: 'prunec/failure@1', ok: false }, diagnostics });
-	else complain(diagnostics);
+	const recipe = problem instanceof Misspelt ? problem.recipe : undefined;
+	if (json === true) printJson({ ...{ schema: 'prunec/failure@1', ok: false }, diagnostics }, recipe);
+	else complain(diagnostics, recipe);
 	return statusOf(diagnostics, false);
 }
 

@@ -114,14 +114,15 @@ export const notImported = defineDiagnostic({
 export const notJson = defineDiagnostic({
 	code: 'check/not-json',
 	severity: 'error',
-	explain: 'A recipe in JSON is one object as grammar/recipe.schema.json describes it.',
-	message: ({ reason }: { reason: string }) => `the text is no JSON: ${reason}`,
+	explain: 'A recipe in JSON or YAML is one object as grammar/recipe.schema.json describes it.',
+	message: ({ reason, spelling }: { reason: string; spelling: 'JSON' | 'YAML' }) =>
+		`the text is no ${spelling}: ${reason}`,
 });
 
 export const schemaMismatch = defineDiagnostic({
 	code: 'check/schema',
 	severity: 'error',
-	explain: 'A recipe in JSON is one object as grammar/recipe.schema.json describes it.',
+	explain: 'A recipe in JSON or YAML is one object as grammar/recipe.schema.json describes it.',
 	message: ({ problem }: { problem: string; hint: string | undefined }) => problem,
 	hint: ({ hint }) => hint,
 });

@@ -12,7 +12,8 @@ export function checkImports(
 ): void {
 	const { problems } = checking;
 	const lines = new Map<string, number>();
-	for (const { alias, line } of uses) {
+	for (const { alias, line, source } of uses) {
+		problems.push(messages.notImported({ source: source.value }, { span: source.span }));
 		if (alias === undefined) continue;
 		const { text: found, span } = alias;
 		const first = lines.get(found);

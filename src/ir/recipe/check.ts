@@ -39,15 +39,10 @@ export function checkRecipe(
 	const calibrate = checkData(ofKind(syntax, 'calibrate'), checking);
 	const evaluate = checkData(ofKind(syntax, 'evaluate'), checking);
 	const require = ofKind(syntax, 'require').flatMap((one) => checkRequirement(one, checking) ?? []);
-	const uses = ofKind(syntax, 'use');
-	checkImports(uses, ofKind(syntax, 'apply'), checking);
+	checkImports(ofKind(syntax, 'use'), ofKind(syntax, 'apply'), checking);
 	const steps = ofKind(syntax, 'transform').flatMap((one) => checkTransform(one, checking));
 	const expectations = ofKind(syntax, 'expect').flatMap((one) => checkExpectation(one, checking) ?? []);
-	problems.push(
-		...uses.map((one) => messages.notImported({ source: one.source.value }, { span: one.source.span })),
-	);
-	if (syntax.complete) problems.push(...unusedParams(checking));
-	problems.push(...shadowedParams(checking));
+	problems.push(...(syntax.complete ? unusedParams(checking) : []), ...shadowedParams(checking));
 	const recipe: Recipe = {
 		schema: 'prunec/recipe@1',
 		...header,
@@ -61,7 +56,7 @@ export function checkRecipe(
 		steps,
 		expectations,
 	};
-	problems.push(...checkAgreement(recipe, hasData));
+	if (syntax.complete) problems.push(...checkAgreement(recipe, hasData));
 	const diagnostics = withoutRepeats(problems);
 	if (!syntax.complete || hasErrors(diagnostics)) return { diagnostics };
 	return { recipe: assertValid(recipe), diagnostics };

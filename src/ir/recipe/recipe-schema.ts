@@ -159,7 +159,7 @@ const requirement = {
 		}),
 		span: ref('span'),
 	},
-	required: ['conditions'],
+	minProperties: 1,
 	additionalProperties: false,
 };
 const expectation = {

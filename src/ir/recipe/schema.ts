@@ -1,9 +1,8 @@
 /** Recipes as JSON against the published schema, and ajv's errors in words. */
 import { type ErrorObject, type ValidateFunction } from 'ajv';
-import { bug, type Diagnostic } from '../../diagnostic.ts';
+import { bug, type Diagnostic, type Span } from '../../diagnostic.ts';
 import * as messages from '../../messages/declarations.ts';
 import { nearest } from '../../messages/nearest.ts';
-import { locate } from './json-places.ts';
 import {
 	type Calibration,
 	type Evaluation,
@@ -24,20 +23,13 @@ export function assertValid(recipe: Recipe): Recipe {
 	return recipe;
 }
 
-/** Reads a recipe from JSON; what it leaves out gets its default. Each mistake is located in the text. */
-export function readRecipeJson(text: string): {
-	readonly recipe?: Recipe;
-	readonly diagnostics: readonly Diagnostic[];
-} {
-	let value: unknown;
-	try {
-		value = JSON.parse(text);
-	} catch (error) {
-		const reason = error instanceof Error ? error.message : String(error);
-		return { diagnostics: [messages.notJson({ reason }, { span: { start: 0, end: 0 } })] };
-	}
+/** Reads a recipe from what JSON or YAML say; what it leaves out gets its default. `locate` places a JSON pointer in the text. */
+export function readRecipeValue(
+	value: unknown,
+	locate: (pointer: string) => Span,
+): { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] } {
 	if (validate(value)) return { recipe: withDefaults(value), diagnostics: [] };
-	return { diagnostics: (validate.errors ?? []).filter(isCause).map((error) => complaint(error, text)) };
+	return { diagnostics: (validate.errors ?? []).filter(isCause).map((error) => complaint(error, locate)) };
 }
 
 /** A recipe as a person may write it: what the schema does not require can be absent. */
@@ -48,7 +40,7 @@ type Given = Pick<Recipe, 'schema'> &
 		readonly expectations?: readonly Partially<Expectation, 'span' | 'text'>[];
 		readonly calibrate?: Partially<Calibration, 'span'>;
 		readonly evaluate?: Partially<Evaluation, 'span'>;
-		readonly require?: readonly Partially<Requirement, 'span' | 'text'>[];
+		readonly require?: readonly Partially<Requirement, 'span' | 'text' | 'conditions'>[];
 	};
 type Partially<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 
@@ -69,7 +61,10 @@ function withDefaults(given: Given): Recipe {
 		...{ params, protect, mayChange, steps },
 		...(calibrate !== undefined && { calibrate: { ...{ span: nowhere }, ...calibrate } }),
 		...(evaluate !== undefined && { evaluate: { ...{ span: nowhere }, ...evaluate } }),
-		require: require.map((one) => ({ text: requirementText(one), span: nowhere, ...one })),
+		require: require.map((one) => {
+			const whole = { conditions: [], ...one };
+			return { text: requirementText(whole), span: nowhere, ...whole };
+		}),
 		inputs: inputs.map((input) => ({ ...{ span: nowhere }, ...input })),
 		expectations: expectations.map((one) => {
 			return { text: `expect ${one.subject} ${one.op} ${one.value}`, span: nowhere, ...one };
@@ -87,7 +82,7 @@ function isCause({ keyword }: ErrorObject): boolean {
 	return keyword !== 'oneOf' && keyword !== 'if';
 }
 
-function complaint(error: ErrorObject, text: string): Diagnostic {
+function complaint(error: ErrorObject, locate: (pointer: string) => Span): Diagnostic {
 	const { keyword, instancePath, params } = error;
 	const at = instancePath === '' ? 'the recipe' : `\`${instancePath.slice(1).replaceAll('/', '.')}\``;
 	const extra = params['additionalProperty'] as string | undefined;
@@ -95,7 +90,7 @@ function complaint(error: ErrorObject, text: string): Diagnostic {
 		extra === undefined
 			? instancePath
 			: `${instancePath}/${extra.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-	const place = { span: locate(text, path), at: instancePath === '' ? '/' : instancePath };
+	const place = { span: locate(path), at: instancePath === '' ? '/' : instancePath };
 	const known = Object.keys(propertiesAt(error));
 	if (extra !== undefined) {
 		const near = nearest(extra, known);

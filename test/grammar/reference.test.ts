@@ -1,0 +1,48 @@
+/** The reference is true: what it shows is read and checked. */
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { checkRecipe } from '../../src/ir/recipe/check.ts';
+import { formatRecipe } from '../../src/parser/print.ts';
+import { readRecipe } from '../../src/parser/read.ts';
+import { vocabulary } from '../../src/passes/table.ts';
+
+const test = suite('reference');
+const page = readFileSync('grammar/README.md', 'utf8');
+const blocks = [...page.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, kind = '', text = '']) => ({
+	kind,
+	text,
+}));
+
+test('every recipe of the reference means something to the techniques there are', () => {
+	const recipes = blocks.filter(({ kind }) => kind === 'prune');
+	assert.ok(recipes.length >= 8);
+	for (const { text } of recipes) {
+		const { syntax, diagnostics } = readRecipe(text);
+		const checked = checkRecipe(syntax, vocabulary);
+		assert.equal([...diagnostics, ...checked.diagnostics], [], text);
+	}
+});
+
+test('every clause that the reference shows is read, and printed as it stands', () => {
+	const shown = blocks.filter(({ kind }) => kind === 'syntax').flatMap(({ text }) => text.trim().split('\n'));
+	assert.ok(shown.length >= 15);
+	for (const line of shown) {
+		const { text, diagnostics } = formatRecipe(line);
+		assert.equal(diagnostics, [], line);
+		assert.is(text.trim(), line.replace(/ +#/, '  #'));
+	}
+});
+
+test('every fence is of a kind that is tested, and every statement of the tables means something', () => {
+	assert.equal(
+		blocks.filter(({ kind }) => kind !== 'prune' && kind !== 'syntax'),
+		[],
+	);
+	for (const { example } of vocabulary.techniques) {
+		const { syntax, diagnostics } = readRecipe(example);
+		assert.equal([...diagnostics, ...checkRecipe(syntax, vocabulary).diagnostics], [], example);
+	}
+});
+
+test.run();
