@@ -147,7 +147,7 @@ async function namedIds(request: PlanRequest, amount: Amount, count: number): Pr
 function existing({ step }: PlanRequest, ids: readonly number[], count: number): readonly number[] {
 	const strange = ids.find((id) => id >= count);
 	if (strange !== undefined)
-		throw new Fault(noSuchUnit({ index: strange, what: 'token', count }, { span: step.span }));
+		throw new Fault(noSuchUnit({ index: strange, what: 'token', where: '', count }, { span: step.span }));
 	return ids;
 }
 
