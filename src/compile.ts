@@ -24,6 +24,7 @@ import { notMet, otherResult, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
+import { lostIn, withSides } from './side-files.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { version } from './version.ts';
 
@@ -227,7 +228,11 @@ class Build {
 		const staged =
 			out === undefined
 				? undefined
-				: stageModel(marked, targetOf(this.loaded.file, out), { hash: true, ...(force && { force }) });
+				: stageModel(
+						marked,
+						withSides(targetOf(this.loaded.file, out), this.loaded.file.path, lostIn(this.steps)),
+						{ hash: true, ...(force && { force }) },
+					);
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());

@@ -1,12 +1,13 @@
 /** Ids and tokens, from the files beside a model: a tokenizer, a vocabulary, or the dictionary of a recognizer's classes. */
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Fault } from '../diagnostic.ts';
 import { type Lexicon } from '../ir/lexicon.ts';
 import { noDictionary, unknownTokens, unreadableData } from '../messages/data.ts';
 import { pathBeside, readSettings, settingsBeside, type Settings } from './beside.ts';
 import { rowsOf } from './inputs.ts';
 import { readText } from './rows.ts';
+import { closeUnderMerges } from './trim-tokenizer.ts';
 import { textColumns } from './texts.ts';
 import { openTokenizer } from './tokenize.ts';
 import { type Row } from './sample.ts';
@@ -16,6 +17,7 @@ export function lexiconOf(model: string): Lexicon {
 	return {
 		listed: (path, size) => listed(model, path, size),
 		counted: (path) => counted(model, path),
+		closed: (ids) => closed(model, ids),
 		special: (size) => special(model, size),
 		unknown: () => unknown(model),
 	};
@@ -38,6 +40,11 @@ function listed(model: string, path: string, size: number): number[] {
 	if (strange.length > 0)
 		throw new Fault(unknownTokens({ path, names: strange.slice(0, 5), count: strange.length, where }));
 	return lines.flatMap((line) => ids.get(line) ?? []);
+}
+
+function closed(model: string, ids: readonly number[]): number[] {
+	const tokenizer = tokenizerBeside(model);
+	return closeUnderMerges(isObject(tokenizer?.['model']) ? tokenizer['model'] : {}, ids);
 }
 
 async function counted(model: string, path: string): Promise<Map<number, number>> {
@@ -75,7 +82,8 @@ function dictionaryBeside(model: string, size: number): Dictionary | undefined {
 	const text = pathBeside(model, 'vocab.txt');
 	if (text !== undefined)
 		return { ids: new Map(linesOf(text).map((line, at) => [line, at])), where: 'vocab.txt' };
-	return classesBeside(model, size);
+	const classes = classesBeside(model, size);
+	return classes && namesOf(classes);
 }
 
 const tokenizerBeside = (model: string): Settings | undefined => settingsBeside(model, 'tokenizer.json');
@@ -110,22 +118,41 @@ function addedIn(tokenizer: Settings): { content: string; id: number; special: b
 	});
 }
 
+/** The classes of a recognizer: a line each, at ids from `first` on. */
+export type Classes = {
+	readonly name: string;
+	readonly lines: readonly string[];
+	/** 1 where id 0 is the blank. */
+	readonly first: number;
+	/** The id of the space, where it is the last class and no line. */
+	readonly space?: number;
+};
+
 /**
  * A line a class, as PaddleOCR has them (ppocr_keys_v1.txt): with one class more than lines the first is the blank of CTC
  * (https://dl.acm.org/doi/10.1145/1143844.1143891), with two more the last is the space.
  */
-function classesBeside(model: string, size: number): Dictionary | undefined {
+export function classesBeside(model: string, size: number): Classes | undefined {
 	const folder = dirname(model);
 	const names = readdirSync(folder).filter((name) => /(keys|dict|labels|classes).*\.txt$/i.test(name));
-	const [name] = names;
-	if (name === undefined || names.length > 1) return undefined;
+	const own = `${basename(model, '.onnx')}.keys.txt`;
+	const name = names.length === 1 ? names[0] : names.find((one) => one === own);
+	if (name === undefined) return undefined;
 	const lines = linesOf(join(folder, name));
 	const more = size - lines.length;
 	if (more < 0 || more > 2) return undefined;
-	const blank = more > 0 ? 1 : 0;
-	const ids = new Map(lines.map((line, at) => [line, at + blank]));
-	if (more === 2) ids.set(' ', size - 1);
-	return { ids, where: name, unnamed: blank === 1 ? [0] : [] };
+	return { name, lines, first: more > 0 ? 1 : 0, ...(more === 2 && { space: size - 1 }) };
+}
+
+/** The lines of the classes that stay: what `classesBeside` reads as the dictionary of a model with those alone. */
+export function classLines({ lines, first }: Classes, stays: (id: number) => boolean): string[] {
+	return lines.filter((_, at) => stays(at + first));
+}
+
+function namesOf({ lines, first, space, name }: Classes): Dictionary {
+	const ids = new Map(lines.map((line, at) => [line, at + first]));
+	if (space !== undefined) ids.set(' ', space);
+	return { ids, where: name, unnamed: first === 1 ? [0] : [] };
 }
 
 function special(model: string, size: number): number[] {

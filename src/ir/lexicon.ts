@@ -4,6 +4,8 @@ export type Lexicon = {
 	listed(path: string, size: number): readonly number[];
 	/** How often each id occurs in a file of texts. Throws `Fault`. */
 	counted(path: string): Promise<ReadonlyMap<number, number>>;
+	/** With ids of a byte-pair encoding, those that their tokens are merged from, and those that no merge makes. Throws `Fault`. */
+	closed(ids: readonly number[]): readonly number[];
 	/** Ids that mean something to those who use the model, of a vocabulary of `size`: padding, start, end, mask, a blank. Throws `Fault`. */
 	special(size: number): readonly number[];
 	/** The id of what the vocabulary does not have, if there is one. Throws `Fault`. */

@@ -133,11 +133,14 @@ async function namedIds(request: PlanRequest, amount: Amount, count: number): Pr
 		case 'keep-set':
 			return { ids: resolveRanges(amount.ranges, count), kept: true };
 		case 'keep-file':
-			return { ids: existing(request, lexicon().listed(amount.path, count), count), kept: true };
+			return {
+				ids: lexicon().closed(existing(request, lexicon().listed(amount.path, count), count)),
+				kept: true,
+			};
 		case 'keep-seen': {
 			const counts = await lexicon().counted(amount.path);
 			const often = [...counts].filter(([, times]) => times >= amount.times).map(([id]) => id);
-			return { ids: existing(request, often, count), kept: true };
+			return { ids: lexicon().closed(existing(request, often, count)), kept: true };
 		}
 		default:
 			return undefined;
