@@ -1,12 +1,12 @@
 /** Removing units, whatever they are: a target says where its units are, the axis engine removes them. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
-import { noAnatomy } from '../messages/plan.ts';
+import { noAnatomy, pinned } from '../messages/plan.ts';
 import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { fieldsFor } from './fields.ts';
 import { Grams, linearReaders } from './grams.ts';
 import { metricNamed } from './scores.ts';
-import { tieScores } from './tied.ts';
+import { splitters, tieScores } from './tied.ts';
 import { select, type Candidate, type Selected } from './select.ts';
 import {
 	defineTechnique,
@@ -70,7 +70,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	const { lab, net } = request;
 	const grams = lab && new Grams(groups, net.model, lab);
 	const metric = step.by ?? defaultMetric(target, groups, lab);
-	const candidates = tieScores(await scored({ ...request, ...(grams && { grams }) }, groups, metric));
+	const { candidates, shared } = await rank({ ...request, ...(grams && { grams }) }, groups, metric);
 	const { selected, notes } = select(step, candidates, target.unit, target.align);
 	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
 	const made = refitting && grams ? await compensate(selected, grams, lab.products) : undefined;
@@ -88,7 +88,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				layer: candidate.layer,
 				units: gone.map((at) => candidate.given[at] ?? at),
 			})),
-			refused: [...refused, ...notes],
+			refused: [...refused, ...shared, ...notes],
 			...(made && { compensated: made.told }),
 			decision: {
 				...decideCut(selected.map(chosen), spares(selected)),
@@ -100,10 +100,29 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	};
 }
 
+function sharedRefusal({ step }: PlanRequest, label: string, name: string): Diagnostic {
+	const why = `other readers of the shared weight '${name}' keep it whole, so the file would grow`;
+	return pinned({ what: label, why }, { span: step.span, at: name });
+}
+
 /** With data, what a refitted reader would lose, or what is read times its weight; without, the size of the weights. */
 function defaultMetric({ refits }: Target, groups: readonly UnitGroup[], lab: PlanRequest['lab']): string {
 	if (!lab?.calibrated) return 'l2';
 	return refits && groups.every((group) => linearReaders(group).length > 0) ? 'obs' : 'wanda';
+}
+
+/** Candidates with their scores, and those left out because a weight they cut is shared with readers that keep it. */
+async function rank(
+	request: Parameters<typeof scored>[0],
+	groups: readonly UnitGroup[],
+	metric: string,
+): Promise<{ readonly candidates: readonly Candidate[]; readonly shared: readonly Diagnostic[] }> {
+	const all = tieScores(await scored(request, groups, metric));
+	const split = splitters(request.net, all);
+	return {
+		candidates: all.filter((candidate) => !split.has(candidate)),
+		shared: [...split].map(([{ label }, name]) => sharedRefusal(request, label, name)),
+	};
 }
 
 async function scored(
