@@ -6,6 +6,7 @@ import * as cli from './cli.ts';
 import * as data from './data.ts';
 import * as declarations from './declarations.ts';
 import * as exact from './exact.ts';
+import * as exit from './exit.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
@@ -31,6 +32,7 @@ export const catalogue: readonly Entry[] = [
 	model,
 	plan,
 	exact,
+	exit,
 	run,
 	data,
 	quality,

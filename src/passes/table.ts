@@ -1,5 +1,6 @@
 /** Every technique, one line each, and the words they bring to the language. */
 import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
+import { exit } from './exit.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
 import { pruneChannels, pruneFilters } from './prune-channels.ts';
 import { pruneHidden } from './prune-hidden.ts';
@@ -33,6 +34,7 @@ export const techniques: readonly Technique[] = [
 	fuseQkv,
 	fuseGates,
 	share,
+	exit,
 ];
 
 export const vocabulary: Vocabulary = { techniques: techniques.map(({ words }) => words), metrics };

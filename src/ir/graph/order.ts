@@ -2,7 +2,7 @@
 import { capturedNames, subgraphs, type Node, type ValueName } from './graph.ts';
 
 /** Values that a node reads, those its bodies capture among them. */
-function readsOfNode(node: Node): readonly ValueName[] {
+export function readsOfNode(node: Node): readonly ValueName[] {
 	const bodies = subgraphs(node);
 	return bodies.length === 0
 		? node.inputs

@@ -18,7 +18,7 @@ export type Edit =
 	| { readonly kind: 'constant'; readonly tensor: Tensor }
 	/** Puts another node in the place of the one with the same id. */
 	| { readonly kind: 'node'; readonly node: Node }
-	/** Adds a node; `id` is given by `applyPatch`, its place follows from what it reads. */
+	/** Adds a node; its `id`, and those of the nodes in its bodies, are given by `applyPatch`; its place follows from what it reads. */
 	| { readonly kind: 'insert'; readonly node: Omit<Node, 'id'> }
 	/** Every reader of `from`, graph outputs included, reads `to` instead. */
 	| { readonly kind: 'rewire'; readonly from: ValueName; readonly to: ValueName }
@@ -161,8 +161,24 @@ class Draft {
 	}
 
 	private insert(node: Omit<Node, 'id'>): void {
+		const added = this.numbered(node);
+		this.nodes.set(added.id, added);
+	}
+
+	/** Bodies get ids of their own too: what moves into one is a copy for as long as the patch is under way. */
+	private numbered(node: Omit<Node, 'id'>): Node {
 		const id = this.nextId++;
-		this.nodes.set(id, { ...node, id });
+		const attributes = new Map(
+			[...node.attributes].map(([name, attribute]) => [
+				name,
+				attribute.kind === 'graph' ? { ...attribute, value: this.numberedGraph(attribute.value) } : attribute,
+			]),
+		);
+		return { ...node, id, attributes };
+	}
+
+	private numberedGraph(graph: Graph): Graph {
+		return { ...graph, nodes: graph.nodes.map((node) => this.numbered(node)) };
 	}
 
 	private rewire(from: ValueName, to: ValueName): void {

@@ -104,6 +104,11 @@ export function fieldsOf(predicate: Predicate): string[] {
 	}
 }
 
+/** The number that a term without fields stands for; undefined for one with fields. */
+export function constantTerm(term: Term): number | undefined {
+	return termFields(term).length === 0 ? valueOf(term, () => NaN) : undefined;
+}
+
 function termFields(term: Term): string[] {
 	switch (term.kind) {
 		case 'number':

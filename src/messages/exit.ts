@@ -1,0 +1,25 @@
+/** Messages of early exits. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const noExit = defineDiagnostic({
+	code: 'plan/no-exit',
+	severity: 'error',
+	explain:
+		'An exit puts the head of the model onto the result of a layer and leaves out the layers behind. That needs one output of class scores, [batch, classes], and no output or state that the layers left out would have to make.',
+	message: ({ layer, why }: { layer: number; why: string }) => `no exit after layer ${layer}: ${why}`,
+});
+export const noExits = defineDiagnostic({
+	code: 'plan/no-exits',
+	severity: 'error',
+	explain:
+		'An exit puts the head of the model onto the result of a layer. That needs layers whose residual path can be followed, one output of class scores, [batch, classes], and opset 11 or later, for the branches.',
+	message: ({ why }: { why: string }) => `this model can have no exits: ${why}`,
+});
+export const noThreshold = defineDiagnostic({
+	code: 'plan/no-threshold',
+	severity: 'error',
+	explain:
+		'Thresholds of exits are stored in the model, so that they can be set later, and the proof holds each exit open and shut by them. So `when` compares a signal with a number by <, <=, > or >=; such comparisons may be joined by `and`, `or` and `not`.',
+	message: () => '`when` of an exit compares signals with numbers',
+	hint: () => 'as in `when confidence > 0.9 and entropy < 0.3`',
+});

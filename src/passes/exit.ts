@@ -1,0 +1,228 @@
+/** Early exits: a run stops behind a layer when the head of the model is sure of what it reads there. */
+import { Fault } from '../diagnostic.ts';
+import { isStateTensor } from '../ir/anatomy/state.ts';
+import { type Net } from '../ir/axes/net.ts';
+import { isFloat } from '../ir/graph/dtype.ts';
+import { upstream } from '../ir/graph/flow.ts';
+import { subgraphs, type Model, type Tensor, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
+import { type Claim } from '../ir/proof.ts';
+import { resolveRanges } from '../ir/recipe/ranges.ts';
+import { type Predicate } from '../ir/recipe/recipe.ts';
+import { noExit, noExits, noThreshold } from '../messages/exit.ts';
+import { noSuchUnit } from '../messages/plan.ts';
+import { insert } from './edits.ts';
+import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
+import { mapNames, stagesOf, withExits, type Exit, type Exits, type Staging } from './exit-graph.ts';
+import { fitMaps } from './exit-map.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+} from './technique.ts';
+
+export const exit = defineTechnique<Exits>({
+	words: {
+		name: 'exit',
+		verb: 'exit',
+		aliases: [],
+		summary:
+			'Stop behind a layer when the head is sure there; with calibration data, of a linear map to the last layer.',
+		example: 'exit after layer 5 when confidence > 0.9',
+		amounts: [],
+		bare: true,
+		clauses: ['after'],
+		needs: ['after', 'when'],
+		signals,
+		metrics: [],
+	},
+	plan,
+	lower,
+});
+
+async function plan(request: PlanRequest): Promise<Planned<Exits>> {
+	const { step, numbering, anatomy } = request;
+	const decision = decide(request);
+	const first = decision.exits[0]?.layer ?? 0;
+	const { tensors, fitted } = await fitMaps(request, decision);
+	return {
+		plan: {
+			statement: step.text,
+			technique: 'exit',
+			line: step.line,
+			requested: step.text.replace(/^\S+\s*/, ''),
+			selected: decision.exits.length,
+			of: anatomy.layers.length,
+			unit: 'layers end in an exit',
+			removed: [],
+			refused: [],
+			...(fitted.length > 0 && { compensated: fitted }),
+			decision,
+		},
+		tensors,
+		// Layers behind the first exit lie in a branch, where later statements do not reach.
+		numbering: { ...numbering, layers: numbering.layers.filter((given) => given <= first) },
+	};
+}
+
+function decide(request: PlanRequest): Exits {
+	const { step, model, anatomy, net } = request;
+	const when = thresholdsOf(request);
+	const final = anatomy.layers.at(-1)?.residuals.at(-1)?.after;
+	const refuse = (why: string): Fault => new Fault(noExits({ why }, { span: step.span }));
+	if (final === undefined) throw refuse('no residual path ends in its last layer');
+	if ((model.opsets.get('') ?? 0) < 11) throw refuse('its opset is older than 11');
+	const exits = exitsOf(request, final);
+	const staging = stagesOf(model.graph, { exits, final });
+	exits.forEach(({ layer }, at) => {
+		const why = whatNeedsMore(request, staging, layer, at);
+		if (why !== undefined) throw new Fault(noExit({ layer, why }, { span: step.spans.after ?? step.span }));
+	});
+	const scores = scoresOf(net, staging);
+	if (typeof scores === 'string') throw refuse(scores);
+	return { exits, final, scores, when };
+}
+
+function thresholdsOf({ step }: PlanRequest): Predicate {
+	if (step.when === undefined || !hasThresholds(step.when))
+		throw new Fault(noThreshold({}, { span: step.spans.when ?? step.span }));
+	return step.when;
+}
+
+/** The residual value behind each layer that `after` names. */
+function exitsOf({ step, numbering, anatomy, net }: PlanRequest, final: ValueName): Exit[] {
+	const span = step.spans.after ?? step.span;
+	const named = step.after.flatMap((point) =>
+		point.kind === 'layers' ? resolveRanges(point.ranges, numbering.layerCount) : [],
+	);
+	if (named.length === 0)
+		throw new Fault(noExits({ why: 'none of its layers is where `after` says' }, { span }));
+	return [...new Set(named)]
+		.sort((a, b) => a - b)
+		.map((given) => {
+			const at = numbering.layers.indexOf(given);
+			if (at < 0)
+				throw new Fault(noSuchUnit({ index: given, what: 'layer', count: numbering.layerCount }, { span }));
+			const value = anatomy.layers[at]?.residuals.at(-1)?.after;
+			const why = whyNot(net, value, final, at === anatomy.layers.length - 1);
+			if (why !== undefined || value === undefined)
+				throw new Fault(noExit({ layer: given, why: why ?? '' }, { span }));
+			return { layer: given, value };
+		});
+}
+
+function whyNot(
+	net: Net,
+	value: ValueName | undefined,
+	final: ValueName,
+	isLast: boolean,
+): string | undefined {
+	if (isLast) return 'it is the last layer';
+	if (value === undefined) return 'its residual path could not be followed';
+	const [own, last] = [net.tensors.get(value), net.tensors.get(final)];
+	const same =
+		own?.sizes.length === last?.sizes.length && own?.sizes.every((size, axis) => size === last?.sizes[axis]);
+	return same ? undefined : 'its result has other sizes than what the head reads';
+}
+
+/** Why the layers behind an exit would have to run all the same. */
+function whatNeedsMore(
+	{ anatomy, numbering, model: { graph }, net }: PlanRequest,
+	{ stages, head }: Staging,
+	layer: number,
+	exit: number,
+): string | undefined {
+	const later = anatomy.layers.filter((_, at) => (numbering.layers[at] ?? at) > layer);
+	const blocks = new Set(later.flatMap((one) => one.blocks.map(({ node }) => node.node)));
+	if (head.some((node) => subgraphs(node).length > 0))
+		return 'a node with a body stands behind the last layer (several exits go into one statement)';
+	if (!stages.slice(0, exit + 1).some((nodes) => nodes.some((node) => blocks.has(node)))) return undefined;
+	const output = graph.outputs.find(
+		({ name }) =>
+			!head.some((node) => node.outputs.includes(name)) &&
+			[...upstream(graph.nodes, [name])].some((node) => blocks.has(node)),
+	);
+	if (output === undefined) return 'the head also reads what a later layer makes';
+	const tensor = net.tensors.get(output.name);
+	const state = tensor !== undefined && isStateTensor(net, tensor);
+	return `output '${output.name}' ${state ? 'carries the state of' : 'shows'} a later layer`;
+}
+
+/** The one output of class scores; or why there is none. */
+function scoresOf({ facts, model: { graph } }: Net, { head, outputs }: Staging): Scores | string {
+	const rank = ({ name }: ValueInfo): number | undefined => facts.of(name)?.sizes?.length;
+	const perToken = outputs.find((output) => (rank(output) ?? 3) > 2);
+	if (perToken !== undefined)
+		return `output '${perToken.name}' has a row for each token, and exits are for class scores`;
+	const found = outputs.filter((output) => rank(output) === 2 && isFloat(facts.of(output.name)?.type ?? 0));
+	const [output] = found;
+	if (output === undefined || found.length > 1)
+		return output === undefined
+			? `no output of class scores comes from the last layer (${graph.outputs.map(({ name }) => name).join(', ')})`
+			: `which output holds the class scores cannot be told: ${found.map(({ name }) => name).join(', ')}`;
+	const { sizes = [], dynamic = [] } = facts.of(output.name) ?? {};
+	const classes = sizes[1] ?? 0;
+	if (classes < 2 || dynamic[1] === true)
+		return `output '${output.name}' does not have a fixed number of classes`;
+	const maker = head.find((node) => node.outputs.includes(output.name));
+	return { value: output.name, classes, areProbabilities: maker?.op === 'Softmax' };
+}
+
+/**
+ * Rewrite: an `If` for each exit. References: thresholds that nothing meets, the model before; thresholds of one exit that
+ * everything meets, the model before with the layers behind that exit bypassed.
+ */
+function lower({ net: { model }, decision, tensors, label }: LowerTask<Exits>): Lowered {
+	const { edits, thresholds } = withExits(model, decision, tensors);
+	const hold = (open: number | undefined) => (after: Model) =>
+		applyPatch(after, {
+			label: 'thresholds',
+			edits: thresholds.flatMap((own, at) =>
+				held(own, at === open).map((tensor): Edit => ({ kind: 'constant', tensor })),
+			),
+		});
+	const cut = decision.exits.map((exit) => bypassed(model, exit, decision.final, tensors));
+	const [first = model] = cut;
+	const claims: Claim[] = [
+		{
+			says: 'the model before, with thresholds that nothing meets',
+			reference: model,
+			controls: [() => first],
+			rewritten: hold(undefined),
+		},
+		...decision.exits.map(({ layer }, at): Claim => ({
+			says: `the layers after layer ${layer} bypassed, with thresholds that everything meets`,
+			reference: cut[at] ?? model,
+			controls: [() => model],
+			rewritten: hold(at),
+		})),
+	];
+	return { patch: { label, edits }, claims };
+}
+
+/** Readers of the last layer's result read that of an exit's layer, through its map. */
+function bypassed(
+	model: Model,
+	{ layer, value }: Exit,
+	final: ValueName,
+	tensors: ReadonlyMap<string, Tensor>,
+): Model {
+	const [weight, bias] = mapNames(layer).map((name) => tensors.get(name));
+	const fresh = freshNames(model.graph);
+	const rewire = (to: ValueName): Edit => ({ kind: 'rewire', from: final, to });
+	if (weight === undefined || bias === undefined)
+		return applyPatch(model, { label: 'reference', edits: [rewire(value)] });
+	const [w, b, product, sum] = [fresh('map'), fresh('map_bias'), fresh('mapped'), fresh('mapped_sum')];
+	return applyPatch(model, {
+		label: 'reference',
+		edits: [
+			{ kind: 'constant', tensor: { ...weight, name: w } },
+			{ kind: 'constant', tensor: { ...bias, name: b } },
+			rewire(sum),
+			insert('MatMul', [value, w], product),
+			insert('Add', [product, b], sum),
+		],
+	});
+}

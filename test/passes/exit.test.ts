@@ -1,0 +1,257 @@
+/** Early exits: proven open and shut, row by row in between, and refused where layers could not be left out. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openSession, type Feeds } from '../../src/backends/ort/session.ts';
+import { stream } from '../../src/data/generate.ts';
+import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
+import { FLOAT } from '../../src/ir/graph/dtype.ts';
+import { numbersOf } from '../../src/ir/graph/tensor.ts';
+import { buildOf } from '../harness/exact.ts';
+import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
+
+const test = suite('exit');
+const sizes = { heads: 2, width: 4, hidden: 16 };
+
+type Shape = {
+	readonly layers?: number;
+	readonly post?: boolean;
+	readonly opset?: number;
+	/** From the last layer's result to the outputs; the values of all layers come along. */
+	readonly head?: (b: Build, x: string, all: readonly string[]) => void;
+};
+
+const pooled = (b: Build, x: string): string => b.node('Gather', [x, b.ints([0], [])], { axis: 1 });
+
+/** The first token, a hidden layer, five classes. */
+const classes = (b: Build, x: string): string => {
+	const hidden = b.node('Tanh', [b.node('MatMul', [pooled(b, x), b.weight([8, 8])])]);
+	return b.node('Mul', [b.node('MatMul', [hidden, b.weight([8, 5])]), b.floats([2], [])]);
+};
+
+function classifier({ layers = 3, post = false, opset = 17, head }: Shape = {}): Model {
+	const b = modelBuilder({ opset });
+	const all = [b.input('x', ['batch', 'seq', 8])];
+	for (let layer = 0; layer < layers; layer++) all.push(encoderLayer(b, all.at(-1)!, { ...sizes, post }));
+	const plain = (): void => {
+		b.output(classes(b, all.at(-1)!), ['batch', 5]);
+	};
+	(head ?? plain)(b, all.at(-1)!, all);
+	return b.build();
+}
+
+function feedsOf(seed: number, batch: number): Feeds {
+	const next = stream(seed);
+	const data = Float32Array.from({ length: batch * 6 * 8 }, () => 4 * next() - 2);
+	return new Map([['x', { type: FLOAT, dims: [batch, 6, 8], data }]]);
+}
+
+/** The scores of each row, for each of the feeds. */
+async function scoresOf(model: Model, feeds: readonly Feeds[]): Promise<number[][][]> {
+	const session = await openSession(model, { which: 'given', optimize: 'all', threads: 1 });
+	const name = model.graph.outputs[0]!.name;
+	const results: number[][][] = [];
+	for (const own of feeds) {
+		const { data, dims } = (await session.run(own)).get(name)!;
+		const flat = Array.from(data, Number);
+		results.push(
+			Array.from({ length: dims[0]! }, (_, row) => flat.slice(row * dims[1]!, (row + 1) * dims[1]!)),
+		);
+	}
+	await session.release();
+	return results;
+}
+
+function probabilities(scores: readonly number[]): number[] {
+	const powers = scores.map((score) => Math.exp(score - Math.max(...scores)));
+	const sum = powers.reduce((all, one) => all + one, 0);
+	return powers.map((one) => one / sum).sort((a, b) => b - a);
+}
+
+/** What the words mean, computed without a graph. */
+const measures: Readonly<Record<string, (scores: readonly number[]) => number>> = {
+	confidence: (scores) => probabilities(scores)[0]!,
+	margin: (scores) => probabilities(scores)[0]! - probabilities(scores)[1]!,
+	entropy: (scores) => -probabilities(scores).reduce((sum, p) => sum + p * Math.log(p), 0),
+};
+
+const far = (left: readonly number[][], right: readonly number[][]): number =>
+	Math.max(...left.flat().map((value, at) => Math.abs(value - right.flat()[at]!)));
+
+for (const [post, opset] of [
+	[false, 17],
+	[true, 21],
+] as const)
+	test(`norms ${post ? 'after' : 'before'} the sums, opset ${opset}: open and shut, the same again from a plan`, async () => {
+		const { document, same } = await buildOf(
+			classifier({ post, opset }),
+			'exit after layers [0, 1] when confidence > 0.4',
+			{ again: true },
+		);
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+		assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 3]);
+		assert.ok(same);
+	});
+
+for (const [signal, op, threshold] of [
+	['confidence', '>', 0.45],
+	['margin', '>=', 0.2],
+	['entropy', '<', 1.35],
+	['entropy', '<=', 1.35],
+] as const)
+	test(`a batch leaves when ${signal} ${op} ${threshold} in every row, else runs on`, async () => {
+		const model = classifier();
+		const built = await buildOf(model, `exit after layer 0 when ${signal} ${op} ${threshold}`);
+		// Confidence is never below 0: this one always leaves.
+		const early = (await buildOf(model, 'exit after layer 0 when confidence > -1')).model;
+		const feeds = Array.from({ length: 24 }, (_, at) => feedsOf(at + 1, 1 + (at % 3)));
+		const [full, exits, found] = [
+			await scoresOf(model, feeds),
+			await scoresOf(early, feeds),
+			await scoresOf(built.model, feeds),
+		];
+		let taken = 0;
+		for (const [at, rows] of exits.entries()) {
+			const meets = rows.every((row) => {
+				const value = measures[signal]!(row);
+				return op.startsWith('>') ? value > threshold : value < threshold;
+			});
+			if (meets) taken++;
+			assert.ok(far(rows, full[at]!) > 1e-3, 'the two differ');
+			assert.ok(far(found[at]!, meets ? rows : full[at]!) < 1e-5, `feeds ${at}`);
+		}
+		assert.ok(taken > 2 && taken < 22, `${taken} of 24 left`);
+	});
+
+test('the first of several exits whose condition holds is taken', async () => {
+	const model = classifier({ layers: 4 });
+	const at = async (layer: number): Promise<Model> =>
+		(await buildOf(model, `exit after layer ${layer} when confidence > -1`)).model;
+	const both = await buildOf(
+		model,
+		'exit after layers [0, 2] when 0.5 < confidence and not (entropy >= 1.3)',
+	);
+	const feeds = Array.from({ length: 40 }, (_, seed) => feedsOf(seed + 1, 1));
+	const stages = [
+		await scoresOf(await at(0), feeds),
+		await scoresOf(await at(2), feeds),
+		await scoresOf(model, feeds),
+	];
+	const found = await scoresOf(both.model, feeds);
+	const taken = [0, 0, 0];
+	for (const [seed, rows] of found.entries()) {
+		const isSure = (stage: number): boolean => {
+			const [row] = stages[stage]![seed]!;
+			return measures['confidence']!(row!) > 0.5 && measures['entropy']!(row!) < 1.3;
+		};
+		const stage = isSure(0) ? 0 : isSure(1) ? 1 : 2;
+		taken[stage]!++;
+		assert.ok(far(rows, stages[stage]![seed]!) < 1e-5, `feeds ${seed}`);
+	}
+	assert.ok(
+		taken.every((count) => count > 0),
+		taken.join(' '),
+	);
+});
+
+test('scores that are probabilities already are not put through a softmax again', async () => {
+	const head = (b: Build, x: string): void => {
+		b.output(b.node('Softmax', [classes(b, x)], { axis: 1 }), ['batch', 5]);
+	};
+	const { document, model } = await buildOf(classifier({ head }), 'exit after layer 1 when confidence > 0.4');
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	// Of the two layers that always run, and of the copied head.
+	assert.is(model.graph.nodes.filter(({ op }) => op === 'Softmax').length, 3);
+});
+
+test('outputs beside the scores: classes come from the exit too, values of early layers stay', async () => {
+	const head = (b: Build, x: string, all: readonly string[]): void => {
+		const scores = classes(b, x);
+		b.output(scores, ['batch', 5]);
+		b.output(b.node('ReduceMax', [scores], { axes: [1], keepdims: 0 }), ['batch']);
+		b.output(all[1]!, ['batch', 'seq', 8]);
+	};
+	const { document } = await buildOf(classifier({ head }), 'exit after layer 0 when confidence > 0.4');
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.is(document.proof!.outputs.length, 3);
+});
+
+function namesIn({ nodes }: Graph): string[] {
+	const bodies = nodes.flatMap(({ attributes }) =>
+		[...attributes.values()].flatMap((one) => (one.kind === 'graph' ? namesIn(one.value) : [])),
+	);
+	return [...nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== '')), ...bodies];
+}
+
+test('names are unique across scopes, and thresholds are constants with names', async () => {
+	const { model } = await buildOf(classifier(), 'exit after layers [0, 1] when confidence > 0.75');
+	const names = [...namesIn(model.graph), ...model.graph.initializers.keys(), 'x'];
+	assert.is(new Set(names).size, names.length);
+	const stored = ['exit_after_0_when_confidence', 'exit_after_1_when_confidence'].map((name) =>
+		Array.from(numbersOf(model.graph.initializers.get(name)!)),
+	);
+	assert.equal(stored, [[0.75], [0.75]]);
+});
+
+test('multiply–adds are those of a run that takes no exit', async () => {
+	const { document } = await buildOf(classifier(), 'exit after layer 0 when confidence > 0.75');
+	const [before, after] = document.steps[0]!.macs;
+	assert.ok(after > before && after < 1.2 * before, `${before} ${after}`);
+});
+
+for (const [what, recipe, shape, says] of [
+	['an output that shows a later layer', 'after layer 0', 'hidden', /output '.*' shows a later layer/],
+	['an output with a row for each token', 'after layer 0', 'tokens', /has a row for each token/],
+	['two outputs of scores', 'after layer 0', 'two', /cannot be told/],
+	['a head that reads a later layer', 'after layer 0', 'skip', /also reads what a later layer makes/],
+	['an old opset', 'after layer 0', 'old', /opset is older than 11/],
+	['the last layer', 'after layer 2', 'plain', /no exit after layer 2: it is the last layer/],
+	['a place that is not there', 'after layer 7', 'plain', /none of its layers/],
+	['no layer', 'after last attention', 'plain', /none of its layers/],
+] as const)
+	test(`refused: ${what}`, async () => {
+		const heads: Readonly<Record<string, Shape['head']>> = {
+			hidden: (b, x, all) => {
+				b.output(classes(b, x), ['batch', 5]);
+				b.output(all[2]!, ['batch', 'seq', 8]);
+			},
+			tokens: (b, x) => {
+				b.output(b.node('MatMul', [x, b.weight([8, 5])]), ['batch', 'seq', 5]);
+			},
+			two: (b, x) => {
+				b.output(classes(b, x), ['batch', 5]);
+				b.output(classes(b, x), ['batch', 5]);
+			},
+			skip: (b, x, all) => {
+				const both = b.node('Add', [pooled(b, x), pooled(b, all[2]!)]);
+				b.output(b.node('MatMul', [both, b.weight([8, 5])]), ['batch', 5]);
+			},
+		};
+		const head = heads[shape];
+		const model = classifier({ ...(head && { head }) });
+		const given = shape === 'old' ? { ...model, opsets: new Map([...model.opsets, ['', 10]]) } : model;
+		await assertRefused(given, `exit ${recipe} when confidence > 0.9`, says);
+	});
+
+for (const when of ['confidence > margin', 'confidence == 0.5', 'confidence + margin > 1'])
+	test(`refused: no threshold in '${when}'`, () =>
+		assertRefused(classifier(), `exit after layer 0 when ${when}`, /compares signals with numbers/));
+
+test('refused: a second statement, which would have to look into a branch', () =>
+	assertRefused(
+		classifier({ layers: 4 }),
+		'exit after layer 1 when confidence > 0.9\nexit after layer 0 when confidence > 0.9',
+		/several exits go into one statement|this model can have no exits/,
+	));
+
+async function assertRefused(model: Model, recipe: string, says: RegExp): Promise<void> {
+	try {
+		await buildOf(model, recipe);
+	} catch (problem) {
+		const { message } = problem as Error;
+		assert.ok(says.test(message), message);
+		return;
+	}
+	assert.unreachable(`${recipe} was carried out`);
+}
+
+test.run();
