@@ -10,7 +10,7 @@ import { type Claim } from '../ir/proof.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
 import { noExit, noExits, noThreshold } from '../messages/exit.ts';
-import { noSuchUnit } from '../messages/plan.ts';
+import { alreadyRemoved } from '../messages/plan.ts';
 import { insert } from './edits.ts';
 import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
 import { mapNames, stagesOf, withExits, type Exit, type Exits, type Staging } from './exit-graph.ts';
@@ -29,7 +29,7 @@ export const exit = defineTechnique<Exits>({
 		verb: 'exit',
 		aliases: [],
 		summary:
-			'Stop behind a layer when the head is sure there; with calibration data, of a linear map to the last layer.',
+			'Stop behind a layer when the head is sure there; it reads a linear map to the last layer where there is calibration data.',
 		example: 'exit after layer 5 when confidence > 0.9',
 		amounts: [],
 		bare: true,
