@@ -103,8 +103,7 @@ function exitsOf({ step, numbering, anatomy, net }: PlanRequest, final: ValueNam
 		.sort((a, b) => a - b)
 		.map((given) => {
 			const at = numbering.layers.indexOf(given);
-			if (at < 0)
-				throw new Fault(noSuchUnit({ index: given, what: 'layer', count: numbering.layerCount }, { span }));
+			if (at < 0) throw new Fault(alreadyRemoved({ index: given, what: 'layer', where: '' }, { span }));
 			const value = anatomy.layers[at]?.residuals.at(-1)?.after;
 			const why = whyNot(net, value, final, at === anatomy.layers.length - 1);
 			if (why !== undefined || value === undefined)

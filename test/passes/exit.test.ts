@@ -236,6 +236,14 @@ for (const when of ['confidence > margin', 'confidence == 0.5', 'confidence + ma
 	test(`refused: no threshold in '${when}'`, () =>
 		assertRefused(classifier(), `exit after layer 0 when ${when}`, /compares signals with numbers/));
 
+test('numbers are those of the model as given; what is gone is refused', async () => {
+	const recipe = (layer: number): string =>
+		`prune layers [1]\nexit after layer ${layer} when confidence > 0.4`;
+	const { document } = await buildOf(classifier({ layers: 4 }), recipe(2));
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	await assertRefused(classifier({ layers: 4 }), recipe(1), /layer 1 is removed already/);
+});
+
 test('refused: a second statement, which would have to look into a branch', () =>
 	assertRefused(
 		classifier({ layers: 4 }),
