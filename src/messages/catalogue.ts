@@ -13,6 +13,7 @@ import * as plan from './plan.ts';
 import * as quality from './quality.ts';
 import * as quantities from './quantities.ts';
 import * as run from './run.ts';
+import * as tokens from './tokens.ts';
 import * as write from './write.ts';
 
 export type Entry = { readonly code: string; readonly severity: Severity; readonly explain: string };
@@ -33,6 +34,7 @@ export const catalogue: readonly Entry[] = [
 	plan,
 	exact,
 	exit,
+	tokens,
 	run,
 	data,
 	quality,

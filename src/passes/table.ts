@@ -7,6 +7,7 @@ import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
+import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
 import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
 import { pruneBias } from './prune-bias.ts';
@@ -33,8 +34,12 @@ export const techniques: readonly Technique[] = [
 	fuseLinears,
 	fuseQkv,
 	fuseGates,
+	pruneTokens,
 	share,
 	exit,
 ];
 
-export const vocabulary: Vocabulary = { techniques: techniques.map(({ words }) => words), metrics };
+export const vocabulary: Vocabulary = {
+	techniques: techniques.map(({ words }) => words),
+	metrics: [...metrics, ...tokenMetrics],
+};

@@ -1,0 +1,18 @@
+/** Messages of statements that shorten a sequence while the model runs. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const tokensStay = defineDiagnostic({
+	code: 'plan/tokens-stay',
+	severity: 'error',
+	explain:
+		'Tokens can leave when everything behind the layer treats positions alike, mixes them in an attention or a pooling that prunec knows how to mask, or can be cut along with them. An operator that does none of these is named; nothing is rewritten.',
+	message: ({ why }: { why: string }) => `tokens cannot leave here: ${why}`,
+});
+export const opsetLacks = defineDiagnostic({
+	code: 'plan/opset',
+	severity: 'error',
+	explain: 'The rewrite needs operators that the operator set of this model does not have yet.',
+	message: ({ what, needs, has }: { what: string; needs: number; has: number }) =>
+		`${what} needs opset ${needs}, and the model has ${has}`,
+	hint: ({ needs }) => `export the model again with opset ${needs} or newer`,
+});

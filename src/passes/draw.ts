@@ -1,0 +1,84 @@
+/** Writes small graphs as edits: one call an operator, in the form that the model's operator set has it. */
+import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
+import { type Attribute, type Model, type ValueName } from '../ir/graph/graph.ts';
+import { freshNames, type Edit } from '../ir/graph/patch.ts';
+import { ints, tensorOf } from '../ir/graph/tensor.ts';
+
+type Plain = number | readonly number[];
+
+export class Drawing {
+	readonly edits: Edit[] = [];
+	private readonly fresh: (base: string) => ValueName;
+	private readonly opset: number;
+
+	constructor(model: Model) {
+		this.fresh = freshNames(model.graph);
+		this.opset = model.opsets.get('') ?? 1;
+	}
+
+	/** A node of the default domain; its first output. */
+	op(op: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, Plain>> = {}): ValueName {
+		return this.outputs(op, inputs, attributes, 1)[0] ?? '';
+	}
+
+	outputs(
+		op: string,
+		inputs: readonly ValueName[],
+		attributes: Readonly<Record<string, Plain>>,
+		count: number,
+		names?: readonly ValueName[],
+	): readonly ValueName[] {
+		const outputs = names ?? Array.from({ length: count }, () => this.fresh(`tokens_${op}`));
+		const map = new Map(Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)]));
+		this.edits.push({ kind: 'insert', node: { name: '', op, domain: '', inputs, outputs, attributes: map } });
+		return outputs;
+	}
+
+	ints(values: readonly number[], base = 'tokens_ints'): ValueName {
+		return this.constant(ints(this.fresh(base), [values.length], values));
+	}
+
+	scalar(value: number, type = FLOAT): ValueName {
+		return this.constant(tensorOf(this.fresh('tokens_number'), type, [], [value]));
+	}
+
+	name(base: string): ValueName {
+		return this.fresh(base);
+	}
+
+	/** Sums or the like over axes. */
+	reduce(op: string, input: ValueName, axes: readonly number[]): ValueName {
+		const asInput = this.opset >= (op === 'ReduceSum' ? 13 : 18);
+		return asInput
+			? this.op(op, [input, this.ints(axes)], { keepdims: 0 })
+			: this.op(op, [input], { axes, keepdims: 0 });
+	}
+
+	reshape(input: ValueName, sizes: readonly number[]): ValueName {
+		return this.op('Reshape', [input, this.ints(sizes)]);
+	}
+
+	cast(input: ValueName, to: number): ValueName {
+		return this.op('Cast', [input], { to });
+	}
+
+	/** One size of a value, as a vector of one int64. */
+	size(value: ValueName, axis: number): ValueName {
+		return this.op('Gather', [this.op('Shape', [value]), this.ints([axis])], { axis: 0 });
+	}
+
+	/** 0, 1, … up to, without, a length given as a vector of one int64. */
+	range(length: ValueName): ValueName {
+		const scalar = this.op('Reshape', [length, this.ints([])]);
+		return this.op('Range', [this.scalar(0, INT64), scalar, this.scalar(1, INT64)]);
+	}
+
+	private constant(tensor: ReturnType<typeof ints>): ValueName {
+		this.edits.push({ kind: 'constant', tensor });
+		return tensor.name;
+	}
+}
+
+function attributeOf(value: Plain): Attribute {
+	return typeof value === 'number' ? { kind: 'int', value } : { kind: 'ints', value };
+}
