@@ -53,6 +53,8 @@ export type Lab = {
 	 * over the inputs as far as memory allows. Rows that an example's mask marks as padding do not count.
 	 */
 	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
+	/** A value of [batch, features] on every fifth example, row under row: those that `grams` holds out. */
+	heldOutRows(model: Model, value: ValueName): Promise<Matrix>;
 	/** Mean cosine between two values along the last axis. */
 	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
 };

@@ -23,3 +23,21 @@ export const noThreshold = defineDiagnostic({
 	message: () => '`when` of an exit compares signals with numbers',
 	hint: () => 'as in `when confidence > 0.9 and entropy < 0.3`',
 });
+export const tooLittleData = defineDiagnostic({
+	code: 'plan/too-little-data',
+	severity: 'error',
+	explain:
+		'A promise of agreement is kept with 95 % confidence, on examples that nothing was fitted on: a fifth of the calibration data. With no disagreement among n examples the bound is 1 − 0.05^(1/n), so 99 % takes 299.',
+	message: ({ found, least, asked }: { found: number; least: number; asked: number }) =>
+		`${found} held-out examples cannot show an agreement of ${asked * 100}%: it takes ${least}`,
+	hint: ({ least }) => `give ${5 * least} calibration examples, or ask for less`,
+});
+export const noAgreement = defineDiagnostic({
+	code: 'plan/no-agreement',
+	severity: 'error',
+	explain:
+		'Thresholds are tried from strict to loose. The strictest one at which enough held-out examples leave already disagrees too often with the whole model.',
+	message: ({ asked, count }: { asked: number; count: number }) =>
+		`no confidence gives an agreement of ${asked * 100}% on ${count} held-out examples`,
+	hint: () => 'exit after a later layer, give more data, or ask for less',
+});

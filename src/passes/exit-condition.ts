@@ -47,6 +47,7 @@ export const signals: readonly Choice[] = [
 	{ word: 'confidence', summary: 'the largest probability of a class, 0 to 1' },
 	{ word: 'margin', summary: 'the largest probability less the second, 0 to 1' },
 	{ word: 'entropy', summary: 'of the probabilities, in nats: 0 is sure' },
+	{ word: 'agreement', summary: 'alone: `agreement >= 99%` chooses the confidence on calibration data' },
 ];
 
 /** A signal on the left, a number on the right; undefined for any other comparison. */
@@ -58,6 +59,7 @@ function comparisonOf(
 	const turned = mirrored[op];
 	if (turned === undefined) return undefined;
 	const [low, high] = [constantTerm(left), constantTerm(right)];
+	if ([left, right].some((term) => term.kind === 'field' && term.name === 'agreement')) return undefined;
 	if (left.kind === 'field' && high !== undefined) return { signal: left.name, op, threshold: high };
 	if (right.kind === 'field' && low !== undefined) return { signal: right.name, op: turned, threshold: low };
 	return undefined;

@@ -12,6 +12,7 @@ import { type Predicate } from '../ir/recipe/recipe.ts';
 import { noExit, noExits, noThreshold } from '../messages/exit.ts';
 import { alreadyRemoved } from '../messages/plan.ts';
 import { insert } from './edits.ts';
+import { agreementAsked, confidenceFor } from './exit-agreement.ts';
 import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
 import { mapNames, stagesOf, withExits, type Exit, type Exits, type Staging } from './exit-graph.ts';
 import { fitMaps } from './exit-map.ts';
@@ -44,9 +45,10 @@ export const exit = defineTechnique<Exits>({
 
 async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	const { step, numbering, anatomy } = request;
-	const decision = decide(request);
-	const first = decision.exits[0]?.layer ?? 0;
-	const { tensors, fitted } = await fitMaps(request, decision);
+	const found = decide(request);
+	const first = found.exits[0]?.layer ?? 0;
+	const { tensors, fitted } = await fitMaps(request, found);
+	const decision = await withAgreement(request, found, tensors);
 	return {
 		plan: {
 			statement: step.text,
@@ -65,6 +67,24 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 		// Layers behind the first exit lie in a branch, where later statements do not reach.
 		numbering: { ...numbering, layers: numbering.layers.filter((given) => given <= first) },
 	};
+}
+
+/** A condition on agreement becomes one on confidence, chosen on held-out data. */
+async function withAgreement(
+	request: PlanRequest,
+	decision: Exits,
+	tensors: ReadonlyMap<string, Tensor>,
+): Promise<Exits> {
+	const asked = agreementAsked(decision.when);
+	const [exit, ...more] = decision.exits;
+	if (asked === undefined || exit === undefined) return decision;
+	if (more.length > 0) {
+		const why = '`agreement` chooses the threshold of one exit';
+		throw new Fault(noExits({ why }, { span: request.step.spans.when ?? request.step.span }));
+	}
+	const early = bypassed(request.model, exit, decision.final, tensors);
+	const { value, areProbabilities } = decision.scores;
+	return { ...decision, when: await confidenceFor(asked, early, value, areProbabilities, request) };
 }
 
 function decide(request: PlanRequest): Exits {
@@ -86,7 +106,7 @@ function decide(request: PlanRequest): Exits {
 }
 
 function thresholdsOf({ step }: PlanRequest): Predicate {
-	if (step.when === undefined || !hasThresholds(step.when))
+	if (step.when === undefined || (agreementAsked(step.when) === undefined && !hasThresholds(step.when)))
 		throw new Fault(noThreshold({}, { span: step.spans.when ?? step.span }));
 	return step.when;
 }

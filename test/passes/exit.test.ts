@@ -6,6 +6,10 @@ import { stream } from '../../src/data/generate.ts';
 import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
 import { FLOAT } from '../../src/ir/graph/dtype.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
+import { matrix } from '../../src/ir/matrix.ts';
+import { confidenceFor } from '../../src/passes/exit-agreement.ts';
+import { type PlanRequest } from '../../src/passes/technique.ts';
+import { upperBound } from '../../src/numerics/binomial.ts';
 import { buildOf } from '../harness/exact.ts';
 import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
 
@@ -231,6 +235,43 @@ for (const [what, recipe, shape, says] of [
 		const given = shape === 'old' ? { ...model, opsets: new Map([...model.opsets, ['', 10]]) } : model;
 		await assertRefused(given, `exit ${recipe} when confidence > 0.9`, says);
 	});
+
+test('agreement is not chosen without data', () =>
+	assertRefused(classifier(), 'exit after layer 0 when agreement >= 99%', /'agreement' must be measured/));
+
+test('agreement with one exit only, on its own', async () => {
+	await assertRefused(classifier(), 'exit after layers [0, 1] when agreement >= 99%', /one exit/);
+	for (const when of ['agreement > 0.9', 'agreement >= 99% and confidence > 0.5'])
+		await assertRefused(classifier(), `exit after layer 0 when ${when}`, /compares signals with numbers/);
+});
+
+test('the bound on disagreement is that of Clopper and Pearson', () => {
+	// No hit of n: 1 − alpha^(1/n). One of ten and two of twenty: tables of the one-sided 95 % interval.
+	const close = (found: number, expected: number): void => {
+		assert.ok(Math.abs(found - expected) < 5e-4, `${found} for ${expected}`);
+	};
+	close(upperBound(0, 299, 0.05), 1 - 0.05 ** (1 / 299));
+	assert.ok(upperBound(0, 299, 0.05) <= 0.01 && upperBound(0, 298, 0.05) > 0.01);
+	close(upperBound(1, 10, 0.05), 0.3942);
+	close(upperBound(2, 20, 0.05), 0.2826);
+	assert.is(upperBound(3, 3, 0.05), 1);
+});
+
+test('the loosest confidence is chosen at which the bound holds', async () => {
+	// Of 400 rows as sure as 0.5 to 1, those under 0.55 disagree.
+	const sure = Array.from({ length: 400 }, (_, row) => 0.5 + (row + 0.5) / 800);
+	const early = matrix(400, 2, Float64Array.from(sure.flatMap((one) => [one, 1 - one])));
+	const whole = matrix(400, 2, Float64Array.from(sure.flatMap((one) => (one < 0.55 ? [0, 1] : [1, 0]))));
+	const model = classifier();
+	const lab = {
+		calibrated: true,
+		heldOutRows: (asked: Model) => Promise.resolve(asked === model ? whole : early),
+	};
+	const request = { model, lab, step: { span: { start: 0, end: 1 }, spans: {} } } as unknown as PlanRequest;
+	const chosen = await confidenceFor(0.99, classifier(), 'scores', true, request);
+	assert.ok(chosen.kind === 'compare' && chosen.op === '>' && chosen.right.kind === 'number');
+	assert.ok(Math.abs(chosen.right.value - 0.55) < 1e-9, String(chosen.right.value));
+});
 
 for (const when of ['confidence > margin', 'confidence == 0.5', 'confidence + margin > 1'])
 	test(`refused: no threshold in '${when}'`, () =>

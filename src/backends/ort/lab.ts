@@ -3,6 +3,7 @@ import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
+import { matrix } from '../../ir/matrix.ts';
 import { measureGrams } from './grams.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
@@ -33,6 +34,21 @@ export function labOf(
 			return sums;
 		},
 		grams: (model, requests) => measureGrams(model, requests, examples, threads),
+		heldOutRows: async (model, value) => {
+			const rows: Float64Array[] = [];
+			const heldOut = collector(
+				examples.filter((_, at) => at % 5 === 4),
+				threads,
+			);
+			let cols = 0;
+			await heldOut(model, [value], (values) => {
+				const { dims, data } = present(values.get(value), value);
+				cols = dims.at(-1) ?? 1;
+				rows.push(Float64Array.from(data));
+			});
+			const data = Float64Array.from(rows.flatMap((row) => [...row]));
+			return matrix(cols === 0 ? 0 : data.length / cols, cols, data);
+		},
 		similarity: async (model, pairs) => {
 			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
 			await collect(model, pairs.flat(), (values, mask) => {
