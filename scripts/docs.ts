@@ -7,10 +7,18 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileWasm } from './wasm.ts';
+import { indexFiles } from '../src/project/index.ts';
+import { readProject } from '../src/project/project.ts';
+import { projectSchema, testSchema } from '../src/project/schemas.ts';
 import { operatorPage } from '../src/report/operators.ts';
 import { ebnf, railroad } from './grammar.ts';
 import { withTables } from './reference.ts';
+import { lockSchema } from '../src/imports/lock-schema.ts';
 import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const recipes = (file: string): string =>
+	indexFiles(readProject(join(root, 'recipes'))).get(join(root, 'recipes', file)) ?? '';
 
 /** By path from the root: what the file must hold. Another generated file is another line here. */
 const generated: Readonly<Record<string, () => string>> = {
@@ -21,9 +29,13 @@ const generated: Readonly<Record<string, () => string>> = {
 	'grammar/railroad.svg': railroad,
 	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
 	'docs/operators.md': operatorPage,
+	'recipes/index.json': () => recipes('index.json'),
+	'recipes/README.md': () => recipes('README.md'),
+	'grammar/project.schema.json': () => `${JSON.stringify(projectSchema, undefined, '\t')}\n`,
+	'grammar/recipe-test.schema.json': () => `${JSON.stringify(testSchema, undefined, '\t')}\n`,
+	'grammar/lock.schema.json': () => `${JSON.stringify(lockSchema, undefined, '\t')}\n`,
 };
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const checking = process.argv.includes('--check');
 for (const [path, make] of Object.entries(generated)) {
 	const file = join(root, path);

@@ -7,7 +7,7 @@ import { vocabulary } from './passes/table.ts';
 
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] };
 
-/** Reads and checks a recipe: every mistake of the text in one go. */
+/** Reads and checks a recipe: every mistake of the text, and of what it imports, in one go. */
 export function checkText(
 	text: string,
 	params: Readonly<Record<string, number>> = {},
@@ -15,6 +15,6 @@ export function checkText(
 ): Checked {
 	const { syntax, diagnostics } = readRecipe(text);
 	const checked = checkRecipe(syntax, vocabulary, params, options);
-	const all = [...diagnostics, ...checked.diagnostics];
+	const all = [...diagnostics, ...(options.imports?.diagnostics ?? []), ...checked.diagnostics];
 	return { diagnostics: all, ...(checked.recipe && !hasErrors(all) && { recipe: checked.recipe }) };
 }

@@ -1,7 +1,6 @@
 /** The pipeline: recipe and model in, smaller model and its proof out. Read this first. */
-import { createHash } from 'node:crypto';
 import { setImmediate as pause } from 'node:timers/promises';
-import { checkText } from './check-text.ts';
+import { checkedRecipe } from './checked-recipe.ts';
 import { Fault, type Diagnostic } from './diagnostic.ts';
 import { targetOf } from './backends/onnx/layout.ts';
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
@@ -28,27 +27,9 @@ import { lostIn, withSides } from './side-files.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { version } from './version.ts';
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
 /** Compiles a recipe on a model. Mistakes of the user come back in `diagnostics`, with `ok: false`. */
 export async function compile(options: CompileOptions): Promise<BuildDocument> {
-	const { recipe, diagnostics } = checkText(options.recipe, options.params, {
-		hasData: options.data !== undefined,
-	});
-	const head = {
-		path: options.recipePath,
-		sha256: sha256(options.recipe),
-		statements: recipe?.steps.map(({ text }) => text) ?? [],
-	};
-	const { path, ...plain } = head;
-	const frame: BuildDocument = {
-		schema: 'prunec/build@1',
-		ok: false,
-		recipe: path === undefined ? plain : { ...plain, path },
-		steps: [],
-		expectations: [],
-		diagnostics,
-	};
+	const { recipe, diagnostics, frame } = checkedRecipe(options);
 	if (recipe === undefined) return frame;
 	return guarded(frame, options.model, (loaded) =>
 		new Build(loaded, options, { ...frame, diagnostics: [...diagnostics, ...loaded.diagnostics] }).recipe(
@@ -225,14 +206,7 @@ class Build {
 		const before = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
 		const last = this.steps.at(-1);
 		const after = last === undefined ? before : { params: last.params[1], macs: last.macs[1] };
-		const staged =
-			out === undefined
-				? undefined
-				: stageModel(
-						marked,
-						withSides(targetOf(this.loaded.file, out), this.loaded.file.path, lostIn(this.steps)),
-						{ hash: true, ...(force && { force }) },
-					);
+		const staged = out === undefined ? undefined : this.stage(marked, out, force);
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
@@ -253,6 +227,12 @@ class Build {
 			staged?.discard();
 			throw problem;
 		}
+	}
+
+	private stage(model: Model, out: string, force: boolean | undefined): Staged {
+		const { path } = this.loaded.file;
+		const target = withSides(targetOf(this.loaded.file, out), path, lostIn(this.steps));
+		return stageModel(model, target, { hash: true, ...(force && { force }) });
 	}
 
 	/** Both models in turns; not for results whose inputs have other shapes than the original's. */

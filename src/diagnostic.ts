@@ -3,7 +3,12 @@
 export type Severity = 'error' | 'warning' | 'note';
 
 /** A piece of a recipe's text, as offsets of UTF-16 units from 0, `end` excluded. */
-export type Span = { readonly start: number; readonly end: number };
+export type Span = {
+	readonly start: number;
+	readonly end: number;
+	/** The imported file that it is in, by the name that messages call it; absent in the recipe itself. */
+	readonly file?: string;
+};
 
 export type Diagnostic = {
 	/** `<stage>/<kebab-words>`; never changes its meaning. */

@@ -1,5 +1,6 @@
 /** What goes into a build and what comes out: the options, and the document that `--json` prints. */
 import { type Diagnostic } from './diagnostic.ts';
+import { type Imports } from './ir/imports/imports.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Patch } from './ir/graph/patch.ts';
 import { type Drift, type Proof } from './ir/proof.ts';
@@ -9,8 +10,10 @@ import { type StepPlan } from './passes/technique.ts';
 export type CompileOptions = {
 	/** The text of the recipe. */
 	readonly recipe: string;
-	/** Where the text came from, for messages. */
+	/** Where the text came from: for messages, and the folder that its imports are looked for from. */
 	readonly recipePath?: string;
+	/** What the recipe imports, where it has been read already. */
+	readonly imports?: Imports;
 	/** Path of the model. */
 	readonly model: string;
 	/** Path of the result; absent: nothing is written. */
@@ -59,6 +62,7 @@ export type BuildDocument = {
 	readonly ok: boolean;
 	readonly recipe: {
 		readonly path?: string;
+		/** Of the text and, where it imports, of the imported texts behind it, a zero byte before each. */
 		readonly sha256: string;
 		readonly statements: readonly string[];
 	};

@@ -5,6 +5,7 @@ import { type Patch } from '../ir/graph/patch.ts';
 import { buildReport } from '../report/build.ts';
 import { dumpStage, patchText, stageOf } from './dump.ts';
 import { type RecipeText } from './recipe-text.ts';
+import { assertLocked } from './locked.ts';
 import {
 	complainAs,
 	pipelineOptions,
@@ -63,6 +64,7 @@ async function run(
 	flags: Flags,
 	options: Omit<CompileOptions, 'recipe' | 'model'>,
 ): Promise<Status> {
+	await assertLocked(flags, recipe.path);
 	const stage = stageOf(flags);
 	const { patches, ...told } = telling(flags);
 	const document = await compile({
@@ -71,6 +73,7 @@ async function run(
 		recipe: recipe.text,
 		model,
 		...(recipe.path !== undefined && { recipePath: recipe.path }),
+		...(recipe.imports && { imports: recipe.imports }),
 	});
 	if (stage === undefined) return show(document, recipe, flags);
 	if (stage === 'patch') print(patchText(patches));

@@ -4,6 +4,7 @@ import { checkText, type Checked } from '../check-text.ts';
 import { hasErrors } from '../diagnostic.ts';
 import { lineDiff } from '../lines.ts';
 import { formatRecipe } from '../parser/print.ts';
+import { assertLocked } from './locked.ts';
 import { type RecipeText } from './recipe-text.ts';
 import {
 	complain,
@@ -24,6 +25,7 @@ export async function check(sources: readonly string[], flags: Flags): Promise<S
 		throw new Usage(`with -e there is no recipe to name: '${sources[0] ?? ''}'`);
 	const texts = inline ? [recipeText(undefined, flags)] : sources.map((source) => recipeText(source, flags));
 	if (texts.length === 0) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
+	for (const { path } of texts) await assertLocked(flags, path);
 	const results: (Checked & { readonly text: RecipeText })[] = [];
 	for (const text of texts) results.push({ text, ...(await checked(text, flags)) });
 	const ok = results.every(({ diagnostics }) => !hasErrors(diagnostics));
@@ -35,7 +37,10 @@ export async function check(sources: readonly string[], flags: Flags): Promise<S
 /** What the text means; with a model, also what stands in the way of carrying it out there. */
 async function checked(recipe: RecipeText, flags: Flags): Promise<Checked> {
 	const options = pipelineOptions(flags);
-	const found = checkText(recipe.text, options.params, { hasData: options.data !== undefined });
+	const found = checkText(recipe.text, options.params, {
+		hasData: options.data !== undefined,
+		imports: recipe.imports,
+	});
 	if (flags.model === undefined || found.recipe === undefined) return found;
 	const { compile } = await import('../compile.ts');
 	const path = recipe.path === undefined ? {} : { recipePath: recipe.path };
@@ -44,6 +49,7 @@ async function checked(recipe: RecipeText, flags: Flags): Promise<Checked> {
 		...path,
 		recipe: recipe.text,
 		model: flags.model,
+		...(recipe.imports && { imports: recipe.imports }),
 		verify: false,
 	});
 	return { ...found, diagnostics: bound.diagnostics };

@@ -6,7 +6,7 @@ const text = (value: string | string[] | undefined): string | undefined =>
 const texts = (value: string | string[] | undefined): string[] =>
 	Array.isArray(value) ? value : value === undefined ? [] : [value];
 
-const building = ['expression', 'param', 'shape', 'data', 'numbers'] as const;
+const building = ['expression', 'param', 'shape', 'data', 'numbers', 'locked'] as const;
 
 const changing: readonly Declared[] = [
 	{
@@ -75,7 +75,7 @@ const reading: readonly Declared[] = [
 	{
 		usage: 'check [recipes...]',
 		about: 'Read and check recipes; with a model, bind them to it as well.',
-		flags: ['expression', 'param', 'model', 'shape', 'data', 'format', 'json'],
+		flags: ['expression', 'param', 'model', 'shape', 'data', 'locked', 'format', 'json'],
 		examples: ['check recipe.prune', "check -e 'prune heads 25%' --model model.onnx"],
 		run: async ([recipes], flags) => (await import('./check.ts')).check(texts(recipes), flags),
 	},
@@ -123,4 +123,35 @@ const reading: readonly Declared[] = [
 	},
 ];
 
-export const commands: readonly Declared[] = [...changing, ...measuring, ...reading];
+const sharing: readonly Declared[] = [
+	{
+		usage: 'add [imports...]',
+		about: 'Fetch and lock what the recipes here import, or the named imports.',
+		flags: ['locked', 'allow', 'json'],
+		examples: ['add', 'add --locked'],
+		run: async ([imports], flags) => (await import('./share.ts')).add(texts(imports), flags),
+	},
+	{
+		usage: 'update [packages...]',
+		about: 'Lock imports anew, all or the named ones, and drop those that no recipe uses.',
+		flags: ['allow', 'json'],
+		examples: ['update', 'update npm:@acme/recipes'],
+		run: async ([packages], flags) => (await import('./share.ts')).update(texts(packages), flags),
+	},
+	{
+		usage: 'test [folder]',
+		about: 'Run the tests of a repository of recipes.',
+		flags: ['onlyJson'],
+		examples: ['test', 'test recipes --json'],
+		run: async ([folder], flags) => (await import('./project.ts')).test(text(folder) ?? '.', flags),
+	},
+	{
+		usage: 'index [folder]',
+		about: 'Write index.json and the table in README.md of a repository of recipes.',
+		flags: ['canonical'],
+		examples: ['index', 'index recipes --check'],
+		run: async ([folder], flags) => (await import('./project.ts')).index(text(folder) ?? '.', flags),
+	},
+];
+
+export const commands: readonly Declared[] = [...changing, ...measuring, ...reading, ...sharing];

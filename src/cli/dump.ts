@@ -33,7 +33,9 @@ export function dumpStage(
 			printValue(readRecipe(recipe.text).syntax.statements);
 			return;
 		case 'recipe':
-			printValue(checkText(recipe.text, pipelineOptions(flags).params).recipe ?? null);
+			printValue(
+				checkText(recipe.text, pipelineOptions(flags).params, { imports: recipe.imports }).recipe ?? null,
+			);
 			return;
 		case 'graph':
 			printGraph(model, flags);

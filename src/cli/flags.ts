@@ -39,6 +39,11 @@ const lines = {
 		flags: [['--check'], ['--diff']],
 		text: 'change nothing, or show what would change; status 1 when a file would',
 	},
+	locked: { flags: [['--locked']], text: 'fail when prune.lock would change' },
+	allow: {
+		flags: [['--allow-file'], ['--allow-host <host>', true]],
+		text: 'fetch from git+file:, from a private host',
+	},
 	to: { flags: [['--to <spelling>']], text: 'prune, yaml or json' },
 	format: { flags: [['--format <format>']], text: 'problems as human, github or sarif' },
 	json: { flags: [['--json'], ['-q, --quiet']], text: 'one JSON document; nothing but problems' },

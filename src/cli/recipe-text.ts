@@ -1,11 +1,13 @@
 /** The text of a recipe in any spelling, and its diagnostics where its author wrote them. */
 import { type Diagnostic, type Span } from '../diagnostic.ts';
+import { type Imports } from '../ir/imports/imports.ts';
 import { type Where } from '../report/diagnostics.ts';
 import { respell, spellingOf } from '../spellings.ts';
 
 export type RecipeText = {
 	readonly text: string;
 	readonly path?: string;
+	readonly imports?: Imports;
 	/** What `text` was made of: the YAML or JSON, and the place in it of a span of `text`. */
 	readonly original?: { readonly text: string; readonly placeOf: (span: Span) => Span };
 };
@@ -13,12 +15,16 @@ export type RecipeText = {
 /** Diagnostics and the text that they are placed in, as its author wrote it. */
 export function asWritten(
 	diagnostics: readonly Diagnostic[],
-	{ text, path, original }: RecipeText,
+	{ text, path, imports, original }: RecipeText,
 ): { readonly list: readonly Diagnostic[]; readonly where: Where } {
-	const file = path === undefined ? {} : { file: path };
-	if (original === undefined) return { list: diagnostics, where: { ...file, text } };
-	const list = diagnostics.map((one) => (one.span ? { ...one, span: original.placeOf(one.span) } : one));
-	return { list, where: { ...file, text: original.text } };
+	const known = { imports: imports?.files, ...(path !== undefined && { file: path }) };
+	if (original === undefined) return { list: diagnostics, where: { ...known, text } };
+	const list = diagnostics.map((one) =>
+		one.span !== undefined && one.span.file === undefined
+			? { ...one, span: original.placeOf(one.span) }
+			: one,
+	);
+	return { list, where: { ...known, text: original.text } };
 }
 
 /** A recipe in YAML or JSON that cannot be read. */

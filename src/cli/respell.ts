@@ -26,7 +26,13 @@ export async function expand(source: string | undefined, flags: Flags): Promise<
 	if (flags.model === undefined) return respelt(source, 'prune', flags);
 	const recipe = recipeText(source, flags);
 	const { compile } = await import('../compile.ts');
-	const options = { ...pipelineOptions(flags), recipe: recipe.text, model: flags.model, verify: false };
+	const options = {
+		...pipelineOptions(flags),
+		recipe: recipe.text,
+		model: flags.model,
+		verify: false,
+		...(recipe.imports && { imports: recipe.imports }),
+	};
 	const { steps, diagnostics } = await compile(options);
 	complain(diagnostics, recipe);
 	if (statusOf(diagnostics) !== 0) return 1;
@@ -37,7 +43,10 @@ export async function expand(source: string | undefined, flags: Flags): Promise<
 function respelt(source: string | undefined, to: Spelling, flags: Flags): Status {
 	const recipe = recipeText(source, flags);
 	const { params } = pipelineOptions(flags);
-	const { recipe: checked, diagnostics } = checkText(recipe.text, params, { hasData: true });
+	const { recipe: checked, diagnostics } = checkText(recipe.text, params, {
+		hasData: true,
+		imports: recipe.imports,
+	});
 	complain(diagnostics, recipe);
 	if (checked === undefined) return 1;
 	print(spell(checked, to));

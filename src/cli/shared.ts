@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Bug, Fault, type Diagnostic } from '../diagnostic.ts';
 import { type CompileOptions } from '../document.ts';
+import { importsOf } from '../imports/read.ts';
 import { internal, interrupted, unreadable, usage } from '../messages/cli.ts';
 import { diagnosticJson, renderDiagnostics, type DiagnosticJson } from '../report/diagnostics.ts';
 import { githubText, sarif } from '../report/formats.ts';
@@ -38,6 +39,7 @@ export type Flags = {
 	readonly format?: string;
 	readonly to?: string;
 	readonly model?: string;
+	readonly locked?: boolean;
 };
 
 export function print(text: string): void {
@@ -81,12 +83,16 @@ export function printJson(
 	print(JSON.stringify({ ...document, diagnostics }, null, '\t'));
 }
 
-/** The recipe's text: from `-e`, from standard input for `-`, or from a file. */
+/** A recipe and what it imports: from `-e`, from standard input for `-`, or from a file. */
 export function recipeText(source: string | undefined, flags: Flags): RecipeText {
-	if (flags.expression !== undefined) return { text: flags.expression };
+	if (flags.expression !== undefined) return withImports({ text: flags.expression });
 	if (source === undefined) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
-	if (source === '-') return { text: readFile(0, 'standard input') };
-	return textOfFile(source, readFile(source, source));
+	if (source === '-') return withImports({ text: readFile(0, 'standard input') });
+	return withImports(textOfFile(source, readFile(source, source)));
+}
+
+function withImports(recipe: RecipeText): RecipeText {
+	return { ...recipe, imports: importsOf(recipe.text, recipe.path) };
 }
 
 function readFile(source: string | number, name: string): string {

@@ -7,10 +7,12 @@ import * as data from './data.ts';
 import * as declarations from './declarations.ts';
 import * as exact from './exact.ts';
 import * as exit from './exit.ts';
+import * as imports from './import.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
 import * as quality from './quality.ts';
+import * as project from './project.ts';
 import * as quantities from './quantities.ts';
 import * as run from './run.ts';
 import * as tokens from './tokens.ts';
@@ -30,6 +32,8 @@ export const catalogue: readonly Entry[] = [
 	agreement,
 	declarations,
 	quantities,
+	imports,
+	project,
 	model,
 	plan,
 	exact,

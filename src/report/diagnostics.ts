@@ -1,15 +1,24 @@
 /** Diagnostics as people and as programs read them. */
 import { type Diagnostic, type Severity, type Span } from '../diagnostic.ts';
+import { type Imports } from '../ir/imports/imports.ts';
 import { lineStarts, positionAt } from '../lines.ts';
 
 /** The text that the spans are in, and where it came from. */
-export type Where = { readonly file?: string; readonly text: string; readonly color?: boolean };
+export type Where = {
+	readonly file?: string;
+	readonly text: string;
+	/** Files that spans can be in instead. */
+	readonly imports?: Imports['files'] | undefined;
+	readonly color?: boolean;
+};
 /** Line and column from 1, offset from 0; columns and offsets in UTF-16 units. */
 export type Position = { readonly line: number; readonly column: number; readonly offset: number };
 export type DiagnosticJson = Omit<Diagnostic, 'span'> & {
 	readonly file?: string;
 	readonly start?: Position;
 	readonly end?: Position;
+	/** Of something in an imported file: the `use` that brought the file, the one that brought that, and so on. */
+	readonly importedAt?: readonly { readonly file?: string; readonly start: Position }[];
 };
 
 /** The longest piece of a line that is shown, in columns. */
@@ -27,16 +36,57 @@ function locate(text: string, starts: readonly number[], offset: number): Positi
 }
 
 /** One document entry for each diagnostic. */
-export function diagnosticJson(list: readonly Diagnostic[], { file, text }: Where): DiagnosticJson[] {
-	const starts = lineStarts(text);
-	return list.map(({ span, ...rest }) => ({
-		...rest,
-		...(file !== undefined && { file }),
-		...(span !== undefined && {
+export function diagnosticJson(list: readonly Diagnostic[], where: Where): DiagnosticJson[] {
+	const places = new Places(where);
+	return list.map(({ span, ...rest }) => {
+		const { file, text, starts } = places.of(span);
+		const named = file === undefined ? {} : { file };
+		if (span === undefined) return { ...rest, ...named };
+		const importedAt = places.chain(span).map((use) => {
+			const at = places.of(use);
+			const start = locate(at.text, at.starts, use.start);
+			return at.file === undefined ? { start } : { file: at.file, start };
+		});
+		return {
+			...rest,
+			...named,
 			start: locate(text, starts, span.start),
 			end: locate(text, starts, Math.max(span.start, span.end)),
-		}),
-	}));
+			...(importedAt.length > 0 && { importedAt }),
+		};
+	});
+}
+
+type Source = {
+	readonly file: string | undefined;
+	readonly text: string;
+	readonly starts: readonly number[];
+};
+
+/** The texts that spans lie in. */
+class Places {
+	private readonly where: Where;
+	private readonly sources = new Map<string | undefined, Source>();
+
+	constructor(where: Where) {
+		this.where = where;
+	}
+
+	of(span: Span | undefined): Source {
+		const known = this.sources.get(span?.file);
+		if (known !== undefined) return known;
+		const imported = span?.file === undefined ? undefined : this.where.imports?.get(span.file);
+		const text = span?.file === undefined ? this.where.text : (imported?.syntax.text ?? '');
+		const source = { file: span?.file ?? this.where.file, text, starts: lineStarts(text) };
+		this.sources.set(span?.file, source);
+		return source;
+	}
+
+	/** The `use` that brought the file that a span is in, and those before it. */
+	chain({ file }: Span): Span[] {
+		const via = file === undefined ? undefined : this.where.imports?.get(file)?.via;
+		return via === undefined ? [] : [via, ...this.chain(via)];
+	}
 }
 
 /**
@@ -49,30 +99,36 @@ export function diagnosticJson(list: readonly Diagnostic[], { file, text }: Wher
  *       = help: `prune` is the nearest spelling
  */
 export function renderDiagnostics(list: readonly Diagnostic[], where: Where): string {
-	const starts = lineStarts(where.text);
-	return list.map((one) => render(one, where, starts)).join('\n\n');
+	const places = new Places(where);
+	return list.map((one) => render(one, places, where.color === true)).join('\n\n');
 }
 
-function render(one: Diagnostic, where: Where, starts: readonly number[]): string {
+function render(one: Diagnostic, places: Places, color: boolean): string {
+	const { file, text, starts } = places.of(one.span);
 	const style = styles[one.severity];
-	const paint = (words: string): string =>
-		where.color === true ? `\u001b[1;${style}m${words}\u001b[0m` : words;
-	const shown =
-		one.span !== undefined && where.text !== '' ? locate(where.text, starts, one.span.start) : undefined;
+	const paint = (words: string): string => (color ? `\u001b[1;${style}m${words}\u001b[0m` : words);
+	const shown = one.span !== undefined && text !== '' ? locate(text, starts, one.span.start) : undefined;
 	const gutter = ' '.repeat(shown === undefined ? 1 : String(shown.line).length);
 	const lines = [`${paint(one.severity)} ${one.code}: ${oneLine(one.message)}`];
 	if (shown !== undefined && one.span !== undefined) {
-		const { source, marks } = frame(lineOf(where.text, starts, shown.line), one.span, shown);
-		lines.push(`${gutter} ┌─ ${where.file ?? 'recipe'}:${shown.line}:${shown.column}`);
+		const { source, marks } = frame(lineOf(text, starts, shown.line), one.span, shown);
+		lines.push(`${gutter} ┌─ ${file ?? 'recipe'}:${shown.line}:${shown.column}`);
 		lines.push(
 			`${shown.line} │ ${source}`.trimEnd(),
 			`${gutter} │ ${paint(marks)}${one.label === undefined ? '' : ` ${one.label}`}`,
 		);
-	} else if (where.file !== undefined && one.span !== undefined) lines.push(`${gutter} = in ${where.file}`);
+	} else if (file !== undefined && one.span !== undefined) lines.push(`${gutter} = in ${file}`);
+	for (const use of one.span === undefined ? [] : places.chain(one.span))
+		lines.push(`${gutter} = imported at ${placeOf(places.of(use), use)}`);
 	if (one.at !== undefined) lines.push(`${gutter} = at: ${oneLine(one.at)}`);
 	for (const note of one.notes ?? []) lines.push(`${gutter} = ${oneLine(note)}`);
 	if (one.hint !== undefined) lines.push(`${gutter} = help: ${oneLine(one.hint)}`);
 	return lines.join('\n');
+}
+
+function placeOf({ file, text, starts }: Source, { start }: Span): string {
+	const { line, column } = locate(text, starts, start);
+	return `${file ?? 'recipe'}:${line}:${column}`;
 }
 
 function lineOf(text: string, starts: readonly number[], line: number): string {

@@ -3,13 +3,14 @@ import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
 import { shadowedName } from '../../messages/agreement.ts';
 import * as messages from '../../messages/declarations.ts';
 import { type Statement, type Syntax } from '../../parser/syntax.ts';
+import { type Imports } from '../imports/imports.ts';
 import { checkData, checkExpectation, checkInputs, checkParams } from './check-header.ts';
 import { checkAgreement } from './check-agreement.ts';
 import { unitFields } from './check-condition.ts';
-import { checkImports } from './check-imports.ts';
 import { checkRequirement } from './check-require.ts';
 import { checkTransform } from './check-transform.ts';
-import { type Checking } from './checking.ts';
+import { link, type Setting } from './link.ts';
+import { type Checking, quantityOf } from './checking.ts';
 import { type Recipe } from './recipe.ts';
 import { assertValid } from './schema.ts';
 import { type Vocabulary } from './vocabulary.ts';
@@ -17,29 +18,32 @@ import { type Vocabulary } from './vocabulary.ts';
 export type CheckOptions = {
 	/** Whether inputs are given beside the recipe. */
 	readonly hasData?: boolean;
+	/** What the recipe imports; without it every `use` is an error. */
+	readonly imports?: Imports | undefined;
 };
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: Diagnostic[] };
 
 /**
- * Gives a recipe its meaning. `values` sets parameters by name, a share as a number from 0 to 1.
+ * Gives a recipe and what it imports its meaning. `values` sets parameters by name, a share as a number from 0 to 1.
  * There is no recipe when a statement could not be read or a check failed; the diagnostics are those of the checks alone.
  */
 export function checkRecipe(
-	syntax: Syntax,
+	text: Syntax,
 	vocabulary: Vocabulary,
 	values: Readonly<Record<string, number>> = {},
-	{ hasData = false }: CheckOptions = {},
+	{ hasData = false, imports }: CheckOptions = {},
 ): Checked {
-	const problems: Diagnostic[] = [];
+	const { syntax, settings, problems: unlinked } = link(text, imports);
+	const problems: Diagnostic[] = [...unlinked];
 	const params = checkParams(ofKind(syntax, 'param'), values, problems);
 	const mayChange = ofKind(syntax, 'may').flatMap(({ names }) => names.map(({ value }) => value));
 	const checking: Checking = { vocabulary, params, mayChange, used: new Set(), problems };
+	checkSettings(settings, checking);
 	const header = checkHeader(syntax, checking);
 	const inputs = checkInputs(ofKind(syntax, 'input'), checking);
 	const calibrate = checkData(ofKind(syntax, 'calibrate'), checking);
 	const evaluate = checkData(ofKind(syntax, 'evaluate'), checking);
 	const require = ofKind(syntax, 'require').flatMap((one) => checkRequirement(one, checking) ?? []);
-	checkImports(ofKind(syntax, 'use'), ofKind(syntax, 'apply'), checking);
 	const steps = ofKind(syntax, 'transform').flatMap((one) => checkTransform(one, checking));
 	const expectations = ofKind(syntax, 'expect').flatMap((one) => checkExpectation(one, checking) ?? []);
 	problems.push(...(syntax.complete ? unusedParams(checking) : []), ...shadowedParams(checking));
@@ -95,9 +99,23 @@ function shadowedParams({ params, vocabulary }: Checking): Diagnostic[] {
 		.map(([found, { statement }]) => shadowedName({ found }, { span: statement.name.span }));
 }
 
+/** The limits of parameters hold for what `apply` gives them. */
+function checkSettings(settings: readonly Setting[], checking: Checking): void {
+	for (const { value, param } of settings) {
+		const base = quantityOf(value, checking)?.base;
+		const [from = -Infinity, to = Infinity] = [param.from, param.to].map(
+			(limit) => limit && quantityOf(limit, checking)?.base,
+		);
+		if (base !== undefined && (base < from || base > to)) {
+			const words = { name: param.name.text, value: base, from, to };
+			checking.problems.push(messages.paramOutOfRange(words, { span: value.span }));
+		}
+	}
+}
+
 function unusedParams({ params, used }: Checking): Diagnostic[] {
 	return [...params]
-		.filter(([name]) => !used.has(name))
+		.filter(([name, { statement }]) => !used.has(name) && statement.span.file === undefined)
 		.map(([name, { statement }]) => messages.unusedParam({ found: name }, { span: statement.name.span }));
 }
 
@@ -106,8 +124,14 @@ function withoutRepeats(problems: readonly Diagnostic[]): Diagnostic[] {
 	const seen = new Set<string>();
 	return problems
 		.filter(({ code, message, span }) => {
-			const key = `${code} ${span?.start ?? ''} ${span?.end ?? ''} ${message}`;
+			const key = `${code} ${span?.file ?? ''} ${span?.start ?? ''} ${span?.end ?? ''} ${message}`;
 			return !seen.has(key) && seen.add(key);
 		})
-		.toSorted((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+		.toSorted(inOrder);
+}
+
+/** The recipe itself first, then what it imports. */
+function inOrder({ span: a }: Diagnostic, { span: b }: Diagnostic): number {
+	const [one = '', other = ''] = [a?.file, b?.file];
+	return one === other ? (a?.start ?? 0) - (b?.start ?? 0) : one < other ? -1 : 1;
 }

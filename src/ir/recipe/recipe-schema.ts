@@ -9,7 +9,11 @@ import { subjects } from './subjects.ts';
 const span = {
 	type: 'object',
 	description: 'A piece of the text the recipe was read from: offsets in UTF-16 units, the end excluded.',
-	properties: { start: { type: 'integer', minimum: 0 }, end: { type: 'integer', minimum: 0 } },
+	properties: {
+		start: { type: 'integer', minimum: 0 },
+		end: { type: 'integer', minimum: 0 },
+		file: { type: 'string', description: 'The imported file that it is in; absent in the recipe itself.' },
+	},
 	required: ['start', 'end'],
 	additionalProperties: false,
 } as const;
