@@ -142,14 +142,14 @@ const sharing: readonly Declared[] = [
 		usage: 'test [folder]',
 		about: 'Run the tests of a repository of recipes.',
 		flags: ['onlyJson'],
-		examples: ['test', 'test recipes --json'],
+		examples: ['test', 'test . --json'],
 		run: async ([folder], flags) => (await import('./project.ts')).test(text(folder) ?? '.', flags),
 	},
 	{
 		usage: 'index [folder]',
 		about: 'Write index.json and the table in README.md of a repository of recipes.',
 		flags: ['canonical'],
-		examples: ['index', 'index recipes --check'],
+		examples: ['index', 'index --check'],
 		run: async ([folder], flags) => (await import('./project.ts')).index(text(folder) ?? '.', flags),
 	},
 ];

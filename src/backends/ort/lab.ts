@@ -3,7 +3,7 @@ import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
-import { matrix } from '../../ir/matrix.ts';
+import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { measureGrams } from './grams.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
@@ -34,21 +34,7 @@ export function labOf(
 			return sums;
 		},
 		grams: (model, requests) => measureGrams(model, requests, examples, threads),
-		heldOutRows: async (model, value) => {
-			const rows: Float64Array[] = [];
-			const heldOut = collector(
-				examples.filter((_, at) => at % 5 === 4),
-				threads,
-			);
-			let cols = 0;
-			await heldOut(model, [value], (values) => {
-				const { dims, data } = present(values.get(value), value);
-				cols = dims.at(-1) ?? 1;
-				rows.push(Float64Array.from(data));
-			});
-			const data = Float64Array.from(rows.flatMap((row) => [...row]));
-			return matrix(cols === 0 ? 0 : data.length / cols, cols, data);
-		},
+		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
 		similarity: async (model, pairs) => {
 			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
 			await collect(model, pairs.flat(), (values, mask) => {
@@ -61,6 +47,25 @@ export function labOf(
 			return totals.map(({ sum, count }) => sum / Math.max(1, count));
 		},
 	};
+}
+
+/** What a value holds on every fifth example, a row for each position before its last axis. */
+async function heldOutRows(
+	model: Model,
+	value: ValueName,
+	examples: readonly Example[],
+	threads: number,
+): Promise<Matrix> {
+	const rows: Float64Array[] = [];
+	const heldOut = examples.filter((_, at) => at % 5 === 4);
+	let cols = 0;
+	await collector(heldOut, threads)(model, [value], (values) => {
+		const { dims, data } = present(values.get(value), value);
+		cols = dims.at(-1) ?? 1;
+		rows.push(Float64Array.from(data));
+	});
+	const data = Float64Array.from(rows.flatMap((row) => [...row]));
+	return matrix(cols === 0 ? 0 : data.length / cols, cols, data);
 }
 
 type Collect = (
