@@ -68,7 +68,10 @@ test('every example in a help text runs as it stands, in the order of the comman
 	writeFileSync(join(folder, 'test.npy'), npy([8, 4, 32]));
 	const project = 'name: tried\nmodels:\n  small: { file: model.onnx }\n';
 	writeFileSync(join(folder, 'prunec.yaml'), project);
-	writeFileSync(join(folder, 'recipe.test.yaml'), 'cases:\n  - model: small\n    removes: [4, 64]\n    samples: 2\n');
+	writeFileSync(
+		join(folder, 'recipe.test.yaml'),
+		'cases:\n  - model: small\n    removes: [4, 64]\n    samples: 2\n',
+	);
 	for (const { usage, examples } of commands) {
 		if (fetching.has(usage.split(' ')[0] ?? '')) continue;
 		for (const example of examples) {
