@@ -102,6 +102,7 @@ class Build {
 			...this.running(shapes, inputs),
 			lab,
 			lexicon: lexiconOf(this.loaded.file.path),
+			bytes: this.loaded.file.bytes,
 		});
 		if (this.options.planPath !== undefined) {
 			const { file } = this.loaded;
@@ -275,6 +276,9 @@ class Build {
 		const { file, model } = this.loaded;
 		const opset = model.opsets.get('') ?? 0;
 		const proofs = this.steps.flatMap(({ proof }) => proof ?? []);
+		// Where a goal or a condition took nothing, there is nothing for a control to show.
+		const telling = this.steps.flatMap(({ proof, selected }) => (proof && selected > 0 ? [proof] : []));
+		const weak = (telling.length > 0 ? telling : proofs).some((proof) => proof.weak);
 		const worst = proofs.toSorted((a, b) => b.maxRel - a.maxRel)[0];
 		return {
 			...this.frame,
@@ -287,7 +291,7 @@ class Build {
 			},
 			inputs: inputs.words,
 			steps: this.steps,
-			...(worst && { proof: { ...worst, weak: proofs.some(({ weak }) => weak) } }),
+			...(worst && { proof: { ...worst, weak } }),
 			diagnostics: this.diagnostics,
 		};
 	}

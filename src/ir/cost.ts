@@ -2,7 +2,7 @@
 import { buildNet, type NetNode } from './axes/net.ts';
 import { inferFacts, type Facts } from './graph/facts.ts';
 import { constantTensor } from './graph/constants.ts';
-import { elementType } from './graph/dtype.ts';
+import { byteLength, elementType } from './graph/dtype.ts';
 import {
 	elementCount,
 	subgraphs,
@@ -34,17 +34,27 @@ export function costOf(model: Model, facts: Facts): Cost {
 
 /** Numbers in floating-point and quantized weights, bodies included; shapes and indices are no parameters. */
 export function countParameters(graph: Graph): number {
+	return sumOverConstants(graph, parametersOf);
+}
+
+/** Bytes of all constants as they are stored, bodies included. */
+export function weightBytes(graph: Graph): number {
+	return sumOverConstants(graph, ({ type, dims }) => byteLength(type, elementCount(dims)));
+}
+
+function sumOverConstants(graph: Graph, measure: (tensor: Tensor) => number): number {
 	const constants = graph.nodes.flatMap((node) =>
 		node.op === 'Constant' ? (constantTensor(node) ?? []) : [],
 	);
 	const own = [...graph.initializers.values(), ...constants].reduce(
-		(sum, tensor) => sum + parametersOf(tensor),
+		(sum, tensor) => sum + measure(tensor),
 		0,
 	);
-	return graph.nodes.flatMap(subgraphs).reduce((sum, inner) => sum + countParameters(inner), own);
+	return graph.nodes.flatMap(subgraphs).reduce((sum, inner) => sum + sumOverConstants(inner, measure), own);
 }
 
-function parametersOf({ type, dims }: Tensor): number {
+/** Numbers in a weight; none in shapes and indices. */
+export function parametersOf({ type, dims }: Tensor): number {
 	const kind = elementType(type)?.kind;
 	const integral = type === 6 || type === 7;
 	return kind === undefined || kind === 'string' || kind === 'bool' || integral ? 0 : elementCount(dims);
@@ -88,8 +98,11 @@ function ownMacs(model: Model, facts: Facts): number {
 	return buildNet(model, facts).nodes.reduce((sum, node) => sum + macsOfNode(node), 0);
 }
 
-/** The product of all letters of the row, for products and convolutions. */
+/** Letters x0, x1 … are input positions of convolutions: the output's and the kernel's say how often each is used. */
+export const isCounted = ({ name }: { readonly name: string }): boolean => !/^x\d/.test(name);
+
+/** The product of all counted letters of the row, for products and convolutions. */
 export function macsOfNode({ node, row }: NetNode): number {
 	if (!products.has(node.op)) return 0;
-	return elementCount((row?.letters ?? []).filter(({ name }) => !/^x\d/.test(name)).map(({ size }) => size));
+	return elementCount((row?.letters ?? []).filter(isCounted).map(({ size }) => size));
 }

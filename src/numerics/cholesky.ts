@@ -113,6 +113,14 @@ export async function solve(factor: Cholesky, b: Matrix, products: Products): Pr
 	return solveUpper(factor, await solveLower(factor, b, products), products);
 }
 
+/** Lᵀ·B. */
+export async function timesFactor({ panels }: Cholesky, b: Matrix, products: Products): Promise<Matrix> {
+	const result = matrix(b.rows, b.cols);
+	for (const { from, column } of panels)
+		result.data.set((await products.multiply(column, rowsOf(b, from, b.rows), 'tn')).data, from * b.cols);
+	return result;
+}
+
 /** The inverse of L, lower triangular. */
 export async function inverseFactor({ size, panels }: Cholesky, products: Products): Promise<Matrix> {
 	const result = matrix(size, size);

@@ -42,6 +42,8 @@ const memory = 2 ** 31;
  * in their order, each is measured once a pass, and no more than once in all when everything fits.
  */
 export class Grams {
+	/** Of all matrices together. */
+	readonly bytes: number;
 	private readonly chunks: UnitGroup[][] = [];
 	private readonly model: Model;
 	private readonly lab: Lab;
@@ -50,7 +52,7 @@ export class Grams {
 	constructor(groups: readonly UnitGroup[], model: Model, lab: Lab) {
 		this.model = model;
 		this.lab = lab;
-		let room = 0;
+		let [room, bytes] = [0, 0];
 		for (const group of groups) {
 			const need = linearReaders(group).reduce(
 				(sum, { weight, weightAxis }) => sum + 16 * (weight.sizes[weightAxis] ?? 0) ** 2,
@@ -62,7 +64,9 @@ export class Grams {
 			}
 			this.chunks.at(-1)?.push(group);
 			room -= need;
+			bytes += need;
 		}
+		this.bytes = bytes;
 	}
 
 	/** The group's linear readers with their statistics, in graph order. */
@@ -88,6 +92,21 @@ export class Grams {
 		});
 		return readings;
 	}
+}
+
+type Measured = { readonly model: Model; readonly keys: string; readonly grams: Grams };
+/** The last statistics of each lab: goals ask again for what was measured to offer units. */
+const measured = new WeakMap<Lab, readonly Measured[]>();
+
+/** Statistics of the groups of a model, those measured before where they are among the last few. */
+export function gramsOf(groups: readonly UnitGroup[], model: Model, lab: Lab): Grams {
+	const keys = groups.map(({ key }) => key).join();
+	const known = measured.get(lab) ?? [];
+	const found = known.find((one) => one.model === model && one.keys === keys);
+	if (found !== undefined) return found.grams;
+	const grams = new Grams(groups, model, lab);
+	if (grams.bytes <= memory / 2) measured.set(lab, [{ model, keys, grams }, ...known].slice(0, 2));
+	return grams;
 }
 
 function requestFor({ input, inputAxis }: Reader): GramRequest {

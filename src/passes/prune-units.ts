@@ -4,13 +4,15 @@ import { noAnatomy, pinned } from '../messages/plan.ts';
 import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { fieldsFor } from './fields.ts';
-import { Grams, linearReaders } from './grams.ts';
+import { gramsOf, linearReaders, type Grams } from './grams.ts';
 import { metricNamed } from './scores.ts';
 import { splitters, tieScores } from './tied.ts';
-import { select, type Candidate, type Selected } from './select.ts';
+import { offerUnits } from './offer.ts';
+import { select, selectAllotted, type Candidate, type Selected } from './select.ts';
 import {
 	defineTechnique,
 	type Numbering,
+	type Offered,
 	type Planned,
 	type PlanRequest,
 	type Technique,
@@ -54,24 +56,48 @@ export function pruneUnits(target: Target): Technique {
 			example: target.example,
 			amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 			bare: false,
-			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally'],
+			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until'],
 			...(target.refits && { choices: { without: [compensation] } }),
 			metrics: [...(target.refits ? ['obs'] : []), 'wanda', 'l2', 'l1', 'activation', 'random'],
 		},
+		offer: (request) => offer(request, target),
 		plan: (request) => plan(request, target),
 		lower: lowerCut,
 	});
 }
 
+type Ranked = Found & {
+	readonly candidates: readonly Candidate[];
+	/** Groups that stay because others read what they would cut. */
+	readonly shared: readonly Diagnostic[];
+	readonly metric: string;
+	readonly grams?: Grams;
+};
+
+/** The units in scope with their scores. */
+async function rankedUnits(request: PlanRequest, target: Target): Promise<Ranked> {
+	const { step, lab, net } = request;
+	const found = target.find(request);
+	if (found.total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
+	const grams = lab && gramsOf(found.groups, net.model, lab);
+	const metric = step.by ?? defaultMetric(target, found.groups, lab);
+	const ranking = await rank({ ...request, ...(grams && { grams }) }, found.groups, metric);
+	return { ...found, ...ranking, metric, ...(grams && { grams }) };
+}
+
+async function offer(request: PlanRequest, target: Target): Promise<readonly Offered[]> {
+	const { candidates, grams } = await rankedUnits(request, target);
+	const { step, lab } = request;
+	const terms = { step, align: target.align, unit: target.unit };
+	return offerUnits(candidates, { ...terms, ...(lab && { lab }), ...(grams && { grams }) });
+}
+
 async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDecision>> {
-	const { step, numbering } = request;
-	const { groups, refused, total } = target.find(request);
-	if (total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
-	const { lab, net } = request;
-	const grams = lab && new Grams(groups, net.model, lab);
-	const metric = step.by ?? defaultMetric(target, groups, lab);
-	const { candidates, shared } = await rank({ ...request, ...(grams && { grams }) }, groups, metric);
-	const { selected, notes } = select(step, candidates, target.unit, target.align);
+	const { step, numbering, lab, allotted } = request;
+	const { refused, total, grams, metric, candidates, shared } = await rankedUnits(request, target);
+	const { selected, notes } = allotted
+		? { selected: selectAllotted(candidates, allotted, step.min), notes: [] }
+		: select(step, candidates, target.unit, target.align);
 	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
 	const made = refitting && grams ? await compensate(selected, grams, lab.products) : undefined;
 	return {

@@ -2,7 +2,7 @@
 import { bug, Fault, type Diagnostic } from '../diagnostic.ts';
 import { findAnatomy } from '../ir/anatomy/anatomy.ts';
 import { buildNet, type Net } from '../ir/axes/net.ts';
-import { costOf, type Cost } from '../ir/cost.ts';
+import { costOf, weightBytes, type Cost } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
@@ -12,11 +12,22 @@ import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
 import { type Lexicon } from '../ir/lexicon.ts';
 import { type Kept } from '../ir/proof.ts';
-import { type Recipe } from '../ir/recipe/recipe.ts';
+import { type Recipe, type Step } from '../ir/recipe/recipe.ts';
 import { broken } from '../messages/plan.ts';
 import { certificateFailed } from '../messages/run.ts';
+import { cutSavings } from './cut-costs.ts';
+import { reachGoals, type Costs, type GoalTask } from './goals.ts';
 import { techniques } from './table.ts';
-import { type Lowered, type Numbering, type StepPlan, type Technique } from './technique.ts';
+import {
+	type Allotment,
+	type Lowered,
+	type Numbering,
+	type Offered,
+	type Planned,
+	type PlanRequest,
+	type StepPlan,
+	type Technique,
+} from './technique.ts';
 
 /** A step that was carried out: what proves it, and what it costs. */
 export type Done = {
@@ -35,6 +46,8 @@ export type RunOptions = {
 	readonly seed: number;
 	readonly lab?: Lab;
 	readonly lexicon?: Lexicon;
+	/** Of the model's file and its data; absent where only the graph is known. */
+	readonly bytes?: number;
 	/** Called after every step, with the step's number from 1. */
 	readonly onStep?: (done: Done, at: number) => Promise<void>;
 };
@@ -46,40 +59,131 @@ export type RunResult = {
 	readonly kept: Kept;
 };
 
+/** What stands between two steps. */
+type State = { readonly model: Model; readonly numbering?: Numbering; readonly kept: Kept };
+type Made = { readonly planned: Planned; readonly done: Done };
+
 /** Plans and carries out every step of a recipe. Throws `Fault`. */
 export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
 	const tensors = new Map<string, Tensor>();
 	const steps: StepPlan[] = [];
-	let kept: Kept = new Map();
-	let numbering: Numbering | undefined;
-	let current = model;
-	for (const [at, step] of recipe.steps.entries()) {
-		const net = netOf(current, options.shapes);
-		const anatomy = findAnatomy(net, recipe.mayChange);
-		numbering ??= firstNumbering(anatomy.layers.length);
-		const technique = techniqueNamed(step.technique);
-		const { lab, lexicon, seed } = options;
-		const planned = await technique.plan({
-			step,
-			model: current,
-			net,
-			anatomy,
-			numbering,
-			protect: recipe.protect,
-			mayChange: recipe.mayChange,
-			seed,
+	const run = new Run(recipe, model, options);
+	let state: State = { model, kept: new Map() };
+	for (const statement of statementsOf(recipe.steps)) {
+		const { made, after } = await run.statement(statement, state);
+		for (const { planned, done } of made) {
+			for (const [name, tensor] of planned.tensors) tensors.set(`${steps.length}.${name}`, tensor);
+			steps.push(planned.plan);
+			await options.onStep?.(done, steps.length);
+		}
+		state = after;
+	}
+	return { model: state.model, steps, tensors, kept: state.kept };
+}
+
+/** Steps that are carried out together: those of one statement with a goal, any other alone. */
+function statementsOf(steps: readonly Step[]): Step[][] {
+	const statements: Step[][] = [];
+	for (const step of steps) {
+		const last = statements.at(-1);
+		const [first] = last ?? [];
+		const isSame = first?.span.start === step.span.start && first.span.file === step.span.file;
+		if (last !== undefined && isSame && hasGoal(step)) last.push(step);
+		else statements.push([step]);
+	}
+	return statements;
+}
+
+const hasGoal = (step: Step): boolean => step.until.length + step.while.length > 0;
+
+class Run {
+	private readonly recipe: Recipe;
+	private readonly original: Model;
+	private readonly options: RunOptions;
+
+	constructor(recipe: Recipe, original: Model, options: RunOptions) {
+		this.recipe = recipe;
+		this.original = original;
+		this.options = options;
+	}
+
+	async statement(
+		steps: readonly Step[],
+		state: State,
+	): Promise<{ readonly made: readonly Made[]; readonly after: State }> {
+		if (!steps.some(hasGoal)) return this.carryOut(steps, state);
+		const { result, reached } = await reachGoals(await this.goalTask(steps, state));
+		const made = result.made.map(({ planned, done }, at): Made => {
+			if (at < result.made.length - 1) return { planned, done };
+			const plan = { ...planned.plan, reached };
+			return { planned: { ...planned, plan }, done: { ...done, plan } };
+		});
+		return { made, after: result.after };
+	}
+
+	private async carryOut(
+		steps: readonly Step[],
+		before: State,
+		allotted?: Allotment,
+	): Promise<{ readonly made: readonly Made[]; readonly after: State }> {
+		const made: Made[] = [];
+		let after = before;
+		for (const step of steps) {
+			const request = this.request(step, after, allotted);
+			const planned = await techniqueNamed(step.technique).plan(request);
+			const done = carryOut(request.net, planned.plan, planned.tensors, this.options.shapes);
+			made.push({ planned, done });
+			const kept = compose(after.kept, done.kept);
+			after = { model: done.after, numbering: planned.numbering, kept };
+		}
+		return { made, after };
+	}
+
+	private async goalTask(
+		steps: readonly Step[],
+		state: State,
+	): Promise<GoalTask<Awaited<ReturnType<Run['carryOut']>>>> {
+		const offers: Offered[] = [];
+		for (const step of steps) {
+			const technique = techniqueNamed(step.technique);
+			offers.push(...((await technique.offer?.(this.request(step, state))) ?? []));
+		}
+		const net = netOf(state.model, this.options.shapes);
+		const families = offers.flatMap((one) => one.families);
+		return {
+			until: steps[0]?.until ?? [],
+			offers,
+			savings: cutSavings(net, families),
+			original: this.costsOf(this.original, new Map()),
+			before: this.costsOf(state.model, state.kept),
+			attempt: async (allotted) => {
+				const result = await this.carryOut(steps, state, allotted);
+				return { result, costs: this.costsOf(result.after.model, result.after.kept) };
+			},
+		};
+	}
+
+	private costsOf(model: Model, kept: Kept): Costs {
+		const facts = inferFacts(model, shrinkShapes(this.options.shapes, kept));
+		const { params, macs } = costOf(model, facts);
+		const lost = weightBytes(this.original.graph) - weightBytes(model.graph);
+		const size = this.options.bytes === undefined ? {} : { size: this.options.bytes - lost };
+		return { params, macs, ...size };
+	}
+
+	private request(step: Step, { model, numbering }: State, allotted?: Allotment): PlanRequest {
+		const { shapes, lab, lexicon, seed } = this.options;
+		const { protect, mayChange } = this.recipe;
+		const net = netOf(model, shapes);
+		const anatomy = findAnatomy(net, mayChange);
+		return {
+			...{ step, model, net, anatomy, protect, mayChange, seed },
+			numbering: numbering ?? firstNumbering(anatomy.layers.length),
 			...(lab && { lab }),
 			...(lexicon && { lexicon }),
-		});
-		numbering = planned.numbering;
-		for (const [name, tensor] of planned.tensors) tensors.set(`${at}.${name}`, tensor);
-		const done = carryOut(net, planned.plan, planned.tensors, options.shapes);
-		await options.onStep?.(done, at + 1);
-		kept = compose(kept, done.kept);
-		steps.push(planned.plan);
-		current = done.after;
+			...(allotted && { allotted }),
+		};
 	}
-	return { model: current, steps, tensors, kept };
 }
 
 /** Carries out decisions that were taken before. */

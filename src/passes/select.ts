@@ -6,6 +6,7 @@ import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { type Fields } from './fields.ts';
 import { Limits } from './limits.ts';
 import { listed } from './listed.ts';
+import { type Allotment } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 import { alignedAway, everythingSelected, nothingSelected } from '../messages/plan.ts';
 
@@ -31,6 +32,23 @@ export function select(step: Step, candidates: readonly Candidate[], unit: strin
 	if (step.where !== undefined) return byPredicate(step, candidates, unit);
 	if (step.amount?.kind === 'set') return bySet(step, candidates, unit);
 	return step.globally ? globally(step, candidates, align) : layerwise(step, candidates, unit, align);
+}
+
+/** So many of each candidate's units, as a goal has allotted them. */
+export function selectAllotted(
+	candidates: readonly Candidate[],
+	allotted: Allotment,
+	min: number,
+): Selected[] {
+	return candidates.flatMap((candidate) => {
+		const units = orderOf(candidate, min).slice(0, allotted.get(candidate.key) ?? 0);
+		return units.length === 0 ? [] : [{ candidate, units: units.sort((a, b) => a - b) }];
+	});
+}
+
+/** A candidate's units in the order in which they go, without those that must stay. */
+export function orderOf(candidate: Candidate, min: number): number[] {
+	return lowest(ranked([candidate]), candidate.scores.length, Math.max(1, min)).map(({ unit }) => unit);
 }
 
 type Ranked = { readonly candidate: Candidate; readonly unit: number; readonly score: number };
@@ -72,7 +90,7 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 }
 
 /** Groups narrower than 32 align to 4 where wider ones align to 16 (language reference, alignment). */
-function alignFor(step: Step, total: number, align: number): number {
+export function alignFor(step: Step, total: number, align: number): number {
 	return step.align ?? (align > 4 && total < 32 ? 4 : align);
 }
 

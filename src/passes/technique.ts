@@ -1,6 +1,7 @@
 /** The contract of a technique: it plans, states its reference, and rewrites. Adding one is one file and one line in the table. */
 import { type Diagnostic } from '../diagnostic.ts';
 import { type Anatomy } from '../ir/anatomy/anatomy.ts';
+import { type Family } from '../ir/axes/families.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
@@ -43,6 +44,8 @@ export type StepPlan<D = Decision> = {
 	readonly removed: readonly Removed[];
 	readonly refused: readonly Diagnostic[];
 	readonly compensated?: readonly Compensated[];
+	/** The goals of the statement, in its last step. */
+	readonly reached?: readonly Reached[];
 	/** Nothing that the model computes changes: the proof's reference is the model before the step. */
 	readonly exact?: boolean;
 	/** What the numbers that planning computed are held against; checked before anything is carried out. */
@@ -75,6 +78,8 @@ export type PlanRequest = {
 	readonly lab?: Lab;
 	/** Absent where no files may be read. */
 	readonly lexicon?: Lexicon;
+	/** How many units of each group go, where a goal has chosen. */
+	readonly allotted?: Allotment;
 };
 
 export type Planned<D = Decision> = {
@@ -100,8 +105,36 @@ export type LowerTask<D = Decision> = {
 	readonly label: string;
 };
 
+/** Units that a goal may take, least harmful first. Groups that share a weight are one. */
+export type Offered = {
+	/** Keys of the groups. */
+	readonly keys: readonly string[];
+	/** `the heads of layer 3`. */
+	readonly label: string;
+	readonly families: readonly Family[];
+	/** How many units of each group may go, ascending from 0. */
+	readonly counts: readonly number[];
+	/** What is lost at each count of what the readers put out, as a share of its variance. */
+	readonly damage: readonly number[];
+};
+/** How many units of each group go, by the group's key. */
+export type Allotment = ReadonlyMap<string, number>;
+
+/** What a goal asked for and what came out, in the goal's unit. */
+export type Reached = {
+	/** `latency <= 60%`. */
+	readonly goal: string;
+	readonly unit: 'share' | 'bytes' | 'count' | 'ms' | 'plain';
+	readonly asked: number;
+	/** From tables, where it can be told before it is measured. */
+	readonly predicted?: number;
+	readonly measured: number;
+};
+
 export type Technique = {
 	readonly words: TechniqueWords;
+	/** What a goal can choose from; a technique without it takes no goals. */
+	offer?(request: PlanRequest): Promise<readonly Offered[]>;
 	/** Decides; throws `Fault` for a statement that means nothing on this model. */
 	plan(request: PlanRequest): Promise<Planned>;
 	/** From decision to graphs. Pure: the same on every machine, from the plan file alone. */
@@ -111,6 +144,7 @@ export type Technique = {
 /** A technique whose decisions are of a type of its own; outside of it they are just JSON. */
 export function defineTechnique<D extends object>(technique: {
 	readonly words: TechniqueWords;
+	offer?(request: PlanRequest): Promise<readonly Offered[]>;
 	plan(request: PlanRequest): Promise<Planned<D>>;
 	lower(task: LowerTask<D>): Lowered;
 }): Technique {

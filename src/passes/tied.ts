@@ -2,8 +2,8 @@
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { type Candidate } from './select.ts';
 
-/** The candidates with scores in common where they cut the same tensor along the same axis in the same way. */
-export function tieScores(candidates: readonly Candidate[]): Candidate[] {
+/** The number of the class of each candidate: those that cut the same tensor along the same axis in the same way are one. */
+export function tiesOf(candidates: readonly Candidate[]): number[] {
 	const owners = new Map<string, number[]>();
 	candidates.forEach((candidate, at) => {
 		for (const key of usesCut(candidate).keys()) owners.set(key, [...(owners.get(key) ?? []), at]);
@@ -18,6 +18,12 @@ export function tieScores(candidates: readonly Candidate[]): Candidate[] {
 			});
 		}
 	}
+	return group;
+}
+
+/** The candidates with scores in common where they are tied. */
+export function tieScores(candidates: readonly Candidate[]): Candidate[] {
+	const group = tiesOf(candidates);
 	return candidates.map((candidate, at) => {
 		const mates = candidates.filter((_, other) => group[other] === group[at]);
 		if (mates.length === 1) return candidate;

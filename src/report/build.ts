@@ -1,7 +1,14 @@
 /** The report of a build, for people. */
 import { type Certificate, type Drift, type Proof } from '../ir/proof.ts';
+import { amount, type AmountUnit } from '../messages/amounts.ts';
 import { count, percent, table } from './tables.ts';
 
+type Reached = {
+	readonly goal: string;
+	readonly unit: AmountUnit;
+	readonly predicted?: number;
+	readonly measured: number;
+};
 type Step = {
 	readonly statement: string;
 	readonly selected: number;
@@ -12,6 +19,7 @@ type Step = {
 	readonly macs: readonly [number, number];
 	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
 	readonly certificates?: readonly Certificate[];
+	readonly reached?: readonly Reached[];
 	readonly proof?: Proof;
 	readonly compensated?: readonly {
 		readonly choice: string;
@@ -57,8 +65,14 @@ function stepLines(step: Step, at: number): string[] {
 		...where,
 		...numbers,
 		...(refit === undefined ? [] : [refit]),
+		...(step.reached ?? []).map(goalLine),
 		...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)']),
 	];
+}
+
+function goalLine({ goal, unit, predicted, measured }: Reached): string {
+	const expected = predicted === undefined ? '' : ` (predicted ${amount(unit, predicted)})`;
+	return `goal     ${goal}: ${amount(unit, measured)}${expected}`;
 }
 
 /** Mean over readers of what is lost of their outputs, on inputs that no refit has seen. */

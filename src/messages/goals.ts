@@ -1,0 +1,20 @@
+/** Messages about goals: what cannot be reached, and what there is to choose from. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const goalNotReached = defineDiagnostic({
+	code: 'plan/goal-not-reached',
+	severity: 'error',
+	explain:
+		'A goal is tried in memory before anything is written. When everything that the statement may take is gone and it still does not hold, or quality would fall below its floor first, nothing is written.',
+	message: ({ goal, best }: { goal: string; best: string }) =>
+		`\`${goal}\` cannot be reached: the best is ${best}`,
+	hint: () => 'name more targets, widen the scope, or ask for less',
+});
+export const goalUnmeasured = defineDiagnostic({
+	code: 'plan/goal-unmeasured',
+	severity: 'error',
+	explain:
+		'Parameters, multiply-adds and bytes follow from sizes. Other costs are measured by running the model.',
+	message: ({ subject }: { subject: string }) => `nothing here measures the ${subject} of a model`,
+	hint: () => '`until macs <= 60%` needs no measurement',
+});
