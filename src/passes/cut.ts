@@ -30,11 +30,18 @@ export type CutDecision = {
 
 /** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
 export function decideCut(chosen: readonly Chosen[], spare: readonly Chosen[]): CutDecision {
-	return {
-		...spellOut(cutOf(chosen)),
-		masks: chosen.flatMap(masksOf),
-		controls: spare.map(masksOf),
-	};
+	const controls = spare.flatMap((one) => {
+		const masks = masksOf(one);
+		// A mean over nothing is no number: such a control cannot be run.
+		const averages = masks.some(({ how }) => how === 'without');
+		return averages && isEmptied(cutOf([...chosen, one])) ? [] : [masks];
+	});
+	return { ...spellOut(cutOf(chosen)), masks: chosen.flatMap(masksOf), controls };
+}
+
+/** Whether some axis would have no position left. */
+function isEmptied({ dead }: Cut): boolean {
+	return [...dead.values()].some((axes) => axes.some((set) => set?.every(Boolean)));
 }
 
 function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {

@@ -39,14 +39,18 @@ export function masksOf({ family, units }: Chosen): Mask[] {
 			const how = hows[letter.role];
 			const owners = classes[at];
 			if (how === undefined || !owners?.some((unit) => units.has(unit))) return [];
-			return masksAt(node, at, how, owners, units).filter(
-				(mask) => letter.role !== 'contracted' || isActivation(node, mask),
-			);
+			const masks = masksAt(node, at, how, owners, units);
+			return letter.role === 'contracted' ? oneFactor(node, masks) : masks;
 		}),
 	);
 }
 
-/** Zeros in one factor of a sum of products are enough, and weights are left as they are. */
+/** Zeros in one factor of a sum of products are enough, and weights are left as they are, unless all factors are weights. */
+function oneFactor(node: NetNode, masks: readonly Mask[]): readonly Mask[] {
+	const activations = masks.filter((mask) => isActivation(node, mask));
+	return activations.length > 0 ? activations : masks.slice(0, 1);
+}
+
 function isActivation(node: NetNode, { slot }: Mask): boolean {
 	return operandOf(node, 'in', slot)?.fixed === false;
 }

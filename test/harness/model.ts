@@ -7,7 +7,7 @@ import {
 	type Tensor,
 	type ValueInfo,
 } from '../../src/ir/graph/graph.ts';
-import { floats, ints } from '../../src/ir/graph/tensor.ts';
+import { floats, ints, tensorOf } from '../../src/ir/graph/tensor.ts';
 import { stream } from '../../src/data/generate.ts';
 
 type Plain = number | string | readonly number[] | Attribute;
@@ -18,6 +18,8 @@ export type Build = {
 	positive(size: number): string;
 	ints(values: readonly number[], dims?: readonly number[]): string;
 	floats(values: readonly number[], dims?: readonly number[]): string;
+	/** A constant of any element type. */
+	constant(of: { readonly type: number; readonly dims: readonly number[]; readonly data: readonly number[] }): string;
 	node(
 		op: string,
 		inputs: readonly string[],
@@ -85,6 +87,7 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 		ints: (values, dims = [values.length]) => add(ints(`i${initializers.size + nodes.length}`, dims, values)),
 		floats: (values, dims = [values.length]) =>
 			add(floats(`f${initializers.size + nodes.length}`, dims, values)),
+		constant: ({ type, dims, data }) => add(tensorOf(`c${initializers.size + nodes.length}`, type, dims, data)),
 		node: (op, from, attributes = {}, domain = '', count = 1) => {
 			const id = nodes.length;
 			const names = Array.from({ length: count }, (_, at) => `${op}_${id}${at === 0 ? '' : `_${at}`}`);
