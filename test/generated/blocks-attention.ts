@@ -36,9 +36,7 @@ const packedThree: Layout = (kit, x, { heads, width, d }) => {
 /** Heads outermost, the three inside each of them. */
 const packedByHead: Layout = (kit, x, { heads, width, d }) => {
 	const whole = kit.reshape(kit.linear(x.name, x.width, 3 * d), 2, [heads, 3 * width]);
-	const [q = '', k = '', v = ''] = kit
-		.split(kit.transpose(whole, 0, 2, 1, 3), 3, width, width, width)
-		.map((part) => part);
+	const [q = '', k = '', v = ''] = kit.split(kit.transpose(whole, 0, 2, 1, 3), 3, width, width, width);
 	return [q, k, v];
 };
 
@@ -157,12 +155,7 @@ const fused: Readonly<Record<string, Block['build']>> = {
 		const { heads, d } = pickSizes(kit);
 		const part = (): string => kit.linear(x.name, x.width, d);
 		const bias = kit.draw.chance(0.5) ? [kit.weight([3 * d], 4)] : [];
-		const name = kit.node(
-			'MultiHeadAttention',
-			[part(), part(), part(), ...bias],
-			{ num_heads: heads },
-			ms,
-		);
+		const name = kit.node('MultiHeadAttention', [part(), part(), part(), ...bias], { num_heads: heads }, ms);
 		return { ...x, name: kit.linear(name, d, x.width) };
 	},
 	fusedGrouped: (kit, x) => {

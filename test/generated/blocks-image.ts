@@ -36,8 +36,7 @@ const perChannel = (kit: Kit, width: number): string =>
 	kit.scale(kit.draw.chance(0.5) ? [width, 1, 1] : [1, width, 1, 1]);
 
 const plain: Readonly<Record<string, Build>> = {
-	conv: (kit, x) =>
-		active(kit, conv(kit, x, kit.draw.from(3, 10), { kernel: kit.draw.pick([1, 3]) })),
+	conv: (kit, x) => active(kit, conv(kit, x, kit.draw.from(3, 10), { kernel: kit.draw.pick([1, 3]) })),
 	depthwise: (kit, x) => conv(kit, x, x.width * kit.draw.pick([1, 1, 2]), { group: x.width }),
 	grouped: (kit, x) => {
 		const group = groupsOf(kit, x.width);
@@ -111,7 +110,9 @@ const plain: Readonly<Record<string, Build>> = {
 
 const resizing: Readonly<Record<string, Build>> = {
 	strided: (kit, x) =>
-		x.size < 3 ? conv(kit, x, 6, { kernel: 1 }) : active(kit, conv(kit, x, kit.draw.from(4, 10), { stride: 2 })),
+		x.size < 3
+			? conv(kit, x, 6, { kernel: 1 })
+			: active(kit, conv(kit, x, kit.draw.from(4, 10), { stride: 2 })),
 	pooled: (kit, x) =>
 		x.size < 2
 			? active(kit, x)

@@ -43,7 +43,11 @@ const entries: readonly Entry[] = operators
 /** One number for each element of an operand, from 0.5 to 1.5 where it must be positive, else from -1 to 1. */
 function fed(kit: Kit, row: string, width: number, operand: Fed, hint: ExampleInput): string {
 	const size = elementCount(operand.dims);
-	const flat = kit.node('Clip', [kit.linear(row, width, size), kit.b.floats([-1], []), kit.b.floats([1], [])]);
+	const flat = kit.node('Clip', [
+		kit.linear(row, width, size),
+		kit.b.floats([-1], []),
+		kit.b.floats([1], []),
+	]);
 	const sign = 'positive' in hint ? 1 : 'negative' in hint ? -1 : 0;
 	const away = sign === 0 ? flat : kit.node('Add', [kit.node('Abs', [flat]), kit.b.floats([0.5], [])]);
 	const signed = sign < 0 ? kit.node('Neg', [away]) : away;
@@ -68,7 +72,8 @@ const operator: Block = {
 		const outputs = wantedOutputs(example).length;
 		const made = kit.b.node(op, inputs, example.attributes ?? {}, domain, outputs);
 		const fact = present(facts.of('o0'), op);
-		const floats = elementType(fact.type)?.name === 'float32' ? made : kit.node('Cast', [made], { to: FLOAT });
+		const floats =
+			elementType(fact.type)?.name === 'float32' ? made : kit.node('Cast', [made], { to: FLOAT });
 		const size = elementCount(fact.sizes ?? []);
 		const width = kit.draw.from(3, 8);
 		const flat = kit.node('Reshape', [floats, kit.b.ints([1, size])]);

@@ -73,7 +73,7 @@ export class Kit {
 		opset: number,
 		draw: Draw,
 		tape?: Tape,
-		zeros: Map<number, string> = new Map(),
+		zeros = new Map<number, string>(),
 	) {
 		this.b = b;
 		this.exactness = exactness;
@@ -134,10 +134,7 @@ export class Kit {
 	/** A Reshape whose leading sizes are copied or computed; `tail` may hold one -1 where `lead` copies. */
 	reshape(value: string, lead: number, tail: readonly number[]): string {
 		if (this.draw.chance(0.6))
-			return this.node('Reshape', [
-				value,
-				this.b.ints([...Array.from({ length: lead }, () => 0), ...tail]),
-			]);
+			return this.node('Reshape', [value, this.b.ints([...Array.from({ length: lead }, () => 0), ...tail])]);
 		const sizes = Array.from({ length: lead }, (_, axis) => this.sizeAt(value, axis));
 		return this.node('Reshape', [value, this.node('Concat', [...sizes, this.b.ints(tail)], { axis: 0 })]);
 	}
@@ -197,7 +194,12 @@ export class Kit {
 		const [{ tape }, own] = [this, new Draw(this.draw.seed())];
 		const made = tape?.names[tape.at];
 		const count = elementCount(dims);
-		const name = made ?? this.b.floats(Array.from({ length: count }, () => value(own)), dims);
+		const name =
+			made ??
+			this.b.floats(
+				Array.from({ length: count }, () => value(own)),
+				dims,
+			);
 		if (tape !== undefined) tape.names[tape.at++] = name;
 		return name;
 	}

@@ -11,7 +11,11 @@ import { modelBuilder } from '../harness/model.ts';
 import { blocks, type Block } from './blocks.ts';
 import { Draw, Kit, type Exactness, type Flow, type Kind } from './kit.ts';
 
-export type Spec = { readonly block: string; readonly seed: number; readonly chains: readonly (readonly Spec[])[] };
+export type Spec = {
+	readonly block: string;
+	readonly seed: number;
+	readonly chains: readonly (readonly Spec[])[];
+};
 export type Recipe = {
 	readonly exactness: Exactness;
 	readonly kind: Kind;

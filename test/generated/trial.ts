@@ -45,7 +45,9 @@ export async function tryRecipe(recipe: Recipe): Promise<Verdict> {
 	const { verdict, after } = await tryModel(model, recipe.exactness, draw);
 	if (after === undefined || verdict.is !== 'equal' || !draw.chance(0.25)) return verdict;
 	const again = await tryModel(after, recipe.exactness, draw);
-	return again.verdict.is === 'wrong' ? { is: 'wrong', why: `the second time: ${again.verdict.why}` } : verdict;
+	return again.verdict.is === 'wrong'
+		? { is: 'wrong', why: `the second time: ${again.verdict.why}` }
+		: verdict;
 }
 
 type Tried = { readonly verdict: Verdict; readonly after?: Model };

@@ -19,7 +19,11 @@ export type Build = {
 	ints(values: readonly number[], dims?: readonly number[]): string;
 	floats(values: readonly number[], dims?: readonly number[]): string;
 	/** A constant of any element type. */
-	constant(of: { readonly type: number; readonly dims: readonly number[]; readonly data: readonly number[] }): string;
+	constant(of: {
+		readonly type: number;
+		readonly dims: readonly number[];
+		readonly data: readonly number[];
+	}): string;
 	node(
 		op: string,
 		inputs: readonly string[],
@@ -87,7 +91,8 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 		ints: (values, dims = [values.length]) => add(ints(`i${initializers.size + nodes.length}`, dims, values)),
 		floats: (values, dims = [values.length]) =>
 			add(floats(`f${initializers.size + nodes.length}`, dims, values)),
-		constant: ({ type, dims, data }) => add(tensorOf(`c${initializers.size + nodes.length}`, type, dims, data)),
+		constant: ({ type, dims, data }) =>
+			add(tensorOf(`c${initializers.size + nodes.length}`, type, dims, data)),
 		node: (op, from, attributes = {}, domain = '', count = 1) => {
 			const id = nodes.length;
 			const names = Array.from({ length: count }, (_, at) => `${op}_${id}${at === 0 ? '' : `_${at}`}`);

@@ -95,16 +95,19 @@ export function modelChunks(model: Model, place: Place = inline): Chunk[] {
 
 /** The fields of the old message in their order; those in `lists` come out new, at the place of their first. */
 function rebuild(message: Message | undefined, lists: ReadonlyMap<number, Chunk[]>): Chunk[] {
-	if (message === undefined) return [...lists.values()].flat();
 	const written = new Set<number>();
 	const chunks: Chunk[] = [];
-	for (const field of fieldsOf(message)) {
-		const list = lists.get(field.number);
-		if (list === undefined) chunks.push(new Extent(message.source, field.start, field.end - field.start));
-		else if (!written.has(field.number)) chunks.push(...list);
-		if (list !== undefined) written.add(field.number);
+	// A list of all nodes is too long for the arguments of one `push`.
+	const write = (number: number, list: readonly Chunk[]): void => {
+		if (!written.has(number)) for (const chunk of list) chunks.push(chunk);
+		written.add(number);
+	};
+	for (const { number, start, end } of message === undefined ? [] : fieldsOf(message)) {
+		const list = lists.get(number);
+		if (list !== undefined) write(number, list);
+		else if (message !== undefined) chunks.push(new Extent(message.source, start, end - start));
 	}
-	for (const [number, list] of lists) if (!written.has(number)) chunks.push(...list);
+	for (const [number, list] of lists) write(number, list);
 	return chunks;
 }
 

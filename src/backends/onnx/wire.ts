@@ -146,6 +146,7 @@ export function chunkLength(chunks: readonly Chunk[]): number {
 }
 
 export function varintBytes(value: number): Uint8Array {
+	if (value >= 0 && value < 128) return Uint8Array.of(value);
 	let rest = BigInt.asUintN(64, toInt64(value));
 	const bytes: number[] = [];
 	while (rest > 127n) {
@@ -165,8 +166,10 @@ export function bytesField(number: number, chunks: readonly Chunk[]): Chunk[] {
 	return [varintBytes(number * 8 + 2), varintBytes(chunkLength(chunks)), ...chunks];
 }
 
+const utf8 = new TextEncoder();
+
 export function textField(number: number, text: string): Chunk[] {
-	return bytesField(number, [new TextEncoder().encode(text)]);
+	return bytesField(number, [utf8.encode(text)]);
 }
 
 export function floatField(number: number, value: number): Chunk[] {
