@@ -260,7 +260,7 @@ export class Removing {
 			count: (name) =>
 				at(name) === this.letter
 					? this.dead.filter((gone) => gone === 0).length
-					: (this.row.letters[at(name)]?.size ?? 0),
+					: (this.row.letters[at(name)]?.size ?? 1),
 		};
 	}
 

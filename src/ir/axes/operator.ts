@@ -23,7 +23,7 @@ export type Removal = {
 	readonly row: Row;
 	/** Kept positions of an axis in order, or undefined when nothing of it goes. */
 	kept(side: Side, slot: number, axis: number): Int32Array | undefined;
-	/** How many coordinates of the letter with this name stay. */
+	/** How many coordinates of the letter with this name stay; 1 where it has one, and so stands in no row. */
 	count(letter: string): number;
 	/** Coordinates of the letter that go; undefined when none. */
 	dead(letter: string): Uint8Array | undefined;

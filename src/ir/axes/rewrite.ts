@@ -168,8 +168,9 @@ class Rewriter {
 			},
 			count: (letter) => {
 				const set = dead(letter);
+				// A letter of one coordinate stands in no row.
 				return set === undefined
-					? (row.letters[at(letter)]?.size ?? 0)
+					? (row.letters[at(letter)]?.size ?? 1)
 					: set.filter((gone) => gone === 0).length;
 			},
 		};
