@@ -1,6 +1,6 @@
 /**
- * Makes `dist/`: the library with its types (`lib/`), the command line as one file (`prunec.js`), and the licences of
- * what is inside that file.
+ * Makes `dist/`: the library with its types (`lib/`), the command line (`prunec.js`, and `parts/` that it loads on demand), and the licences of
+ * what is inside.
  *
  *     npm run build
  */

@@ -1,6 +1,6 @@
 /** The command line as one file: everything but onnxruntime inside, schemas compiled ahead. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Ajv, type AnySchemaObject, type ValidateFunction } from 'ajv';
 import standalone from 'ajv/dist/standalone/index.js';
@@ -28,14 +28,21 @@ const validators: Plugin = {
 	},
 };
 
-/** Writes the bundle. Packages that are optional stay outside and are loaded when they are needed. */
+/**
+ * Writes a program as one file for what always runs and one in `parts/` for each piece that is loaded on demand, so that a
+ * command starts without reading the code of the others. Packages that are optional stay outside.
+ */
 export async function bundle(outfile: string, entry = 'src/cli.ts'): Promise<Metafile> {
 	const { metafile } = await esbuild({
-		entryPoints: [join(root, entry)],
-		...{ outfile, bundle: true, metafile: true, platform: 'node', format: 'esm', target: 'node20.19' },
+		entryPoints: { [basename(outfile, '.js')]: join(root, entry) },
+		...{ outdir: dirname(outfile), bundle: true, splitting: true, chunkNames: 'parts/[hash]' },
+		...{ metafile: true, platform: 'node', format: 'esm', target: 'node20.19' },
 		external: Object.keys(manifest.optionalDependencies),
 		minifyWhitespace: true,
+		minifySyntax: true,
 		legalComments: 'none',
+		// An import of types alone must not load the file it names.
+		tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
 		// Packages in CommonJS ask for Node's own modules with require.
 		banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 		plugins: [validators],

@@ -13,7 +13,7 @@ import { proveStep } from './backends/ort/prove.ts';
 import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { compareShares } from './evaluate.ts';
-import { costOf } from './ir/cost.ts';
+import { costOf, type Cost } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
@@ -204,9 +204,7 @@ class Build {
 		const { force, out, verify } = this.options;
 		if (this.options.against !== undefined) compareWith(model, this.options.against, this.loaded.file.path);
 		const marked = model === this.loaded.model ? model : withMetadata(model, this.frame.recipe.sha256);
-		const before = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
-		const last = this.steps.at(-1);
-		const after = last === undefined ? before : { params: last.params[1], macs: last.macs[1] };
+		const [before, after] = this.cost(shapes);
 		const staged = out === undefined ? undefined : this.stage(marked, out, force);
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
@@ -228,6 +226,19 @@ class Build {
 			staged?.discard();
 			throw problem;
 		}
+	}
+
+	/** Of the model before the first step and after the last. */
+	private cost(shapes: Shapes): readonly [before: Cost, after: Cost] {
+		const [first, last] = [this.steps.at(0), this.steps.at(-1)];
+		if (first === undefined || last === undefined) {
+			const cost = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
+			return [cost, cost];
+		}
+		return [
+			{ params: first.params[0], macs: first.macs[0] },
+			{ params: last.params[1], macs: last.macs[1] },
+		];
 	}
 
 	private stage(model: Model, out: string, force: boolean | undefined): Staged {
@@ -274,6 +285,8 @@ class Build {
 		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'latency' | 'ok'>,
 	): BuildDocument {
 		const { file, model } = this.loaded;
+		// What nobody changed is written as it was read.
+		const copied = this.steps.length === 0 && staged?.bytes === file.bytes ? staged.sha256 : undefined;
 		const opset = model.opsets.get('') ?? 0;
 		const proofs = this.steps.flatMap(({ proof }) => proof ?? []);
 		// Where a goal or a condition took nothing, there is nothing for a control to show.
@@ -283,7 +296,7 @@ class Build {
 		return {
 			...this.frame,
 			...rest,
-			model: { path: file.path, sha256: file.sha256(), ...before, bytes: file.bytes, opset },
+			model: { path: file.path, sha256: copied ?? file.sha256(), ...before, bytes: file.bytes, opset },
 			output: {
 				...after,
 				...(staged && { path: staged.path, bytes: staged.bytes }),

@@ -18,12 +18,6 @@ export type Respelt = {
 	readonly placeOf: (span: Span) => Span;
 };
 
-/** By the end of a file's name. */
-export function spellingOf(path: string): Spelling {
-	if (/\.ya?ml$/i.test(path)) return 'yaml';
-	return /\.json$/i.test(path) ? 'json' : 'prune';
-}
-
 /** Reads YAML or JSON into text of the language; every mistake is placed in the original. */
 export function respell(original: string, spelling: 'yaml' | 'json'): Respelt {
 	const parsed = spelling === 'json' ? parseJson(original) : parseYaml(original);

@@ -31,12 +31,16 @@ function telling({ quiet }: Flags): Told {
 }
 
 /** The recipe and the model of a command that takes both; with `-e` the model stands alone. */
-function operands(first: string | undefined, second: string | undefined, flags: Flags): [RecipeText, string] {
+async function operands(
+	first: string | undefined,
+	second: string | undefined,
+	flags: Flags,
+): Promise<[RecipeText, string]> {
 	const inline = flags.expression !== undefined;
 	if (inline && second !== undefined) throw new Usage(`with -e there is no recipe to name: '${first ?? ''}'`);
 	const model = inline ? first : second;
 	if (model === undefined) throw new Usage('a model is missing');
-	return [recipeText(inline ? undefined : first, flags), model];
+	return [await recipeText(inline ? undefined : first, flags), model];
 }
 
 export async function build(
@@ -45,7 +49,7 @@ export async function build(
 	flags: Flags,
 ): Promise<Status> {
 	if (flags.out === undefined) throw new Usage('-o OUT is missing');
-	return run(...operands(first, second, flags), flags, pipelineOptions(flags));
+	return run(...(await operands(first, second, flags)), flags, pipelineOptions(flags));
 }
 
 export async function plan(
@@ -55,7 +59,7 @@ export async function plan(
 ): Promise<Status> {
 	const { out, ...options } = pipelineOptions(flags);
 	const planned = { ...options, verify: false, ...(out !== undefined && { planPath: out }) };
-	return run(...operands(first, second, flags), flags, planned);
+	return run(...(await operands(first, second, flags)), flags, planned);
 }
 
 async function run(

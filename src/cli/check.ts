@@ -23,7 +23,8 @@ export async function check(sources: readonly string[], flags: Flags): Promise<S
 	const inline = flags.expression !== undefined;
 	if (inline && sources.length > 0)
 		throw new Usage(`with -e there is no recipe to name: '${sources[0] ?? ''}'`);
-	const texts = inline ? [recipeText(undefined, flags)] : sources.map((source) => recipeText(source, flags));
+	const texts: RecipeText[] = [];
+	for (const source of inline ? [undefined] : sources) texts.push(await recipeText(source, flags));
 	if (texts.length === 0) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
 	for (const { path } of texts) await assertLocked(flags, path);
 	const results: (Checked & { readonly text: RecipeText })[] = [];
@@ -68,11 +69,11 @@ function documentOf(results: readonly (Checked & { readonly text: RecipeText })[
 }
 
 /** Writes recipes in canonical form; with `--check` or `--diff` only says which differ, and how. */
-export function format(sources: readonly string[], flags: Flags): Status {
+export async function format(sources: readonly string[], flags: Flags): Promise<Status> {
 	const only = flags.check === true || flags.diff === true;
 	let status: Status = 0;
 	for (const source of sources) {
-		const recipe = recipeText(source, flags);
+		const recipe = await recipeText(source, flags);
 		if (recipe.original !== undefined)
 			throw new Usage(`fmt formats recipes in the language; '${source}' is in another spelling`);
 		const { text, diagnostics } = formatRecipe(recipe.text);

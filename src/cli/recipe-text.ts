@@ -2,7 +2,7 @@
 import { type Diagnostic, type Span } from '../diagnostic.ts';
 import { type Imports } from '../ir/imports/imports.ts';
 import { type Where } from '../report/diagnostics.ts';
-import { respell, spellingOf } from '../spellings.ts';
+import { type Spelling } from '../spellings.ts';
 
 export type RecipeText = {
 	readonly text: string;
@@ -38,10 +38,17 @@ export class Misspelt extends Error {
 	}
 }
 
+/** By the end of a file's name. */
+function spellingOf(path: string): Spelling {
+	if (/\.ya?ml$/i.test(path)) return 'yaml';
+	return /\.json$/i.test(path) ? 'json' : 'prune';
+}
+
 /** A file's text in the language, whatever its name says it is spelt in. Throws `Misspelt`. */
-export function textOfFile(path: string, original: string): RecipeText {
+export async function textOfFile(path: string, original: string): Promise<RecipeText> {
 	const spelling = spellingOf(path);
 	if (spelling === 'prune') return { text: original, path };
+	const { respell } = await import('../spellings.ts');
 	const { text, diagnostics, placeOf } = respell(original, spelling);
 	if (text === undefined) throw new Misspelt({ path, text: original }, diagnostics);
 	return { text, path, original: { text: original, placeOf } };

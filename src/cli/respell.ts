@@ -14,7 +14,7 @@ import {
 } from './shared.ts';
 
 /** A recipe in another spelling: `prune`, `yaml` or `json`. */
-export function convert(source: string | undefined, flags: Flags): Status {
+export async function convert(source: string | undefined, flags: Flags): Promise<Status> {
 	const { to } = flags;
 	if (to !== 'prune' && to !== 'yaml' && to !== 'json')
 		throw new Usage(`--to takes prune, yaml or json${to === undefined ? '' : `, not '${to}'`}`);
@@ -24,7 +24,7 @@ export function convert(source: string | undefined, flags: Flags): Status {
 /** A recipe with its parameters in place, a statement for each target; with a model, the units that go are listed. */
 export async function expand(source: string | undefined, flags: Flags): Promise<Status> {
 	if (flags.model === undefined) return respelt(source, 'prune', flags);
-	const recipe = recipeText(source, flags);
+	const recipe = await recipeText(source, flags);
 	const { compile } = await import('../compile.ts');
 	const options = {
 		...pipelineOptions(flags),
@@ -40,8 +40,8 @@ export async function expand(source: string | undefined, flags: Flags): Promise<
 	return 0;
 }
 
-function respelt(source: string | undefined, to: Spelling, flags: Flags): Status {
-	const recipe = recipeText(source, flags);
+async function respelt(source: string | undefined, to: Spelling, flags: Flags): Promise<Status> {
+	const recipe = await recipeText(source, flags);
 	const { params } = pipelineOptions(flags);
 	const { recipe: checked, diagnostics } = checkText(recipe.text, params, {
 		hasData: true,

@@ -84,11 +84,11 @@ export function printJson(
 }
 
 /** A recipe and what it imports: from `-e`, from standard input for `-`, or from a file. */
-export function recipeText(source: string | undefined, flags: Flags): RecipeText {
+export async function recipeText(source: string | undefined, flags: Flags): Promise<RecipeText> {
 	if (flags.expression !== undefined) return withImports({ text: flags.expression });
 	if (source === undefined) throw new Usage('a recipe is missing: a file, `-`, or -e TEXT');
 	if (source === '-') return withImports({ text: readFile(0, 'standard input') });
-	return withImports(textOfFile(source, readFile(source, source)));
+	return withImports(await textOfFile(source, readFile(source, source)));
 }
 
 function withImports(recipe: RecipeText): RecipeText {

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv, type ValidateFunction } from 'ajv';
+import { type ValidateFunction } from 'ajv';
 import { Fault } from '../diagnostic.ts';
 import { lockInvalid } from '../messages/import.ts';
-import { lockSchema } from './lock-schema.ts';
+import { validateLock } from './lock-validator.ts';
 import { readRegular } from './root.ts';
 
 /** Of an npm package a version, of a git repository a commit; and the hash of each file that is used, by path. */
@@ -34,7 +34,7 @@ type LockJson = {
 
 const name = 'prune.lock';
 const largestLock = 2 ** 23;
-let validator: ValidateFunction<LockJson> | undefined;
+const validate = validateLock as ValidateFunction<LockJson>;
 
 /** The lock of a repository, empty when there is none. Throws `Fault` when it is not what `add` writes. */
 export function readLock(root: string): Lock {
@@ -44,9 +44,8 @@ export function readLock(root: string): Lock {
 		throw new Fault(lockInvalid({ path: name, why }));
 	};
 	const json = jsonOf(path, fail);
-	validator ??= new Ajv({ strict: true, strictRequired: false }).compile<LockJson>(lockSchema);
-	if (!validator(json)) {
-		const { instancePath = '', message = '' } = validator.errors?.[0] ?? {};
+	if (!validate(json)) {
+		const { instancePath = '', message = '' } = validate.errors?.[0] ?? {};
 		return fail(`${instancePath === '' ? 'it' : `\`${instancePath}\``} ${message}`);
 	}
 	const entries = Object.entries(json.imports);

@@ -55,28 +55,51 @@ function valuesOf(constant: Tensor): Float32Array | Float64Array {
 function sumByUnit(family: Family, measure: (value: number) => number): Float64Array {
 	const sums = new Float64Array(family.units);
 	for (const { tensor, axis, unitAt } of weightsOf(family)) {
-		const values = valuesOf(present(tensor.constant, 'a weight'));
-		addByUnit(sums, values, unitAt, elementCount(tensor.sizes.slice(axis + 1)), measure);
+		const inner = elementCount(tensor.sizes.slice(axis + 1));
+		const stretches = stretchesOf(unitAt);
+		const lengths = stretches.map(({ count }) => count * inner);
+		const totals = sumStretches(valuesOf(present(tensor.constant, 'a weight')), lengths, measure);
+		stretches.forEach(({ unit }, at) => {
+			if (unit >= 0) sums[unit] = (sums[unit] ?? 0) + (totals[at] ?? 0);
+		});
 	}
 	return sums;
 }
 
-/** The positions of an axis follow each other in stretches of `inner` elements, and begin anew after the last. */
-function addByUnit(
-	sums: Float64Array,
-	values: Float32Array | Float64Array,
-	unitAt: Int32Array,
-	inner: number,
-	measure: (value: number) => number,
-): void {
-	for (let start = 0, position = 0; start < values.length; start += inner, position++) {
-		if (position === unitAt.length) position = 0;
-		const unit = unitAt[position] ?? -1;
-		if (unit < 0) continue;
-		let sum = 0;
-		for (let at = start; at < start + inner; at++) sum += measure(values[at] ?? 0);
-		sums[unit] = (sums[unit] ?? 0) + sum;
+/** Neighbouring positions of one unit together: the longer the stretches, the faster the sums. */
+function stretchesOf(unitAt: Int32Array): { readonly unit: number; count: number }[] {
+	const stretches: { readonly unit: number; count: number }[] = [];
+	for (const unit of unitAt) {
+		const last = stretches.at(-1);
+		if (last?.unit === unit) last.count++;
+		else stretches.push({ unit, count: 1 });
 	}
+	return stretches;
+}
+
+/** Sums over stretches of elements that follow each other and begin anew after the last. Plain loops: they run over every weight. */
+function sumStretches(
+	values: Float32Array | Float64Array,
+	lengths: readonly number[],
+	measure: (value: number) => number,
+): Float64Array {
+	const count = lengths.length;
+	const totals = new Float64Array(count);
+	if (count === 0) return totals;
+	if (lengths.every((length) => length === 1)) {
+		for (let start = 0; start < values.length; start += count)
+			for (let at = 0; at < count; at++) totals[at] = (totals[at] ?? 0) + measure(values[start + at] ?? 0);
+		return totals;
+	}
+	for (let start = 0; start < values.length;) {
+		for (let at = 0; at < count; at++) {
+			const end = start + (lengths[at] ?? 0);
+			let sum = 0;
+			for (; start < end; start++) sum += measure(values[start] ?? 0);
+			totals[at] = (totals[at] ?? 0) + sum;
+		}
+	}
+	return totals;
 }
 
 type Reading = { readonly reader: Reader; readonly moments: Moments };

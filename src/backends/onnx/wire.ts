@@ -31,8 +31,9 @@ export function memorySource(bytes: Uint8Array): Source {
 export function fileSource(path: string): Source {
 	const fd = openSync(path, 'r');
 	const { size } = fstatSync(fd);
-	let window: Uint8Array = new Uint8Array(0);
+	const window = new Uint8Array(1 << 16);
 	let start = 0;
+	let filled = 0;
 	const fill = (bytes: Uint8Array, offset: number): Uint8Array => {
 		for (let done = 0; done < bytes.length;) {
 			const count = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
@@ -57,9 +58,10 @@ export function fileSource(path: string): Source {
 		},
 		read: (offset, length) => {
 			if (length > 1 << 15) return whole(offset, length);
-			if (offset < start || offset + length > start + window.length) {
+			if (offset < start || offset + length > start + filled) {
 				start = offset;
-				window = whole(offset, Math.min(1 << 16, size - offset));
+				filled = Math.min(window.length, size - offset);
+				fill(window.subarray(0, filled), offset);
 			}
 			return window.slice(offset - start, offset - start + length);
 		},

@@ -13,6 +13,7 @@ export const ajv = new Ajv({
 	discriminator: true,
 	validateSchema: false,
 	code: { source: true, esm: true },
+	inlineRefs: false,
 });
 
 export const validateRecipe = ajv.compile(recipeSchema);
