@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileWasm } from './wasm.ts';
+import { wasmFile } from './wasm.ts';
 import { indexFiles } from '../src/project/index.ts';
 import { readProject } from '../src/project/project.ts';
 import { projectSchema, testSchema } from '../src/project/schemas.ts';
@@ -20,10 +20,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const recipes = (file: string): string =>
 	indexFiles(readProject(join(root, 'recipes'))).get(join(root, 'recipes', file)) ?? '';
 
+const wasm = 'src/numerics/tridiagonal.wasm.ts';
 /** By path from the root: what the file must hold. Another generated file is another line here. */
 const generated: Readonly<Record<string, () => string>> = {
-	'src/numerics/tridiagonal.wasm.ts': () =>
-		compileWasm('src/numerics/wasm/tridiagonal.ts', 'tridiagonalModule'),
+	[wasm]: () => wasmFile(wasm, 'src/numerics/wasm/tridiagonal.ts', 'tridiagonalModule'),
 	'grammar/README.md': () => withTables(readFileSync(join(root, 'grammar/README.md'), 'utf8')),
 	'grammar/prune.ebnf': ebnf,
 	'grammar/railroad.svg': railroad,
