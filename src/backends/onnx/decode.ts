@@ -13,8 +13,9 @@ import {
 	type ValueInfo,
 } from '../../ir/graph/graph.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
-import { badTensor, malformed } from '../../messages/model.ts';
+import { badTensor, malformed, structure } from '../../messages/model.ts';
 import { remember } from './origin.ts';
+import { FieldReader } from './fields.ts';
 import { Extent, fieldsOf, memorySource, type Field, type Message, type Source } from './wire.ts';
 
 /** How deep messages may nest, as in protobuf's own implementations. */
@@ -48,21 +49,18 @@ export function decodeSource(source: Source, external: External): Model {
 	return new Decoder(source, external).model();
 }
 
-const text = new TextDecoder('utf-8');
-
 /** Names of GraphProto's fields, for places in messages. */
 const graphFields: Readonly<Record<number, string>> = {
 	...{ 1: 'node', 5: 'initializer', 11: 'input', 12: 'output', 13: 'value_info' },
 };
 
-class Decoder {
+class Decoder extends FieldReader {
 	private nextId = 0;
 	private depth = 0;
-	private readonly source: Source;
 	private readonly external: External;
 
 	constructor(source: Source, external: External) {
-		this.source = source;
+		super(source);
 		this.external = external;
 	}
 
@@ -78,7 +76,7 @@ class Decoder {
 		});
 		const model: Model = {
 			irVersion: this.int(fields, 1),
-			opsets: new Map(opsets),
+			opsets: named(opsets, 'operator set', message.place),
 			graph: this.graph(this.inner(message, graphField, 'graph')),
 			metadata: new Map(this.entries(fields, 14, message)),
 			functions: this.each(fields, 25, message).map((entry) => {
@@ -100,7 +98,11 @@ class Decoder {
 				inputs: list(11).map((entry) => this.valueInfo(entry)),
 				outputs: list(12).map((entry) => this.valueInfo(entry)),
 				nodes: list(1).map((entry) => this.node(entry)),
-				initializers: new Map(initializers.map((tensor) => [tensor.name, tensor])),
+				initializers: named(
+					initializers.map((tensor) => [tensor.name, tensor]),
+					'initializer',
+					message.place,
+				),
 				valueInfo: new Map(infos.map((info) => [info.name, info])),
 			};
 			return remember(graph, message);
@@ -118,7 +120,7 @@ class Decoder {
 			domain: domain === 'ai.onnx' ? '' : domain,
 			inputs: this.texts(fields, 1),
 			outputs: this.texts(fields, 2),
-			attributes: new Map(attributes),
+			attributes: named(attributes, 'attribute', message.place),
 		};
 		return remember(node, message);
 	}
@@ -247,85 +249,14 @@ class Decoder {
 		this.depth--;
 		return value;
 	}
+}
 
-	private inner(message: Message, field: Field, name: string): Message {
-		return { source: message.source, start: field.at, end: field.end, place: `${message.place}.${name}` };
-	}
-
-	private each(fields: readonly Field[], number: number, message: Message, name = String(number)): Message[] {
-		return fields
-			.filter((field) => field.number === number && field.wire === 2)
-			.map((field, at) => this.inner(message, field, `${name}[${at}]`));
-	}
-
-	private entries(fields: readonly Field[], number: number, message: Message): [string, string][] {
-		return this.each(fields, number, message).map((entry) => {
-			const own = fieldsOf(entry);
-			return [this.text(own, 1), this.text(own, 2)];
-		});
-	}
-
-	private int(fields: readonly Field[], number: number): number {
-		return fields.findLast((field) => field.number === number && field.wire === 0)?.value ?? 0;
-	}
-
-	private texts(fields: readonly Field[], number: number): string[] {
-		return fields
-			.filter((field) => field.number === number && field.wire === 2)
-			.map(({ at, end }) => text.decode(this.source.read(at, end - at)));
-	}
-
-	private text(fields: readonly Field[], number: number): string {
-		return this.texts(fields, number).at(-1) ?? '';
-	}
-
-	/** Repeated integers, packed or not. */
-	private ints(fields: readonly Field[], number: number): number[] {
-		return fields
-			.filter((field) => field.number === number)
-			.flatMap((field) => (field.wire === 0 ? [field.value] : this.packed(field)));
-	}
-
-	private packed({ at, end }: Field): number[] {
-		const bytes = this.source.read(at, end - at);
-		const values: number[] = [];
-		let value = 0n;
-		let shift = 0n;
-		for (const byte of bytes) {
-			value |= BigInt(byte & 127) << shift;
-			shift += 7n;
-			if (byte >= 128) continue;
-			values.push(Number(BigInt.asIntN(64, value)));
-			value = 0n;
-			shift = 0n;
-		}
-		return values;
-	}
-
-	private floats(fields: readonly Field[], number: number): number[] {
-		return this.fixed(fields, number, 4, (view, at) => view.getFloat32(at, true));
-	}
-
-	private doubles(fields: readonly Field[], number: number): number[] {
-		return this.fixed(fields, number, 8, (view, at) => view.getFloat64(at, true));
-	}
-
-	private fixed(
-		fields: readonly Field[],
-		number: number,
-		size: number,
-		read: (view: DataView, at: number) => number,
-	): number[] {
-		return fields
-			.filter((field) => field.number === number)
-			.flatMap(({ at, end }) => {
-				const bytes = this.source.read(at, end - at);
-				const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-				return Array.from({ length: Math.floor(bytes.length / size) }, (_, index) =>
-					read(view, index * size),
-				);
-			});
-	}
+/** Entries by name; a map would drop all but the last of one name. */
+function named<T>(entries: readonly (readonly [string, T])[], what: string, place: string): Map<string, T> {
+	const map = new Map(entries);
+	if (map.size === entries.length) return map;
+	const twice = entries.find(([name], at) => entries.findIndex(([other]) => other === name) < at)?.[0] ?? '';
+	throw new Fault(structure({ problem: `${what} '${twice}' is there twice` }, { at: place }));
 }
 
 /** Old exporters leave the type out; the field that is there tells it. */

@@ -16,7 +16,16 @@ import {
 
 /** What is wrong with a model; empty when it is well-formed. */
 export function verifyModel(model: Model): Diagnostic[] {
-	return verifyGraph(model.graph, new Set(), 'graph');
+	return [...verifyHead(model), ...verifyGraph(model.graph, new Set(), 'graph')];
+}
+
+/** What the model says of itself. Operator sets came with IR 3; onnxruntime takes its own domains without one, and so do real files. */
+function verifyHead({ irVersion, opsets, graph }: Model): Diagnostic[] {
+	const problems: string[] = [];
+	if (irVersion < 1) problems.push('it names no IR version');
+	if (irVersion >= 3 && !opsets.has('') && graph.nodes.some(({ domain }) => domain === ''))
+		problems.push('operators of ONNX itself are used, and no version of them is named');
+	return problems.map((problem) => structure({ problem }, { at: 'model' }));
 }
 
 function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string): Diagnostic[] {
@@ -44,6 +53,7 @@ function verifyGraph(graph: Graph, outer: ReadonlySet<ValueName>, place: string)
 	for (const node of graph.nodes) {
 		const label = nodeLabel(node);
 		if (node.op === '') problem(`${label} has no operator`);
+		if (node.inputs.length + node.outputs.length === 0) problem(`${label} reads nothing and makes nothing`);
 		for (const name of node.inputs)
 			if (name !== '' && !known.has(name)) problem(`${label} reads '${name}', which nobody makes`);
 		for (const inner of subgraphs(node)) problems.push(...verifyGraph(inner, known, `${place}.${label}`));

@@ -72,6 +72,19 @@ test('a model cut off at any byte is refused with the place, or is whole', () =>
 	}
 });
 
+test('a name that stands twice is refused, where a map would keep the last in silence', () => {
+	const bytes = small();
+	const twice = Buffer.concat([
+		bytes,
+		Uint8Array.from([0x42, 2, 0x10, 13]),
+		Uint8Array.from([0x42, 2, 0x10, 14]),
+	]);
+	assert.equal(
+		codeOf(() => decodeModel(twice)),
+		'model/structure',
+	);
+});
+
 /** `PRUNEC_MUTANTS=20000 npm test -- hostile` tries as many as wanted. */
 const mutants = Number(process.env['PRUNEC_MUTANTS'] ?? 2000);
 test(`${mutants} mutants of a model never get another error than a diagnostic`, () => {

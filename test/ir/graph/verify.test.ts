@@ -30,6 +30,13 @@ test('a graph that is well-formed has no complaint', () => {
 	assert.equal(verifyModel(model), []);
 });
 
+test('a model says which IR and which operators it is of', () => {
+	const complaint = (change: Partial<Model>): string[] =>
+		verifyModel({ ...model, ...change }).map(({ message }) => message);
+	assert.match(complaint({ irVersion: 0 }).join(), /it names no IR version/);
+	assert.match(complaint({ opsets: new Map() }).join(), /no version of them is named/);
+});
+
 test('each rule of the specification has its complaint', () => {
 	const [weight] = model.graph.initializers.values();
 	const [output] = first.outputs;
@@ -37,6 +44,10 @@ test('each rule of the specification has its complaint', () => {
 		[({ inputs }) => ({ inputs: [...inputs, ...inputs] }), /input 'x' is listed twice/],
 		[({ inputs }) => ({ inputs: [...inputs, { name: '', type: 1 }] }), /an input has no name/],
 		[swapped(first, { op: '' }), /has no operator/],
+		[
+			({ nodes }) => ({ nodes: [...nodes, { ...first, name: 'idle', inputs: [], outputs: [] }] }),
+			/'idle'.* reads nothing and makes nothing/,
+		],
 		[swapped(first, { inputs: ['nobody'] }), /reads 'nobody', which nobody makes/],
 		[swapped(second, { outputs: first.outputs }), /is made twice/],
 		[({ outputs }) => ({ outputs: [...outputs, { name: 'z', type: 1 }] }), /output 'z' is never made/],
