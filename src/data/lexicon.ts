@@ -16,6 +16,7 @@ import { type Row } from './sample.ts';
 export function lexiconOf(model: string): Lexicon {
 	return {
 		listed: (path, size) => listed(model, path, size),
+		spelled: (tokens) => idsOf(model, tokens, dictionaryBeside(model, 0), 'the recipe'),
 		counted: (path) => counted(model, path),
 		closed: (ids) => closed(model, ids),
 		special: (size) => special(model, size),
@@ -33,13 +34,22 @@ function linesOf(path: string): string[] {
 function listed(model: string, path: string, size: number): number[] {
 	const lines = linesOf(path);
 	if (lines.every((line) => /^\d+$/.test(line))) return lines.map(Number);
-	const dictionary = dictionaryBeside(model, size);
+	return idsOf(model, lines, dictionaryBeside(model, size), path);
+}
+
+/** The ids of tokens that `path` names. */
+function idsOf(
+	model: string,
+	tokens: readonly string[],
+	dictionary: Dictionary | undefined,
+	path: string,
+): number[] {
 	if (dictionary === undefined) throw new Fault(noDictionary({ path, folder: dirname(model) }));
 	const { ids, where } = dictionary;
-	const strange = lines.filter((line) => !ids.has(line));
+	const strange = tokens.filter((token) => !ids.has(token));
 	if (strange.length > 0)
 		throw new Fault(unknownTokens({ path, names: strange.slice(0, 5), count: strange.length, where }));
-	return lines.flatMap((line) => ids.get(line) ?? []);
+	return tokens.flatMap((token) => ids.get(token) ?? []);
 }
 
 function closed(model: string, ids: readonly number[]): number[] {

@@ -2,6 +2,8 @@
 export type Lexicon = {
 	/** The ids that a file lists, one a line: numbers, or tokens as the files beside the model spell them. Throws `Fault`. */
 	listed(path: string, size: number): readonly number[];
+	/** The ids of tokens as the files beside the model spell them. Throws `Fault`. */
+	spelled(tokens: readonly string[]): readonly number[];
 	/** How often each id occurs in a file of texts. Throws `Fault`. */
 	counted(path: string): Promise<ReadonlyMap<number, number>>;
 	/** With ids of a byte-pair encoding, those that their tokens are merged from, and those that no merge makes. Throws `Fault`. */

@@ -8,6 +8,21 @@ export const tokensStay = defineDiagnostic({
 		'Tokens can leave when everything behind the layer treats positions alike, mixes them in an attention or a pooling that prunec knows how to mask, or can be cut along with them. An operator that does none of these is named; nothing is rewritten.',
 	message: ({ why }: { why: string }) => `tokens cannot leave here: ${why}`,
 });
+export const risingSchedule = defineDiagnostic({
+	code: 'plan/rising-schedule',
+	severity: 'error',
+	explain:
+		'Shares of a schedule are of the length of the input; tokens that left behind one layer cannot be there behind a later one.',
+	message: () => 'a later layer of the schedule keeps more tokens than an earlier one',
+});
+export const unclearThreshold = defineDiagnostic({
+	code: 'plan/unclear-threshold',
+	severity: 'error',
+	explain:
+		'Tokens are scored inside the model, for each input. `where` compares one of their scores with a number; those whose score is below leave.',
+	message: () => '`where` of tokens compares one score with a number, by `<`',
+	hint: () => 'as in `where attention < 0.01`; what must stay is named by `except "[SEP]"`',
+});
 export const opsetLacks = defineDiagnostic({
 	code: 'plan/opset',
 	severity: 'error',

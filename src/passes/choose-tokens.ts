@@ -1,39 +1,12 @@
-/** The part of a graph that scores tokens and says how many stay: the rewrite and its reference both begin with it. */
-import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
+/** The part of a graph that says which tokens stay: the rewrite and its reference both begin with it. */
+import { INT64 } from '../ir/graph/dtype.ts';
 import { type ValueName } from '../ir/graph/graph.ts';
 import { type Drawing } from './draw.ts';
-
-export type TokenMetric = 'attention' | 'cls' | 'norm' | 'random';
-
-/** How many stay: a share in millionths, a count, or all but a count. */
-export type TokenAmount = { readonly kind: 'share' | 'keep' | 'remove'; readonly number: number };
-
-/** Where tokens leave and what chooses them, by value names of the graph before the step. */
-export type TokenStage = {
-	/** [batch, tokens, features]: what the layer ends with. */
-	readonly value: ValueName;
-	/** Of the same sizes: where tokens that left come back, as they were when they left. Absent where nothing needs them. */
-	readonly end?: ValueName;
-	/** [batch, heads, queries, keys], after its softmax; absent where the metric does not read it. */
-	readonly attention?: ValueName;
-	/** [batch, tokens], zero where a position is padding. */
-	readonly mask?: ValueName;
-	readonly metric: TokenMetric;
-	readonly amount: TokenAmount;
-	readonly seed: number;
-};
-
-/** Names under which the numbers of the rewrite can be set later. */
-export const amountName = 'tokens_amount';
-/** What makes every token stay. */
-export const everything: Readonly<Record<TokenAmount['kind'], number>> = {
-	share: 1e6,
-	keep: 2 ** 31,
-	remove: 0,
-};
+import { rawScores, realOf, standing } from './score-tokens.ts';
+import { amountName, type TokenAmount, type TokenStage } from './token-stage.ts';
 
 export type Scored = {
-	/** [batch, tokens] float32: highest first to stay; +inf at position 0, -inf at padding. */
+	/** [batch, tokens] float32: highest first to stay; +inf where a position always stays, -inf at padding. */
 	readonly scores: ValueName;
 	/** Vectors of one int64: how many there are, and how many stay. */
 	readonly length: ValueName;
@@ -44,46 +17,63 @@ export type Scored = {
 
 export function drawScores(draw: Drawing, stage: TokenStage): Scored {
 	const length = draw.size(stage.value, 1);
-	const amount = draw.ints([stage.amount.number], amountName);
-	const padded = maskPadding(draw, rawScores(draw, stage, length), stage.mask);
+	const amount = draw.amount(amountName, stage.amount);
+	const real = realOf(draw, stage);
+	const raw = rawScores(draw, stage, { length, real });
+	const padded = real === undefined ? raw : draw.op('Where', [real, raw, draw.scalar(-Infinity)]);
+	const scores = draw.op('Where', [protectedOf(draw, stage, length), draw.scalar(Infinity), padded]);
+	return { scores, length, amount, kept: drawKept(draw, stage, { scores, length, amount }) };
+}
+
+/** Bool, [tokens] or [batch, tokens]: position 0, and the ids that stay. */
+function protectedOf(draw: Drawing, { stay, picks }: TokenStage, length: ValueName): ValueName {
 	const first = draw.op('Equal', [draw.range(length), draw.scalar(0, INT64)]);
-	const scores = draw.op('Where', [first, draw.scalar(Infinity), padded]);
-	return { scores, length, amount, kept: drawKept(draw, stage.amount.kind, length, amount) };
+	if (stay === undefined) return first;
+	const ids = draw.cast(standing(draw, stay.ids, picks), INT64);
+	return stay.tokens.reduce(
+		(found, token) => draw.op('Or', [found, draw.op('Equal', [ids, draw.scalar(token, INT64)])]),
+		first,
+	);
 }
 
-/** ⌈share · length⌉ in whole numbers, min(count, length), or max(1, length − count). */
-function drawKept(draw: Drawing, kind: TokenAmount['kind'], length: ValueName, amount: ValueName): ValueName {
-	if (kind === 'keep') return draw.op('Min', [length, amount]);
-	if (kind === 'remove') return draw.op('Max', [draw.op('Sub', [length, amount]), draw.ints([1])]);
-	const rounded = draw.op('Add', [draw.op('Mul', [length, amount]), draw.ints([1e6 - 1])]);
-	return draw.op('Div', [rounded, draw.ints([1e6])]);
+/**
+ * ⌈share · length⌉ in whole numbers, min(count, length), length − count; with a threshold as many as the row has that loses fewest;
+ * never fewer than stay in any case, and one.
+ */
+function drawKept(draw: Drawing, stage: TokenStage, scored: Omit<Scored, 'kept'>): ValueName {
+	const { scores, length } = scored;
+	const wanted = draw.least(asked(draw, stage.amount.kind, stage, scored), length);
+	const fixed =
+		stage.stay === undefined
+			? draw.ints([1])
+			: largestCount(draw, draw.op('Equal', [scores, draw.scalar(Infinity)]));
+	return draw.most(wanted, fixed);
 }
 
-function rawScores(draw: Drawing, stage: TokenStage, length: ValueName): ValueName {
-	const { value, attention = '', mask, metric } = stage;
-	if (metric === 'random') return randomScores(draw, stage, length);
-	if (metric === 'norm') return draw.reduce('ReduceL2', draw.cast(value, FLOAT), [2]);
-	const byQuery = draw.reduce('ReduceMean', draw.cast(attention, FLOAT), [1]);
-	if (metric === 'cls') return draw.op('Gather', [byQuery, draw.scalar(0, INT64)], { axis: 1 });
-	if (mask === undefined) return draw.reduce('ReduceMean', byQuery, [1]);
-	const queries = draw.reshape(draw.cast(draw.cast(mask, BOOL), FLOAT), [0, 1, -1]);
-	return draw.reshape(draw.op('MatMul', [queries, byQuery]), [0, -1]);
+function asked(
+	draw: Drawing,
+	kind: TokenAmount['kind'],
+	{ whole }: TokenStage,
+	{ scores, length, amount }: Omit<Scored, 'kept'>,
+): ValueName {
+	switch (kind) {
+		case 'keep':
+			return amount;
+		case 'remove':
+			return draw.op('Sub', [length, amount]);
+		case 'threshold':
+			return largestCount(draw, draw.op('Not', [draw.op('Less', [scores, amount])]));
+		case 'share':
+		case 'scheduled': {
+			const of = kind === 'share' ? length : draw.size(whole, 1);
+			const rounded = draw.op('Add', [draw.op('Mul', [of, amount]), draw.ints([1e6 - 1])]);
+			return draw.op('Div', [rounded, draw.ints([1e6])]);
+		}
+	}
 }
 
-/** A fixed order of positions that looks like none: the fractions of 43758.5453 · sin(12.9898 · position + seed). */
-function randomScores(draw: Drawing, { value, seed }: TokenStage, length: ValueName): ValueName {
-	const positions = draw.cast(draw.range(length), FLOAT);
-	const angles = draw.op('Add', [
-		draw.op('Mul', [positions, draw.scalar(12.9898)]),
-		draw.scalar(1 + (seed % 1000)),
-	]);
-	const large = draw.op('Mul', [draw.op('Sin', [angles]), draw.scalar(43758.5453)]);
-	const fraction = draw.op('Sub', [large, draw.op('Floor', [large])]);
-	const sizes = draw.op('Concat', [draw.size(value, 0), length], { axis: 0 });
-	return draw.op('Expand', [fraction, sizes]);
-}
-
-function maskPadding(draw: Drawing, scores: ValueName, mask: ValueName | undefined): ValueName {
-	if (mask === undefined) return scores;
-	return draw.op('Where', [draw.cast(mask, BOOL), scores, draw.scalar(-Infinity)]);
+/** Of [batch, tokens] of bool: how many are true in the row that has most, a vector of one. */
+function largestCount(draw: Drawing, found: ValueName): ValueName {
+	const counts = draw.reduce('ReduceSum', draw.cast(found, INT64), [1]);
+	return draw.unsqueeze(draw.reduce('ReduceMax', counts, [0]), [0]);
 }

@@ -3,13 +3,14 @@ import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type Attribute, type Model, type ValueName } from '../ir/graph/graph.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints, tensorOf } from '../ir/graph/tensor.ts';
+import { amountTensor, type TokenAmount } from './token-stage.ts';
 
 type Plain = number | readonly number[];
 
 export class Drawing {
 	readonly edits: Edit[] = [];
 	private readonly fresh: (base: string) => ValueName;
-	private readonly opset: number;
+	readonly opset: number;
 
 	constructor(model: Model) {
 		this.fresh = freshNames(model.graph);
@@ -38,8 +39,13 @@ export class Drawing {
 		return this.constant(ints(this.fresh(base), [values.length], values));
 	}
 
-	scalar(value: number, type = FLOAT): ValueName {
-		return this.constant(tensorOf(this.fresh('tokens_number'), type, [], [value]));
+	scalar(value: number, type = FLOAT, base = 'tokens_number'): ValueName {
+		return this.constant(tensorOf(this.fresh(base), type, [], [value]));
+	}
+
+	/** How many tokens stay, a constant that can be set later. */
+	amount(base: string, amount: TokenAmount): ValueName {
+		return this.constant(amountTensor(this.fresh(base), amount));
 	}
 
 	name(base: string): ValueName {
@@ -56,6 +62,28 @@ export class Drawing {
 
 	reshape(input: ValueName, sizes: readonly number[]): ValueName {
 		return this.op('Reshape', [input, this.ints(sizes)]);
+	}
+
+	unsqueeze(input: ValueName, axes: readonly number[]): ValueName {
+		if (axes.length === 0) return input;
+		return this.opset >= 13
+			? this.op('Unsqueeze', [input, this.ints(axes)])
+			: this.op('Unsqueeze', [input], { axes });
+	}
+
+	/** The smaller of two whole numbers: `Min` takes them from opset 12 on only. */
+	least(left: ValueName, right: ValueName): ValueName {
+		return this.op('Where', [this.op('Less', [left, right]), left, right]);
+	}
+
+	most(left: ValueName, right: ValueName): ValueName {
+		return this.op('Where', [this.op('Less', [left, right]), right, left]);
+	}
+
+	/** Pieces of a vector of int64, one behind the other. */
+	vector(...pieces: readonly (number | ValueName)[]): ValueName {
+		const parts = pieces.map((piece) => (typeof piece === 'number' ? this.ints([piece]) : piece));
+		return parts.length === 1 ? (parts[0] ?? '') : this.op('Concat', parts, { axis: 0 });
 	}
 
 	cast(input: ValueName, to: number): ValueName {

@@ -1,21 +1,29 @@
 /** Follows the positions of a sequence from one value on: where they go, what they meet, and what mixes them. */
 import { Fault } from '../diagnostic.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
-import { type Part, type Role, type Term } from '../ir/axes/row.ts';
+import { type Role, type Term } from '../ir/axes/row.ts';
 import { nodeLabel } from '../ir/graph/graph.ts';
 import { tokensStay } from '../messages/tokens.ts';
-
-/** The token at each position of an axis; undefined where the axis is not made of tokens. */
-export type Labels = Int32Array | undefined;
+import { BatchRows, labelsBy, lettersOf, type BatchAxis, type Labels } from './token-labels.ts';
 
 /** An operand at full length that meets tokens on these axes: it is cut with the same choice. */
-export type Side = { readonly node: NetNode; readonly slot: number; readonly axes: readonly number[] };
+export type Side = {
+	readonly node: NetNode;
+	readonly slot: number;
+	readonly axes: readonly number[];
+	/** Where rows of the batch lie in it; absent where all share it. */
+	readonly own?: BatchAxis;
+	/** Where they lie in the output, when all rows share the operand; absent for a batch of one. */
+	readonly shared?: BatchAxis;
+};
 
 /** An operand of an operator that mixes tokens along an axis; a masked position must have no part in the result. */
 export type Mix = {
 	readonly node: NetNode;
 	readonly slot: number;
 	readonly axis: number;
+	/** Where rows of the batch lie in it; absent for a batch of one. */
+	readonly batch?: BatchAxis;
 	readonly kind: 'softmax' | 'sum' | 'mean' | 'max';
 };
 
@@ -38,7 +46,7 @@ export type Followed = {
  * without it, to where tokens are summed up. Throws `Fault` with the operator or output that tokens cannot pass.
  */
 export function followTokens(net: Net, ends: Ends): Followed {
-	return new Following(ends).run(net);
+	return new Following(net, ends).run(net);
 }
 
 /** Operators that may mix tokens, and the role that their row gives the axis then. */
@@ -67,7 +75,10 @@ class Following {
 	private readonly end: NetTensor | undefined;
 	private readonly count: number;
 
-	constructor({ start, end }: Ends) {
+	private readonly batch: BatchRows;
+
+	constructor(net: Net, { start, end }: Ends) {
+		this.batch = new BatchRows(net, start);
 		this.start = start;
 		this.end = end;
 		this.count = start.sizes[1] ?? 0;
@@ -100,25 +111,14 @@ class Following {
 			return;
 		}
 		if (node.row === undefined) refuse(node.why);
-		const letters = this.lettersOf(node);
+		const letters = lettersOf(
+			node,
+			(tensor) => this.tokensOf(tensor),
+			() => refuse(`${nodeLabel(node.node)} mixes them`),
+		);
 		for (const [letter, labels] of letters) this.checkRole(node, letter, labels);
 		this.addSides(node, letters);
 		this.carryOn(node, letters);
-	}
-
-	/** The tokens that each letter of a node stands for, as its operands say. */
-	private lettersOf(node: NetNode): Map<number, Int32Array> {
-		const letters = new Map<number, Int32Array>();
-		for (const [slot, input] of node.inputs.entries()) {
-			for (const [axis, labels] of this.tokensOf(input)?.entries() ?? []) {
-				if (labels === undefined) continue;
-				const term = node.terms.get(`in${slot}.${axis}`);
-				const found = term && letterOf(term, labels, node);
-				if (found === undefined) return refuse(`${nodeLabel(node.node)} mixes them`);
-				letters.set(...found);
-			}
-		}
-		return letters;
 	}
 
 	private checkRole(node: NetNode, letter: number, labels: Int32Array): void {
@@ -133,13 +133,10 @@ class Following {
 		const term = node.row?.terms.find(
 			({ side, slot, parts }) => side === 'in' && slot === 0 && parts.some((part) => part.letter === letter),
 		);
-		if (term === undefined || !this.hasBatch(operandOf(node, 'in', 0), term.axis))
-			return refuse(`${nodeLabel(node.node)} has no batch axis before the tokens`);
-		this.mixes.push({ node, slot: 0, axis: term.axis, kind: known.kind });
-	}
-
-	private hasBatch(tensor: NetTensor | undefined, axis: number): boolean {
-		return axis > 0 && tensor?.sizes[0] === this.start.sizes[0];
+		const batch = this.batch.at(node, 'in', 0);
+		if (term === undefined || (batch === undefined && !this.batch.single))
+			return refuse(`${nodeLabel(node.node)} has no axis for the batch`);
+		this.mixes.push({ node, slot: 0, axis: term.axis, kind: known.kind, ...(batch && { batch }) });
 	}
 
 	/** Operands that have the letter of tokens, and are not made from the start. */
@@ -156,13 +153,13 @@ class Following {
 		for (const [slot, axes] of found) this.addSide({ node, slot, axes });
 	}
 
-	private addSide(side: Side): void {
-		const [input, output] = [operandOf(side.node, 'in', side.slot), side.node.outputs[0]];
-		const own = input?.sizes.length === output?.sizes.length && !side.axes.includes(0);
-		const withBatch = own && input?.sizes[0] === this.start.sizes[0];
-		if (!withBatch && output?.sizes[0] !== this.start.sizes[0])
-			refuse(`'${input?.name ?? ''}' has no batch axis before the tokens`);
-		this.sides.push(side);
+	private addSide({ node, slot, axes }: Pick<Side, 'node' | 'slot' | 'axes'>): void {
+		const own = this.batch.at(node, 'in', slot);
+		const shared = this.batch.at(node, 'out', 0);
+		if (own !== undefined && !axes.includes(own.axis)) this.sides.push({ node, slot, axes, own });
+		else if (shared !== undefined || this.batch.single)
+			this.sides.push({ node, slot, axes, ...(shared && { shared }) });
+		else refuse(`'${operandOf(node, 'in', slot)?.name ?? ''}' has no axis for the batch`);
 	}
 
 	private carryOn(node: NetNode, letters: ReadonlyMap<number, Int32Array>): void {
@@ -182,7 +179,7 @@ class Following {
 		const [part] = parts;
 		if (part === undefined) return undefined;
 		const known = letters.get(part.letter);
-		const labels = part.index === null ? known : part.index.map((at) => (at < 0 ? -1 : (known?.[at] ?? -1)));
+		const labels = labelsBy(part, known);
 		if (labels?.every((token) => token === 0)) return undefined;
 		if (parts.length > 1 || !isEven(labels, this.count))
 			refuse(`${nodeLabel(node.node)} picks positions by number`);
@@ -195,26 +192,6 @@ function isEven(labels: Labels, count: number): boolean {
 	const times = new Int32Array(count);
 	for (const token of labels ?? []) if (token >= 0) times[token] = (times[token] ?? 0) + 1;
 	return times.every((time) => time === times[0]) && labels?.length === count * (times[0] ?? 0);
-}
-
-/** The letter of an axis that its tokens follow: of an axis made of several, the one that tells the token alone. */
-function letterOf(term: Term, labels: Int32Array, node: NetNode): [number, Int32Array] | undefined {
-	for (const part of term.parts) {
-		const size = node.row?.letters[part.letter]?.size ?? 0;
-		const found = byLetter(part, labels, size);
-		if (found !== undefined) return [part.letter, found];
-	}
-	return undefined;
-}
-
-function byLetter({ index }: Part, labels: Int32Array, size: number): Int32Array | undefined {
-	const found = new Int32Array(size).fill(-1);
-	for (const [position, token] of labels.entries()) {
-		const at = index === null ? position : (index[position] ?? -1);
-		if (at < 0 || (found[at] !== -1 && found[at] !== token)) return undefined;
-		found[at] = token;
-	}
-	return found;
 }
 
 function refuse(why: string): never {

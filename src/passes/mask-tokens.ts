@@ -3,8 +3,10 @@ import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, type Edit } from '../ir/graph/patch.ts';
 import { Drawing } from './draw.ts';
-import { drawScores, type TokenStage } from './choose-tokens.ts';
+import { drawScores } from './choose-tokens.ts';
 import { type Followed, type Mix } from './follow-tokens.ts';
+import { laid } from './lay-tokens.ts';
+import { type TokenStage } from './token-stage.ts';
 
 /** How many tokens fewer stay than the statement says, for negative controls. */
 export type Fewer = 'none' | 'one' | 'half';
@@ -69,11 +71,11 @@ function drawStays(draw: Drawing, scores: ValueName, length: ValueName, count: V
 type Mask = { readonly stays: ValueName; readonly length: ValueName; readonly count: ValueName };
 
 /** -inf before a softmax or a maximum, 0 before a sum; a mean also divides by the number that stays. */
-function drawMasked(draw: Drawing, value: ValueName, { node, slot, axis, kind }: Mix, mask: Mask): ValueName {
+function drawMasked(draw: Drawing, value: ValueName, mix: Mix, mask: Mask): ValueName {
+	const { node, slot, axis, kind, batch } = mix;
 	const operand = node.view.inputs[slot];
 	const type = operand?.type ?? FLOAT;
-	const sizes = (operand?.sizes ?? []).map((_, at) => (at === 0 ? 0 : at === axis ? -1 : 1));
-	const stays = draw.reshape(mask.stays, sizes);
+	const stays = laid(draw, mask.stays, operand?.sizes?.length ?? 0, axis, batch);
 	const out = kind === 'softmax' || kind === 'max' ? -Infinity : 0;
 	const masked = draw.op('Where', [stays, value, draw.scalar(out, type)]);
 	if (kind !== 'mean') return masked;

@@ -1,18 +1,16 @@
 /** Tokens that leave the sequence while the model runs, chosen anew for each input by its own scores. */
 import { Fault } from '../diagnostic.ts';
-import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
-import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { type Net } from '../ir/axes/net.ts';
+import { type Model } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
-import { ints } from '../ir/graph/tensor.ts';
-import { resolveRanges } from '../ir/recipe/ranges.ts';
-import { type Amount, type Step } from '../ir/recipe/recipe.ts';
+import { constantTerm } from '../ir/recipe/predicate.ts';
+import { rangesText, resolveRange } from '../ir/recipe/ranges.ts';
+import { type Amount, type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
-import { noAnatomy, noSuchUnit } from '../messages/plan.ts';
-import { opsetLacks, tokensStay } from '../messages/tokens.ts';
-import { everything, type TokenAmount, type TokenMetric, type TokenStage } from './choose-tokens.ts';
+import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../messages/tokens.ts';
 import { followTokens, type Ends } from './follow-tokens.ts';
 import { maskedModel } from './mask-tokens.ts';
-import { type Placed } from './scope.ts';
+import { placeOf, sameSizes } from './place-tokens.ts';
 import { shortenTokens } from './shorten-tokens.ts';
 import {
 	defineTechnique,
@@ -21,10 +19,16 @@ import {
 	type Planned,
 	type PlanRequest,
 } from './technique.ts';
+import {
+	amountTensor,
+	everything,
+	tokenMetricNames,
+	type TokenAmount,
+	type TokenMetric,
+	type TokenStage,
+} from './token-stage.ts';
 
 type Leaving = { readonly stage: TokenStage };
-
-const metrics = ['attention', 'cls', 'norm', 'random'] as const;
 
 /** What they say of a token; they are computed inside the model, for each input. */
 export const tokenMetrics: readonly MetricWords[] = [
@@ -39,7 +43,18 @@ export const tokenMetrics: readonly MetricWords[] = [
 		needs: 'nothing',
 		summary: 'Tokens: attention that the first token pays it, mean over heads (EViT, arXiv:2202.07800).',
 	},
+	{
+		name: 'value',
+		needs: 'nothing',
+		summary:
+			'Tokens: attention received in a head times the norm of its value there, mean over heads (after ATS, arXiv:2111.15667).',
+	},
 	{ name: 'norm', needs: 'nothing', summary: 'Tokens: Euclidean norm of the hidden state.' },
+	{
+		name: 'similarity',
+		needs: 'nothing',
+		summary: 'Tokens: one less the mean cosine to all tokens: what others say too leaves first.',
+	},
 ];
 
 export const pruneTokens = defineTechnique<Leaving>({
@@ -50,18 +65,58 @@ export const pruneTokens = defineTechnique<Leaving>({
 		aliases: ['token'],
 		summary: 'Positions of the sequence leave behind a layer, for each input those with the lowest scores.',
 		example: 'prune tokens keep 50% after layer 3 by attention',
-		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count'],
+		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'schedule'],
 		bare: false,
-		clauses: ['after', 'by'],
+		clauses: ['after', 'by', 'where', 'except'],
+		choices: {
+			without: [{ word: 'restore', summary: 'an output with a row for each token is refused, not restored' }],
+		},
 		needs: ['after'],
-		metrics,
+		metrics: tokenMetricNames,
 	},
+	parts,
 	plan: (request) => Promise.resolve(plan(request)),
 	lower,
 });
 
-/** GatherND with batch dimensions came with opset 12; TopK of integers and Range with 11. */
-const leastOpset = 12;
+/** TopK of integers and Range came with opset 11; what came with 12 is written in older words. */
+const leastOpset = 11;
+
+/** A schedule is a statement for each layer; a layer at which everything stays has none. */
+function parts({ step, numbering }: PlanRequest): readonly Step[] {
+	const { amount } = step;
+	const [point] = step.after;
+	if (amount?.kind !== 'schedule' || point?.kind !== 'layers' || amount.shares.length === 1) return [step];
+	const layers = point.ranges.flatMap((range) => resolveRange(range, numbering.layerCount));
+	const span = step.spans.amount ?? step.span;
+	if (layers.length !== amount.shares.length)
+		throw new Fault(
+			tokensStay(
+				{ why: `${amount.shares.length} shares are for ${layers.length} layers of this model` },
+				{ span },
+			),
+		);
+	const pairs = layers
+		.map((layer, at) => ({ layer, share: amount.shares[at] ?? 1 }))
+		.sort((a, b) => a.layer - b.layer);
+	if (pairs.some(({ share }, at) => share > (pairs[at - 1]?.share ?? 1)))
+		throw new Fault(risingSchedule({}, { span }));
+	return pairs
+		.filter(({ share }, at) => share < (pairs[at - 1]?.share ?? 1))
+		.map(({ layer, share }) => part(step, layer, share));
+}
+
+function part(step: Step, layer: number, share: number): Step {
+	const [first] = step.after;
+	const ranges = [{ from: { index: layer }, to: { index: layer }, inclusive: true }];
+	const by = step.by === undefined ? '' : ` by ${step.by}`;
+	return {
+		...step,
+		text: `prune tokens keep [${Number((100 * share).toPrecision(12))}%]${by} after layers ${rangesText(ranges)}`,
+		amount: { kind: 'schedule', shares: [share] },
+		after: [{ kind: 'layers', ranges, span: first?.span ?? step.span }],
+	};
+}
 
 function plan(request: PlanRequest): Planned<Leaving> {
 	const { step, model, numbering, anatomy } = request;
@@ -70,7 +125,8 @@ function plan(request: PlanRequest): Planned<Leaving> {
 		throw new Fault(
 			opsetLacks({ what: 'token pruning', needs: leastOpset, has: opset }, { span: step.span }),
 		);
-	const stage = withEnd(request, stageAt(request, layerAfter(request)));
+	const { metric, amount } = asked(request);
+	const stage = withEnd(request, { ...placeOf(request, metric), amount });
 	return {
 		plan: {
 			statement: step.text,
@@ -91,9 +147,10 @@ function plan(request: PlanRequest): Planned<Leaving> {
 }
 
 /** Tokens come back behind the last layer where what follows needs every one of them. */
-function withEnd({ net, anatomy }: PlanRequest, stage: TokenStage): TokenStage {
+function withEnd({ net, anatomy, step }: PlanRequest, stage: TokenStage): TokenStage {
 	const end = anatomy.layers.at(-1)?.residuals.at(-1)?.after;
-	const restored = end === undefined || end === stage.value ? stage : { ...stage, end };
+	const canReturn = end !== undefined && end !== stage.value && !step.without.includes('restore');
+	const restored = canReturn ? { ...stage, end } : stage;
 	for (const one of [stage, restored]) {
 		try {
 			followTokens(net, endsOf(net, one));
@@ -105,63 +162,25 @@ function withEnd({ net, anatomy }: PlanRequest, stage: TokenStage): TokenStage {
 	return restored;
 }
 
-/** The one layer that `after` names, by the numbers of the model as it was given. */
-function layerAfter({ step, anatomy, numbering }: PlanRequest): Placed {
-	const layers = anatomy.layers.map((layer, at) => ({ layer, given: numbering.layers[at] ?? at }));
-	if (layers.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
-	const [point] = step.after;
-	const wanted = point?.kind === 'layers' ? resolveRanges(point.ranges, numbering.layerCount) : [];
-	const found = layers.find(({ given }) => given === wanted[0]);
-	if (found !== undefined && wanted.length === 1 && step.after.length === 1) return found;
-	if (found !== undefined || point?.kind === 'last-attention')
-		throw new Fault(
-			tokensStay({ why: 'a statement names one layer' }, { span: step.spans.after ?? step.span }),
-		);
-	const from = point?.kind === 'layers' ? point.ranges[0]?.from : undefined;
-	const index = from !== undefined && 'index' in from ? from.index : numbering.layerCount;
-	const said = { index, what: 'layer', where: '', count: numbering.layerCount };
-	throw new Fault(noSuchUnit(said, { span: step.spans.after ?? step.span }));
+/** What scores tokens, and how many stay. */
+function asked({ step }: PlanRequest): { readonly metric: TokenMetric; readonly amount: TokenAmount } {
+	if (step.where === undefined)
+		return { metric: (step.by ?? 'attention') as TokenMetric, amount: amountOf(step.amount) };
+	const found = thresholdOf(step.where);
+	if (found === undefined || (step.by !== undefined && step.by !== found.metric))
+		throw new Fault(unclearThreshold({}, { span: step.spans.where ?? step.span }));
+	return { metric: found.metric, amount: { kind: 'threshold', number: found.number } };
 }
 
-function stageAt({ step, net, seed }: PlanRequest, { layer, given }: Placed): TokenStage {
-	const value = layer.residuals.at(-1)?.after;
-	if (value === undefined || layer.residuals.length < layer.blocks.length)
-		throw refusal(step, `the residual path of layer ${given} could not be followed`);
-	const start = net.tensors.get(value);
-	const mask = net.model.graph.inputs.find(
-		({ name }) => /mask/i.test(name) && sameSizes(net.tensors.get(name), start?.sizes.slice(0, 2)),
-	)?.name;
-	const metric = (step.by ?? 'attention') as TokenMetric;
-	const common = { value, metric, amount: amountOf(step.amount), seed, ...(mask !== undefined && { mask }) };
-	if (metric === 'norm' || metric === 'random') return common;
-	const attention = layer.blocks.find(({ kind, cross }) => kind === 'attention' && !cross);
-	return { ...common, attention: probabilities(attention?.node, start, step) };
-}
-
-function sameSizes(tensor: NetTensor | undefined, sizes: readonly number[] | undefined): boolean {
-	return tensor?.sizes.length === sizes?.length && tensor?.sizes.join() === sizes?.join();
-}
-
-/** What the product with the values reads: [batch, heads, queries, keys], of the tokens that leave. */
-function probabilities(product: NetNode | undefined, start: NetTensor | undefined, step: Step): ValueName {
-	let value = product?.inputs[0];
-	for (
-		let steps = 0;
-		steps < 8 && value?.producer !== undefined && value.producer.node.op !== 'Softmax';
-		steps++
-	)
-		value = value.producer.inputs.find((input) => input?.sizes.length === value?.sizes.length);
-	const softmax = value?.producer?.node.op === 'Softmax' ? value : undefined;
-	const [batch, length] = start?.sizes ?? [];
-	const [rows, , queries, keys] = softmax?.sizes ?? [];
-	if (softmax === undefined)
-		throw refusal(step, 'the layer has no attention whose probabilities can be read; use `by norm`');
-	if (softmax.sizes.length !== 4 || rows !== batch || queries !== length || keys !== length)
-		throw refusal(
-			step,
-			`the probabilities '${softmax.name}' are not [batch, heads, tokens, tokens]; use \`by norm\``,
-		);
-	return softmax.name;
+/** `attention < 0.01`, or the same the other way round. */
+function thresholdOf(
+	where: Predicate,
+): { readonly metric: TokenMetric; readonly number: number } | undefined {
+	if (where.kind !== 'compare' || (where.op !== '<' && where.op !== '>')) return undefined;
+	const [score, bound] = where.op === '<' ? [where.left, where.right] : [where.right, where.left];
+	const number = constantTerm(bound);
+	const metric = tokenMetricNames.find((name) => score.kind === 'field' && score.name === name);
+	return metric === undefined || number === undefined ? undefined : { metric, number };
 }
 
 /** Shares in millionths: the rewrite rounds up in whole numbers. */
@@ -172,6 +191,8 @@ function amountOf(amount: Amount | undefined): TokenAmount {
 			return { kind: 'share', number: millionths(amount.share) };
 		case 'remove-share':
 			return { kind: 'share', number: millionths(1 - amount.share) };
+		case 'schedule':
+			return { kind: 'scheduled', number: millionths(amount.shares[0] ?? 1) };
 		case 'keep-count':
 			return { kind: 'keep', number: Math.max(1, amount.count) };
 		default:
@@ -188,17 +209,13 @@ function endsOf({ tensors }: Net, { value, end }: TokenStage): Ends {
 	return { start, end: last };
 }
 
-function refusal(step: Step, why: string): Fault {
-	return new Fault(tokensStay({ why }, { span: step.span }));
-}
-
 function lower({ net, decision: { stage }, label }: LowerTask<Leaving>): Lowered {
 	const { model } = net;
 	const ends = endsOf(net, stage);
 	const followed = followTokens(net, ends);
 	const { edits, amount } = shortenTokens(model, stage, ends, followed);
 	const masked = (fewer?: 'one' | 'half'): Model => maskedModel(model, stage, followed, fewer);
-	const whole = ints(amount, [1], [everything[stage.amount.kind]]);
+	const whole = amountTensor(amount, everything(stage.amount));
 	return {
 		patch: { label, edits },
 		claims: [

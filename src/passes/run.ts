@@ -128,9 +128,16 @@ class Run {
 	): Promise<{ readonly made: readonly Made[]; readonly after: State }> {
 		const made: Made[] = [];
 		let after = before;
-		for (const step of steps) {
+		const pending = [...steps];
+		for (let step = pending.shift(); step !== undefined; step = pending.shift()) {
 			const request = this.request(step, after, allotted);
-			const planned = await techniqueNamed(step.technique).plan(request);
+			const technique = techniqueNamed(step.technique);
+			const parts = technique.parts?.(request) ?? [step];
+			if (parts.length !== 1) {
+				pending.unshift(...parts);
+				continue;
+			}
+			const planned = await technique.plan(request);
 			const done = carryOut(request.net, planned.plan, planned.tensors, this.options.shapes);
 			made.push({ planned, done });
 			const kept = compose(after.kept, done.kept);

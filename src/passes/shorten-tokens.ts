@@ -5,9 +5,12 @@ import { intAttribute } from '../ir/axes/view.ts';
 import { nodeLabel, type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 import { tokensStay } from '../messages/tokens.ts';
-import { drawScores, type Scored, type TokenStage } from './choose-tokens.ts';
+import { drawScores, type Scored } from './choose-tokens.ts';
 import { Drawing } from './draw.ts';
-import { isWhole, type Ends, type Followed, type Labels, type Side } from './follow-tokens.ts';
+import { isWhole, type Ends, type Followed, type Side } from './follow-tokens.ts';
+import { picked } from './lay-tokens.ts';
+import { type Labels } from './token-labels.ts';
+import { type TokenStage } from './token-stage.ts';
 
 export type Shortened = {
 	readonly edits: readonly Edit[];
@@ -22,7 +25,7 @@ export function shortenTokens(model: Model, stage: TokenStage, ends: Ends, follo
 class Shortening {
 	private readonly draw: Drawing;
 	private readonly scored: Scored;
-	/** [batch, kept, 1], ascending along the tokens. */
+	/** [batch, kept], ascending along the tokens. */
 	private readonly chosen: ValueName;
 	private readonly nodes = new Map<number, Node>();
 	private readonly cut = new Map<string, ValueName>();
@@ -35,15 +38,18 @@ class Shortening {
 		this.start = start;
 		this.end = end;
 		this.followed = followed;
-		this.scored = drawScores(this.draw, stage);
-		const { scores, kept } = this.scored;
+		const scored = drawScores(this.draw, stage);
+		const { scores, kept } = scored;
 		const [, best = ''] = this.draw.outputs('TopK', [scores, kept], { axis: 1 }, 2);
 		const [sorted = ''] = this.draw.outputs('TopK', [best, kept], { axis: 1, largest: 0 }, 2);
-		this.chosen = this.draw.reshape(sorted, [0, -1, 1]);
+		this.chosen = sorted;
+		// Said by a size, a number that depends on data can be followed like one that does not.
+		this.scored = { ...scored, kept: this.draw.size(sorted, 1) };
 	}
 
 	run(): Shortened {
-		const short = this.gathered(this.start.name, 3, 1);
+		const batch = { axis: 0, repeat: 1 };
+		const short = picked(this.draw, this.start.name, this.chosen, { rank: 3, axis: 1, batch });
 		for (const node of this.start.consumers)
 			if (!node.readsShape)
 				node.inputs.forEach((input, slot) => {
@@ -61,7 +67,10 @@ class Shortening {
 	private restore(end: NetTensor): void {
 		if (end.producer === undefined) return;
 		const short = this.renamed(end.producer, end.name);
-		const places = this.draw.op('Expand', [this.chosen, this.draw.op('Shape', [short])]);
+		const places = this.draw.op('Expand', [
+			this.draw.unsqueeze(this.chosen, [2]),
+			this.draw.op('Shape', [short]),
+		]);
 		this.draw.outputs('ScatterElements', [this.start.name, places, short], { axis: 1 }, 1, [end.name]);
 	}
 
@@ -73,44 +82,30 @@ class Shortening {
 		});
 	}
 
-	/** The chosen positions of an axis of a value with the batch first, each row's own. */
-	private gathered(value: ValueName, rank: number, axis: number): ValueName {
-		const pick = (input: ValueName): ValueName =>
-			this.draw.op('GatherND', [input, this.chosen], { batch_dims: 1 });
-		if (axis === 1) return pick(value);
-		const rest = Array.from({ length: rank }, (_, at) => at).filter((at) => at !== 0 && at !== axis);
-		const perm = [0, axis, ...rest];
-		const back = perm.map((_, at) => perm.indexOf(at));
-		return this.draw.op('Transpose', [pick(this.draw.op('Transpose', [value], { perm }))], {
-			perm: back,
-		});
-	}
-
-	private sideOf({ node, slot, axes }: Side): ValueName {
+	private sideOf({ node, slot, axes, own, shared }: Side): ValueName {
 		const { name = '', sizes = [] } = node.inputs[slot] ?? {};
-		const rank = node.outputs[0]?.sizes.length ?? sizes.length;
-		const hasBatch = this.hasBatch(node, slot, axes);
-		const key = `${name} ${hasBatch ? sizes.length : rank} ${axes.join()}`;
+		const rank = own === undefined ? (node.outputs[0]?.sizes.length ?? sizes.length) : sizes.length;
+		const batch = own ?? shared;
+		const key = JSON.stringify([name, rank, axes, own, shared]);
 		const known = this.cut.get(key);
 		if (known !== undefined) return known;
-		const shift = hasBatch ? 0 : rank - sizes.length;
-		const full = hasBatch ? name : this.withBatch(name, rank);
-		const result = axes.reduce((value, axis) => this.gathered(value, rank, axis + shift), full);
+		const whole = own === undefined ? this.withBatch(name, rank, shared) : name;
+		const shift = batch === undefined ? 0 : rank - sizes.length;
+		const result = axes.reduce(
+			(value, axis) => picked(this.draw, value, this.chosen, { rank, axis: axis + shift, batch }),
+			whole,
+		);
 		this.cut.set(key, result);
 		return result;
 	}
 
-	private hasBatch(node: NetNode, slot: number, axes: readonly number[]): boolean {
-		const input = node.inputs[slot];
-		const rank = node.outputs[0]?.sizes.length;
-		return !axes.includes(0) && input?.sizes[0] === this.start.sizes[0] && input?.sizes.length === rank;
-	}
-
 	/** A value that all rows share, repeated for each: they keep other positions. */
-	private withBatch(value: ValueName, rank: number): ValueName {
-		const batch = this.draw.size(this.start.name, 0);
-		const ones = this.draw.ints(Array.from({ length: rank - 1 }, () => 1));
-		return this.draw.op('Expand', [value, this.draw.op('Concat', [batch, ones], { axis: 0 })]);
+	private withBatch(value: ValueName, rank: number, shared: Side['shared']): ValueName {
+		if (shared === undefined) return value;
+		const rows = this.draw.size(this.start.name, 0);
+		const all = this.draw.op('Mul', [rows, this.draw.ints([shared.repeat])]);
+		const pieces = Array.from({ length: rank }, (_, axis) => (axis === shared.axis ? all : 1));
+		return this.draw.op('Expand', [value, this.draw.vector(...pieces)]);
 	}
 
 	/** Sizes that the graph computes with keep the meaning they had: the length is still that of the input. */
@@ -164,17 +159,10 @@ class Shortening {
 			if (isWhole(labels, count)) return this.scored.kept;
 			throw new Fault(tokensStay({ why: `${nodeLabel(node.node)} needs two sizes that are not known` }));
 		});
-		return this.vector(pieces);
+		return this.draw.vector(...pieces);
 	}
 
 	private element(vector: ValueName, at: number): ValueName {
 		return this.draw.op('Gather', [vector, this.draw.ints([at])], { axis: 0 });
-	}
-
-	private vector(pieces: readonly (number | ValueName)[]): ValueName {
-		const numbers = pieces.filter((piece) => typeof piece === 'number');
-		if (numbers.length === pieces.length) return this.draw.ints(numbers);
-		const parts = pieces.map((piece) => (typeof piece === 'number' ? this.draw.ints([piece]) : piece));
-		return this.draw.op('Concat', parts, { axis: 0 });
 	}
 }

@@ -135,6 +135,8 @@ export type Technique = {
 	readonly words: TechniqueWords;
 	/** What a goal can choose from; a technique without it takes no goals. */
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	/** The statements that a statement is made of, carried out one after another; absent where it is always one. */
+	parts?(request: PlanRequest): readonly Step[];
 	/** Decides; throws `Fault` for a statement that means nothing on this model. */
 	plan(request: PlanRequest): Promise<Planned>;
 	/** From decision to graphs. Pure: the same on every machine, from the plan file alone. */
@@ -145,6 +147,7 @@ export type Technique = {
 export function defineTechnique<D extends object>(technique: {
 	readonly words: TechniqueWords;
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	parts?(request: PlanRequest): readonly Step[];
 	plan(request: PlanRequest): Promise<Planned<D>>;
 	lower(task: LowerTask<D>): Lowered;
 }): Technique {

@@ -23,19 +23,25 @@ type Options = {
 	readonly bias?: (b: Build) => string;
 	/** Rows of the batch one below the other in the feed-forward block. */
 	readonly flat?: boolean;
+	/** Tokens come as `input_ids [batch, seq]`, out of a vocabulary of 40. */
+	readonly ids?: boolean;
+	readonly layers?: number;
 	readonly head: (b: Build, x: string, mask: string) => string;
 };
 
 /** Two layers with norms after the sums, over `x [batch, seq, d]` and `attention_mask [batch, seq]`. */
-function encoderOf({ opset = 17, batch = 'batch', length = 'seq', bias, flat, head }: Options): Model {
+function encoderOf(options: Options): Model {
+	const { opset = 17, batch = 'batch', length = 'seq', bias, flat, ids = false, layers = 2, head } = options;
 	const b = modelBuilder({ opset });
-	let x = b.input('x', [batch, length, d]);
+	let x = ids
+		? b.node('Gather', [b.weight([40, d]), b.input('input_ids', [batch, length], INT64)])
+		: b.input('x', [batch, length, d]);
 	const mask = b.node('Cast', [b.input('attention_mask', [batch, length], INT64)], { to: 1 });
 	const [first, second] = opset < 13 ? [[], []] : [[b.ints([1, 2])], [b.ints([2])]];
 	const wide = b.node('Unsqueeze', [mask, ...first], opset < 13 ? { axes: [1, 2] } : {});
 	const far = b.node('Mul', [b.node('Sub', [wide, b.floats([1], [])]), b.floats([1e4], [])]);
 	const own = bias?.(b);
-	for (let layer = 0; layer < 2; layer++) x = layerOf(b, x, { far, own, flat, length });
+	for (let layer = 0; layer < layers; layer++) x = layerOf(b, x, { far, own, flat, length });
 	b.output(head(b, x, b.node('Unsqueeze', [mask, ...second], opset < 13 ? { axes: [2] } : {})));
 	return b.build();
 }
@@ -108,6 +114,8 @@ test('it is the full sequence with what left masked, by every score, for a class
 	await proves(encoderOf({ head: pooled }), 'prune tokens keep 3 after layer 0 by cls');
 	await proves(encoderOf({ head: mean }), 'prune tokens 40% after layer 0 by norm');
 	await proves(encoderOf({ head: largest, opset: 12 }), 'prune tokens 2 after layer 0 by random');
+	await proves(encoderOf({ head: first }), 'prune tokens keep 50% after layer 0 by similarity');
+	await proves(encoderOf({ head: mean, opset: 11 }), 'prune tokens keep 50% after layer 0 by value');
 });
 
 test('what meets tokens is cut with them: one table for all rows, and sizes that stand as numbers', async () => {
@@ -119,7 +127,7 @@ test('what meets tokens is cut with them: one table for all rows, and sizes that
 });
 
 const readable = Object.entries(attentionForms).filter(
-	([name, { fused }]) => fused === undefined && !/cache|encoder|heads beside/.test(name),
+	([name, { fused }]) => fused === undefined && !/cache|encoder/.test(name),
 );
 for (const [name, { model }] of readable)
 	test(`an output with a row for every token has them all back: ${name}`, async () => {
@@ -128,52 +136,133 @@ for (const [name, { model }] of readable)
 		assert.ok(proof.ok && !proof.weak, JSON.stringify(proof));
 	});
 
-test('the highest scores stay, in order, with the first token and without padding', async () => {
-	const before = encoderOf({ head: first });
-	const { recipe } = checkText('prune tokens keep 40% after layer 0');
+const [rows, longest] = [3, 11];
+/** Rows of 11, 8 and 5 tokens, padded to 11. */
+const real = Array.from({ length: rows * longest }, (_, at) =>
+	at % longest < longest - 3 * Math.floor(at / longest) ? 1 : 0,
+);
+const idsOf = Array.from({ length: rows * longest }, (_, at) => 1 + ((at * at + 7 * at) % 39));
+const feeds: Feeds = new Map([
+	[
+		'x',
+		{
+			type: 1,
+			dims: [rows, longest, d],
+			data: Float32Array.from({ length: rows * longest * d }, (_, at) => Math.sin(at * at)),
+		},
+	],
+	['input_ids', { type: INT64, dims: [rows, longest], data: Float64Array.from(idsOf) }],
+	['attention_mask', { type: INT64, dims: [rows, longest], data: Float64Array.from(real) }],
+]);
+
+/** The positions that each statement keeps of each row, counted among those that it found. */
+async function chosenBy(
+	before: Model,
+	text: string,
+): Promise<{ readonly model: Model; readonly kept: number[][][] }> {
+	const { recipe } = checkText(text);
 	const { model } = await runRecipe(present(recipe, 'recipe'), before, { shapes: new Map(), seed: 0 });
-	const sorted = present(
-		model.graph.nodes.filter(({ op }) => op === 'TopK').find(({ attributes }) => attributes.has('largest')),
-		'the second TopK',
-	);
+	const sorts = model.graph.nodes.filter(({ op, attributes }) => op === 'TopK' && attributes.has('largest'));
+	const kept: number[][][] = [];
+	for (const { outputs } of sorts) {
+		const flat = await valueOf(model, outputs[0] ?? '', INT64, feeds);
+		const count = flat.length / rows;
+		kept.push(Array.from({ length: rows }, (_, row) => flat.slice(row * count, (row + 1) * count)));
+	}
+	return { model, kept };
+}
+
+/** Attention that each key receives from real queries, a row of scores for each row of the batch. */
+async function receivedIn(model: Model): Promise<number[][]> {
 	const softmax = present(
-		before.graph.nodes.find(({ op }) => op === 'Softmax'),
+		model.graph.nodes.find(({ op }) => op === 'Softmax'),
 		'softmax',
 	);
-	const [batch, length] = [3, 11];
-	const mask = Array.from({ length: batch * length }, (_, at) =>
-		at % length < 11 - 3 * Math.floor(at / length) ? 1 : 0,
-	);
-	const feeds: Feeds = new Map([
-		[
-			'x',
-			{
-				type: 1,
-				dims: [batch, length, d],
-				data: Float32Array.from({ length: batch * length * d }, (_, at) => Math.sin(at * at)),
-			},
-		],
-		['attention_mask', { type: INT64, dims: [batch, length], data: Float64Array.from(mask) }],
-	]);
-	const chosen = await valueOf(model, sorted.outputs[0] ?? '', INT64, feeds);
-	const attention = await valueOf(before, softmax.outputs[0] ?? '', 1, feeds);
-	const kept = Math.ceil(0.4 * length);
-	const expected = Array.from({ length: batch }, (_, row) => {
-		const score = Array.from({ length }, (_, key) => {
-			if (key === 0) return Infinity;
-			if (mask[row * length + key] === 0) return -Infinity;
+	const own = new Map([...feeds].filter(([name]) => model.graph.inputs.some((input) => input.name === name)));
+	const attention = await valueOf(model, softmax.outputs[0] ?? '', 1, own);
+	return Array.from({ length: rows }, (_, row) =>
+		Array.from({ length: longest }, (_, key) => {
 			let sum = 0;
 			for (let head = 0; head < heads; head++)
-				for (let query = 0; query < length; query++)
+				for (let query = 0; query < longest; query++)
 					sum +=
-						(mask[row * length + query] ?? 0) *
-						(attention[((row * heads + head) * length + query) * length + key] ?? 0);
-			return sum;
+						(real[row * longest + query] ?? 0) *
+						(attention[((row * heads + head) * longest + query) * longest + key] ?? 0);
+			return sum / heads / (longest - 3 * row);
+		}),
+	);
+}
+
+/** The `count` best by score, in order; first ones and ids given always, padding last. */
+function best(received: readonly number[][], count: number, always: readonly number[] = []): number[][] {
+	return received.map((own, row) => {
+		const score = own.map((value, key) => {
+			const at = row * longest + key;
+			if (key === 0 || always.includes(idsOf[at] ?? 0)) return Infinity;
+			return real[at] === 0 ? -Infinity : value;
 		});
 		const order = score.map((_, key) => key).sort((a, b) => (score[b] ?? 0) - (score[a] ?? 0) || a - b);
-		return order.slice(0, kept).sort((a, b) => a - b);
+		return order.slice(0, count).sort((a, b) => a - b);
 	});
-	assert.equal(chosen, expected.flat());
+}
+
+test('the highest scores stay, in order, with the first token and without padding', async () => {
+	const before = encoderOf({ head: first });
+	const { kept } = await chosenBy(before, 'prune tokens keep 40% after layer 0');
+	assert.equal(kept, [best(await receivedIn(before), Math.ceil(0.4 * longest))]);
+});
+
+test('below a threshold tokens leave, as many as the row that loses fewest; ids that are named stay', async () => {
+	const before = encoderOf({ head: first, ids: true });
+	const received = await receivedIn(before);
+	const above = received.map((own, row) =>
+		own.filter((value, key) => key === 0 || (real[row * longest + key] === 1 && value >= 0.09)),
+	);
+	const count = Math.max(...above.map(({ length }) => length));
+	assert.ok(count > 1 && count < longest, String(count));
+	const threshold = 'prune tokens where attention < 0.09 after layer 0';
+	assert.equal((await chosenBy(before, threshold)).kept, [best(received, count)]);
+	await proves(before, threshold);
+
+	const always = [idsOf[4] ?? 0, idsOf[longest + 2] ?? 0];
+	const named = always.map((id) => `"#${id}"`).join(', ');
+	const spared = `prune tokens keep 3 after layer 0 except ${named}`;
+	assert.equal((await chosenBy(before, spared)).kept, [best(received, 3, always)]);
+	await proves(before, spared);
+});
+
+test('a schedule is of the input: its later steps still know padding, and what stays by name', async () => {
+	const before = encoderOf({ head: pooled, ids: true, layers: 4 });
+	const built = await buildOf(
+		before,
+		'prune tokens keep [100%, 70%, 40%] after layers [0, 1, 2] except "#12"',
+		{ again: true },
+	);
+	assert.equal(
+		built.document.steps.map(({ statement }) => statement),
+		['prune tokens keep [70%] after layers [1]', 'prune tokens keep [40%] after layers [2]'],
+	);
+	assert.ok(built.document.steps.every(({ proof }) => proof?.ok === true && !proof.weak));
+	assert.ok(built.same);
+	const { kept } = await chosenBy(before, 'prune tokens keep [70%, 40%] after layers [1, 2]');
+	const [earlier = [], later = []] = kept;
+	assert.equal([earlier[0]?.length, later[0]?.length], [Math.ceil(0.7 * longest), Math.ceil(0.4 * longest)]);
+	// The shortest row has five real tokens and keeps five: all of them, though scored among padding.
+	assert.equal(
+		later[2]?.map((at) => earlier[2]?.[at]),
+		[0, 1, 2, 3, 4],
+	);
+});
+
+test('a second statement takes more of what is left', async () => {
+	const before = encoderOf({ head: first, layers: 3 });
+	const recipe = 'prune tokens keep 50% after layer 0; prune tokens keep 50% after layer 1 by norm';
+	const { document } = await buildOf(before, recipe);
+	assert.ok(document.steps.every(({ proof }) => proof?.ok === true && !proof.weak));
+	assert.equal(
+		(await chosenBy(before, recipe)).kept.map(([row]) => row?.length),
+		[6, 3],
+	);
 });
 
 async function valueOf(model: Model, name: string, type: number, feeds: Feeds): Promise<number[]> {
@@ -182,7 +271,8 @@ async function valueOf(model: Model, name: string, type: number, feeds: Feeds): 
 		{ ...model, graph },
 		{ which: 'given', optimize: 'disabled', threads: 1 },
 	);
-	const value = (await session.run(feeds)).get(name);
+	const own = new Map([...feeds].filter(([input]) => model.graph.inputs.some((one) => one.name === input)));
+	const value = (await session.run(own)).get(name);
 	await session.release();
 	return Array.from(present(value, name).data, Number);
 }
@@ -200,13 +290,28 @@ test('what cannot be followed is named, and nothing is written', async () => {
 		/plan\/tokens-stay: tokens cannot leave here: Conv 'Conv_\d+' mixes them/,
 	);
 	assert.match(
-		await refusal(encoderOf({ head: first, opset: 11 })),
-		/plan\/opset: token pruning needs opset 12/,
+		await refusal({ ...encoderOf({ head: first, opset: 11 }), opsets: new Map([['', 10]]) }),
+		/plan\/opset: token pruning needs opset 11/,
 	);
 	assert.match(
 		await refusal(encoderOf({ head: first }), 'prune tokens keep 50% after layer 7'),
 		/no layer 7/,
 	);
+	const table: Options['head'] = (b, x) => b.node('MatMul', [x, b.weight([d, 5])]);
+	assert.match(
+		await refusal(encoderOf({ head: table }), 'prune tokens keep 50% after layer 0 without restore'),
+		/output 'MatMul_\d+' has a row for every token/,
+	);
+	for (const recipe of [
+		'prune tokens keep [50%, 70%] after layers [0, 1]',
+		'prune tokens where attention < 0.1 and norm < 3 after layer 0',
+		'prune tokens keep 50% after layers [0, 1]',
+		'prune tokens keep 50% after layer 0 except "#3"',
+	])
+		assert.match(
+			await refusal(encoderOf({ head: first }), recipe),
+			/plan\/(rising-schedule|unclear-threshold|tokens-stay)/,
+		);
 	const fused = present(attentionForms['MultiHeadAttention, fused'], 'form').model();
 	assert.match(await refusal(fused), /no attention whose probabilities can be read/);
 	assert.match(

@@ -116,10 +116,12 @@ function topAxis(view: NodeView): number {
 	return frontAxis(intAttribute(view, 'axis', -1), inputSizes(view, 0)?.length ?? 1);
 }
 
+/** A count that depends on data is sampled: about half of the axis. */
 function topSizes(view: NodeView): (number[] | undefined)[] {
-	const count = intAttribute(view, 'k') ?? sampledInts(view, 1)?.[0];
 	const sizes = inputSizes(view, 0);
-	if (sizes === undefined || count === undefined) return [];
+	const half = Math.ceil((sizes?.[topAxis(view)] ?? 0) / 2) - (view.turn ?? 0);
+	const count = intAttribute(view, 'k') ?? sampledInts(view, 1)?.[0] ?? Math.max(1, half);
+	if (sizes === undefined) return [];
 	const result = sizes.map((size, at) => (at === topAxis(view) ? count : size));
 	return [result, result];
 }

@@ -22,6 +22,8 @@ export type NodeView = {
 	readonly node: Node;
 	/** Version of the operator set of the node's domain. */
 	readonly opset: number;
+	/** Which of the two samples is evaluated: a size that depends on data differs between them, so that nobody takes it for fixed. */
+	readonly turn?: 0 | 1;
 	/** Absent optional operands are undefined. */
 	readonly inputs: readonly (Operand | undefined)[];
 	readonly outputs: readonly (Operand | undefined)[];

@@ -80,8 +80,8 @@ function evaluated(model: Model, given: Shapes): Facts {
 	for (const [name, tensor] of constants) start.set(name, constantOperand(tensor));
 	const order = sortNodes(model.graph.nodes).filter(({ op }) => op !== 'Constant');
 	const [[firstShapes, first], [secondShapes, second]] = [
-		fitting(model, order, start, given, samples[0]),
-		fitting(model, order, start, given, samples[1]),
+		fitting(model, order, start, given, 0),
+		fitting(model, order, start, given, 1),
 	];
 	const shapes = [firstShapes, secondShapes] as const;
 	const merged = new Map<ValueName, Operand>();
@@ -106,8 +106,9 @@ function fitting(
 	order: readonly Node[],
 	start: Sampled,
 	given: Shapes,
-	sample: Sample,
+	turn: 0 | 1,
 ): [Shapes, Sampled] {
+	const sample: Sample = samples[turn];
 	const tries = longer.map((factor) => ({
 		...sample,
 		length: sample.length * factor,
@@ -116,7 +117,7 @@ function fitting(
 	let best: [Shapes, Sampled] | undefined;
 	for (const one of tries) {
 		const shapes = bindShapes(model, one, given);
-		const values = evaluate(model, order, shapes, start);
+		const values = evaluate(model, order, shapes, start, turn);
 		best ??= [shapes, values];
 		if (!isEmptied(values, start)) return [shapes, values];
 	}
@@ -134,7 +135,13 @@ function opsetOf(model: Model, node: Node): number {
 	return model.opsets.get(node.domain) ?? 1;
 }
 
-function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: Sampled): Sampled {
+function evaluate(
+	model: Model,
+	order: readonly Node[],
+	shapes: Shapes,
+	start: Sampled,
+	turn: 0 | 1,
+): Sampled {
 	const values: Sampled = new Map(start);
 	for (const { name, type } of fedInputs(model))
 		values.set(name, operandOf(type, shapes.get(name), undefined));
@@ -142,6 +149,7 @@ function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: S
 		const view: NodeView = {
 			node,
 			opset: opsetOf(model, node),
+			turn,
 			inputs: node.inputs.map((name) => (name === '' ? undefined : (values.get(name) ?? none))),
 			outputs: node.outputs.map(() => none),
 		};

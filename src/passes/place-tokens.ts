@@ -1,0 +1,167 @@
+/** Where a statement about tokens stands in a model: its layer, the attention that scores them, and the inputs that say more of them. */
+import { Fault } from '../diagnostic.ts';
+import { type Layer } from '../ir/anatomy/parts.ts';
+import { type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { elementType } from '../ir/graph/dtype.ts';
+import { type ValueName } from '../ir/graph/graph.ts';
+import { upstream } from '../ir/graph/flow.ts';
+import { resolveRanges } from '../ir/recipe/ranges.ts';
+import { noAnatomy, noSuchUnit } from '../messages/plan.ts';
+import { tokensStay } from '../messages/tokens.ts';
+import { type Placed } from './scope.ts';
+import { type PlanRequest } from './technique.ts';
+import { type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
+
+/** The one layer that `after` names, by the numbers of the model as it was given. */
+export function layerAfter({ step, anatomy, numbering }: PlanRequest): Placed {
+	const layers = anatomy.layers.map((layer, at) => ({ layer, given: numbering.layers[at] ?? at }));
+	if (layers.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
+	const [point] = step.after;
+	const wanted = point?.kind === 'layers' ? resolveRanges(point.ranges, numbering.layerCount) : [];
+	const found = layers.find(({ given }) => given === wanted[0]);
+	if (found !== undefined && wanted.length === 1 && step.after.length === 1) return found;
+	if (found !== undefined || point?.kind === 'last-attention')
+		throw new Fault(
+			tokensStay(
+				{ why: 'an amount is for one layer; `keep [70%, 50%] after layers [2, 5]` is for several' },
+				{ span: step.spans.after ?? step.span },
+			),
+		);
+	const from = point?.kind === 'layers' ? point.ranges[0]?.from : undefined;
+	const index = from !== undefined && 'index' in from ? from.index : numbering.layerCount;
+	const said = { index, what: 'layer', where: '', count: numbering.layerCount };
+	throw new Fault(noSuchUnit(said, { span: step.spans.after ?? step.span }));
+}
+
+/** All of a stage but how many stay. */
+export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenStage, 'amount'> {
+	const { net, seed } = request;
+	const { layer, given } = layerAfter(request);
+	const value = layer.residuals.at(-1)?.after;
+	const start = value === undefined ? undefined : net.tensors.get(value);
+	if (value === undefined || start === undefined || layer.residuals.length < layer.blocks.length)
+		throw refusal(request, `the residual path of layer ${given} could not be followed`);
+	const { picks, whole } = historyOf(request, start);
+	const mask = maskInput(request, whole);
+	const reads = metric === 'attention' || metric === 'cls' || metric === 'value';
+	const stay = stayingIds(request, whole);
+	return {
+		...{ value, metric, seed, picks, whole: whole.name },
+		...(reads && { attention: attendedIn(request, layer, start) }),
+		...(mask && { mask }),
+		...(stay && { stay }),
+	};
+}
+
+/**
+ * What earlier steps chose: they sort the positions that stay, which is a TopK of whole numbers, smallest first; and a value that is as
+ * long as the sequence was before them.
+ */
+function historyOf(
+	{ net, model: { graph } }: PlanRequest,
+	start: NetTensor,
+): { readonly picks: readonly ValueName[]; readonly whole: NetTensor } {
+	const before = upstream(graph.nodes, [start.name]);
+	const sorts = net.nodes.filter(
+		({ node, view }) =>
+			node.op === 'TopK' &&
+			before.has(node) &&
+			node.attributes.get('largest') !== undefined &&
+			elementType(view.inputs[0]?.type ?? 0)?.kind === 'int',
+	);
+	const picks = sorts.map(({ node }) => node.outputs[0] ?? '');
+	const scores = sorts[0]?.inputs[0]?.producer?.inputs[0];
+	return { picks, whole: scores ?? start };
+}
+
+/** The graph input [batch, tokens] whose name has `mask` in it. */
+function maskInput({ net }: PlanRequest, whole: NetTensor): ValueName | undefined {
+	return net.model.graph.inputs.find(
+		({ name }) => /mask/i.test(name) && sameSizes(net.tensors.get(name), whole.sizes.slice(0, 2)),
+	)?.name;
+}
+
+export function sameSizes(tensor: NetTensor | undefined, sizes: readonly number[] | undefined): boolean {
+	return tensor?.sizes.length === sizes?.length && tensor?.sizes.join() === sizes?.join();
+}
+
+/** `except "[SEP]", "#102"`: ids that always stay, by their text in the files beside the model or by number. */
+function stayingIds(request: PlanRequest, whole: NetTensor): TokenStage['stay'] {
+	const { step, lexicon } = request;
+	if (step.except.length === 0) return undefined;
+	const span = step.spans.except ?? step.span;
+	const names = step.except.map((place) => {
+		if (place.kind === 'glob') return place.glob;
+		throw new Fault(tokensStay({ why: '`except` names tokens by their text: `except "[SEP]"`' }, { span }));
+	});
+	const ids = idsInput(request, whole);
+	if (ids === undefined)
+		throw new Fault(tokensStay({ why: '`except` needs an input [batch, tokens] of token ids' }, { span }));
+	const spelled = names.filter((name) => !/^#\d+$/.test(name));
+	const known = spelled.length === 0 ? [] : lexicon?.spelled(spelled);
+	if (known === undefined)
+		throw new Fault(
+			tokensStay({ why: `no files may be read here: name ids, as in \`except "#102"\`` }, { span }),
+		);
+	const numbers = names.filter((name) => !spelled.includes(name)).map((name) => Number(name.slice(1)));
+	return { ids, tokens: [...new Set([...numbers, ...known])].sort((a, b) => a - b) };
+}
+
+/** The whole-number input [batch, tokens] that indexes the largest table: types and positions have shorter ones. */
+function idsInput({ net }: PlanRequest, whole: NetTensor): ValueName | undefined {
+	const found = net.model.graph.inputs
+		.map(({ name }) => ({ name, tensor: net.tensors.get(name) }))
+		.filter(({ tensor }) => sameSizes(tensor, whole.sizes.slice(0, 2)))
+		.map(({ name, tensor }) => ({ name, rows: tensor === undefined ? 0 : tableRows(tensor) }))
+		.toSorted((a, b) => b.rows - a.rows);
+	return found.find(({ rows }) => rows > 0)?.name;
+}
+
+function tableRows(tensor: NetTensor): number {
+	const own = tensor.consumers.map((node) => rowsLookedUp(node));
+	const further = tensor.consumers
+		.filter(({ node }) => ['Cast', 'Identity', 'Reshape'].includes(node.op))
+		.flatMap(({ outputs }) => outputs.flatMap((one) => (one === undefined ? [] : tableRows(one))));
+	return Math.max(0, ...own, ...further);
+}
+
+function rowsLookedUp({ node, inputs }: NetNode): number {
+	if (node.op === 'EmbedLayerNormalization') return inputs[2]?.sizes[0] ?? 0;
+	return node.op === 'Gather' && inputs[0]?.fixed === true ? (inputs[0].sizes[0] ?? 0) : 0;
+}
+
+/** The attention of a layer, as a score reads it. */
+function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Attended {
+	const product = layer.blocks.find(({ kind, cross }) => kind === 'attention' && !cross)?.node;
+	let value = product?.inputs[0];
+	for (
+		let steps = 0;
+		steps < 8 && value?.producer !== undefined && value.producer.node.op !== 'Softmax';
+		steps++
+	)
+		value = value.producer.inputs.find((input) => input?.sizes.length === value?.sizes.length);
+	const values = product?.inputs[1];
+	if (value?.producer?.node.op !== 'Softmax' || values === undefined)
+		throw refusal(request, 'the layer has no attention whose probabilities can be read; use `by norm`');
+	const [batch = 1, length = 0] = start.sizes;
+	const heads = headsOf(value.sizes, batch, length);
+	if (heads === undefined)
+		throw refusal(
+			request,
+			`the probabilities '${value.name}' are not [batch, heads, tokens, tokens]; use \`by norm\``,
+		);
+	return { probabilities: value.name, values: values.name, heads };
+}
+
+/** 0 where heads have an axis of their own, their number where they lie beside the batch; undefined for anything else. */
+function headsOf(sizes: readonly number[], batch: number, length: number): number | undefined {
+	const [queries, keys] = sizes.slice(-2);
+	if (queries !== length || keys !== length) return undefined;
+	if (sizes.length === 4) return sizes[0] === batch ? 0 : undefined;
+	const heads = (sizes[0] ?? 0) / batch;
+	return sizes.length === 3 && Number.isInteger(heads) ? heads : undefined;
+}
+
+export function refusal({ step }: PlanRequest, why: string): Fault {
+	return new Fault(tokensStay({ why }, { span: step.span }));
+}
