@@ -11,8 +11,15 @@ import { encoderLayer, modelBuilder } from '../test/harness/model.ts';
 /** Of BERT-base (arXiv:1810.04805, table 1), without embeddings. */
 export const base = { heads: 12, width: 64, hidden: 3072 };
 
-/** A stack of encoder layers over `x [batch, seq, heads·width]` whose weights are drawn whenever they are read. */
-export function largeEncoder(layers: number, { heads, width, hidden } = base): Model {
+/**
+ * A stack of encoder layers over `x [batch, seq, heads·width]` whose weights are drawn whenever they are read; with `classes`, BERT's
+ * pooler and a classifier on the first token (arXiv:1810.04805, section 4.1).
+ */
+export function largeEncoder(
+	layers: number,
+	{ heads, width, hidden } = base,
+	{ classes }: { readonly classes?: number } = {},
+): Model {
 	const builder = modelBuilder();
 	const weights = new Map<string, Tensor>();
 	const weight = (dims: readonly number[], name = `weight${weights.size}`): string => {
@@ -23,7 +30,21 @@ export function largeEncoder(layers: number, { heads, width, hidden } = base): M
 	let x = builder.input('x', ['batch', 'seq', heads * width]);
 	for (let layer = 0; layer < layers; layer++)
 		x = encoderLayer({ ...builder, weight }, x, { heads, width, hidden });
-	builder.output(x, ['batch', 'seq', heads * width]);
+	if (classes === undefined) builder.output(x, ['batch', 'seq', heads * width]);
+	else {
+		const first = builder.node('Gather', [x, builder.ints([0], [])], { axis: 1 });
+		const dense = builder.node('Gemm', [
+			first,
+			weight([heads * width, heads * width]),
+			weight([heads * width]),
+		]);
+		const scores = builder.node('Gemm', [
+			builder.node('Tanh', [dense]),
+			weight([heads * width, classes]),
+			weight([classes]),
+		]);
+		builder.output(scores, ['batch', classes]);
+	}
 	const { graph, ...model } = builder.build();
 	return { ...model, graph: { ...graph, initializers: new Map([...weights, ...graph.initializers]) } };
 }
