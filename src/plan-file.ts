@@ -6,8 +6,8 @@ import { Fault } from './diagnostic.ts';
 import { byteLength, elementType } from './ir/graph/dtype.ts';
 import { elementCount, type Tensor } from './ir/graph/graph.ts';
 import { inMemory } from './ir/graph/tensor.ts';
-import { changed } from './messages/plan.ts';
-import { badData } from './messages/run.ts';
+import { unreadable } from './messages/cli.ts';
+import { changed, notPlan } from './messages/plan.ts';
 import { Stage } from './stage.ts';
 import { type StepPlan } from './passes/technique.ts';
 
@@ -23,10 +23,14 @@ export type PlanDocument = {
 	readonly steps: readonly StepPlan[];
 	/** Hash of the tensors' file; absent when there are none. */
 	readonly tensors?: string;
+	/** Hash of all the rest: a plan is carried out as it was made, or not at all. */
+	readonly sha256: string;
 };
 
 const tensorsPath = (path: string): string => path.replace(/\.json$/, '') + '.safetensors';
-const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const hash = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+/** Of a document as compact JSON, which reading and printing it again leaves alone. */
+const hashOf = (document: object): string => hash(JSON.stringify(document));
 const names: Readonly<Record<string, string>> = {
 	float32: 'F32',
 	float64: 'F64',
@@ -37,12 +41,13 @@ const names: Readonly<Record<string, string>> = {
 /** Throws `Fault` when the file exists, unless forced, or cannot be written. */
 export function writePlan(
 	path: string,
-	document: Omit<PlanDocument, 'tensors'>,
+	document: Omit<PlanDocument, 'tensors' | 'sha256'>,
 	tensors: ReadonlyMap<string, Tensor>,
 	force = false,
 ): void {
 	const bytes = tensors.size === 0 ? undefined : toSafetensors(tensors);
-	const text = `${JSON.stringify({ ...document, ...(bytes && { tensors: hash(bytes) }) }, null, '\t')}\n`;
+	const body = { ...document, ...(bytes && { tensors: hash(bytes) }) };
+	const text = `${JSON.stringify({ ...body, sha256: hashOf(body) }, null, '\t')}\n`;
 	const stage = new Stage(dirname(path), { force });
 	if (bytes !== undefined) stage.write(tensorsPath(basename(path)), [bytes], bytes.length);
 	const encoded = new TextEncoder().encode(text);
@@ -56,23 +61,39 @@ export function readPlan(
 	model: string,
 	sha256: string,
 ): { document: PlanDocument; tensors: Map<string, Tensor> } {
-	let document: PlanDocument;
-	try {
-		document = JSON.parse(readFileSync(path, 'utf8')) as PlanDocument;
-	} catch (problem) {
-		throw new Fault(badData({ path, why: (problem as Error).message }));
-	}
 	const fail = (why: string): never => {
-		throw new Fault(badData({ path, why }));
+		throw new Fault(notPlan({ path, why }));
 	};
-	const { schema } = document as { schema?: string };
-	if (schema !== 'prunec/plan@1') fail('it is no plan of this version');
+	const document = parsePlan(readText(path), fail);
 	if (document.model.sha256 !== sha256) throw new Fault(changed({ path: model }));
 	if (document.tensors === undefined) return { document, tensors: new Map() };
 	if (!existsSync(tensorsPath(path))) fail(`'${tensorsPath(path)}' is missing`);
 	const bytes = readFileSync(tensorsPath(path));
 	if (hash(bytes) !== document.tensors) fail('its tensors are not those it was made with');
 	return { document, tensors: fromSafetensors(bytes) };
+}
+
+function readText(path: string): string {
+	try {
+		return readFileSync(path, 'utf8');
+	} catch (problem) {
+		const missing = (problem as NodeJS.ErrnoException).code === 'ENOENT';
+		const cause = missing ? 'there is no such file' : (problem as Error).message;
+		throw new Fault(unreadable({ path, cause }));
+	}
+}
+
+function parsePlan(text: string, fail: (why: string) => never): PlanDocument {
+	let document: Partial<PlanDocument> | null;
+	try {
+		document = JSON.parse(text) as typeof document;
+	} catch (problem) {
+		return fail(`it is no JSON (${(problem as Error).message})`);
+	}
+	if (document?.schema !== 'prunec/plan@1') return fail('it is no plan of this version');
+	const { sha256, ...body } = document;
+	if (sha256 !== hashOf(body)) return fail('it was changed after it was written');
+	return document as PlanDocument;
 }
 
 /** https://huggingface.co/docs/safetensors: a length, a JSON header, the data without holes. */

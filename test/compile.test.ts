@@ -1,5 +1,5 @@
 /** Recipes on models built in code and on the trained recognizer: built, proven, written. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -81,6 +81,20 @@ test('a plan applied gives the bytes of the build', async () => {
 	assert.is(Buffer.compare(readFileSync(built), readFileSync(applied)), 0);
 	const other = await applyPlan(plan, { model: built, out: at('other.onnx') });
 	assert.is(other.diagnostics[0]?.code, 'plan/other-model');
+});
+
+test('a plan that is missing, of another kind or changed is not carried out', async () => {
+	const plan = at('reviewed.json');
+	const codes = async (): Promise<string[]> =>
+		(await applyPlan(plan, { model: recognizer, out: at('none.onnx') })).diagnostics.map(({ code }) => code);
+	assert.equal(await codes(), ['cli/unreadable']);
+	await compile({ recipe: 'prune heads 25%', model: recognizer, planPath: plan, verify: false });
+	const written = readFileSync(plan, 'utf8');
+	for (const text of ['', 'null', '{}', written.replace(/"selected": \d+/, '"selected": 3')]) {
+		writeFileSync(plan, text);
+		assert.equal(await codes(), ['plan/file'], text.slice(0, 20));
+	}
+	assert.is(existsSync(at('none.onnx')), false);
 });
 
 test('a frozen output stops heads with its name', async () => {

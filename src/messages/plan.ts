@@ -28,6 +28,14 @@ export const emptyRange = defineDiagnostic({
 			? '`prunec inspect` shows what was found'
 			: `\`layers ${Math.floor(count / 2)}..${count}\` is its upper half; \`layers 50%..\` is the upper half of any model`,
 });
+export const notPlan = defineDiagnostic({
+	code: 'plan/file',
+	severity: 'error',
+	explain:
+		'`prunec apply` carries out a plan as `prunec plan -o` wrote it: the file holds a hash of itself and of the tensors beside it, so that what was reviewed is what is done.',
+	message: ({ path, why }: { path: string; why: string }) => `'${path}' cannot be carried out: ${why}`,
+	hint: () => '`prunec plan recipe.prune model.onnx -o plan.json` writes it anew',
+});
 type Unit = { readonly index: number; readonly what: string; readonly where: string };
 
 export const alreadyRemoved = defineDiagnostic({
