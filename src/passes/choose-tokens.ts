@@ -2,6 +2,7 @@
 import { INT64 } from '../ir/graph/dtype.ts';
 import { type ValueName } from '../ir/graph/graph.ts';
 import { type Drawing } from './draw.ts';
+import { drawMatch, drawWeights, type Weights } from './join-tokens.ts';
 import { rawScores, realOf, standing } from './score-tokens.ts';
 import { amountName, type TokenAmount, type TokenStage } from './token-stage.ts';
 
@@ -13,16 +14,30 @@ export type Scored = {
 	readonly kept: ValueName;
 	/** The amount's number, a constant. */
 	readonly amount: ValueName;
+	/** What a join needs. */
+	readonly joining?: {
+		readonly weights: Weights;
+		/** [batch, tokens]: with whom each would merge; absent where all join one. */
+		readonly target?: ValueName;
+	};
 };
 
 export function drawScores(draw: Drawing, stage: TokenStage): Scored {
 	const length = draw.size(stage.value, 1);
 	const amount = draw.amount(amountName, stage.amount);
-	const real = realOf(draw, stage);
-	const raw = rawScores(draw, stage, { length, real });
+	const standing = { length, real: realOf(draw, stage) };
+	const { real } = standing;
+	const always = protectedOf(draw, stage, length);
+	const match = stage.join === 'alike' ? drawMatch(draw, stage, standing, always) : undefined;
+	const raw = match?.scores ?? rawScores(draw, stage, standing);
 	const padded = real === undefined ? raw : draw.op('Where', [real, raw, draw.scalar(-Infinity)]);
-	const scores = draw.op('Where', [protectedOf(draw, stage, length), draw.scalar(Infinity), padded]);
-	return { scores, length, amount, kept: drawKept(draw, stage, { scores, length, amount }) };
+	const scores = draw.op('Where', [always, draw.scalar(Infinity), padded]);
+	const kept = drawKept(draw, stage, { scores, length, amount });
+	const weights = stage.join === undefined ? undefined : drawWeights(draw, stage, raw, real);
+	return {
+		...{ scores, length, amount, kept },
+		...(weights && { joining: { weights, ...(match && { target: match.target }) } }),
+	};
 }
 
 /** Bool, [tokens] or [batch, tokens]: position 0, and the ids that stay. */
@@ -44,7 +59,7 @@ function drawKept(draw: Drawing, stage: TokenStage, scored: Omit<Scored, 'kept'>
 	const { scores, length } = scored;
 	const wanted = draw.least(asked(draw, stage.amount.kind, stage, scored), length);
 	const fixed =
-		stage.stay === undefined
+		stage.stay === undefined && stage.join !== 'alike'
 			? draw.ints([1])
 			: largestCount(draw, draw.op('Equal', [scores, draw.scalar(Infinity)]));
 	return draw.most(wanted, fixed);

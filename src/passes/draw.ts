@@ -52,12 +52,14 @@ export class Drawing {
 		return this.fresh(base);
 	}
 
-	/** Sums or the like over axes. */
-	reduce(op: string, input: ValueName, axes: readonly number[]): ValueName {
+	/** Sums or the like over axes; `name` for the result. */
+	reduce(op: string, input: ValueName, axes: readonly number[], name?: ValueName): ValueName {
 		const asInput = this.opset >= (op === 'ReduceSum' ? 13 : 18);
-		return asInput
-			? this.op(op, [input, this.ints(axes)], { keepdims: 0 })
-			: this.op(op, [input], { axes, keepdims: 0 });
+		const names = name === undefined ? undefined : [name];
+		const [result = ''] = asInput
+			? this.outputs(op, [input, this.ints(axes)], { keepdims: 0 }, 1, names)
+			: this.outputs(op, [input], { axes, keepdims: 0 }, 1, names);
+		return result;
 	}
 
 	reshape(input: ValueName, sizes: readonly number[]): ValueName {

@@ -2,6 +2,7 @@
 import { Fault } from '../diagnostic.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { type Role, type Term } from '../ir/axes/row.ts';
+import { FLOAT } from '../ir/graph/dtype.ts';
 import { nodeLabel } from '../ir/graph/graph.ts';
 import { tokensStay } from '../messages/tokens.ts';
 import { BatchRows, labelsBy, lettersOf, type BatchAxis, type Labels } from './token-labels.ts';
@@ -59,6 +60,12 @@ const mixing = new Map<string, { readonly kind: Mix['kind']; readonly role: Role
 ]);
 /** Their operand 1 says how long the output's axes are. */
 const sized: ReadonlySet<string> = new Set(['Reshape', 'Expand']);
+
+/** The element type of a value that a node makes. */
+export function typeOf({ producer, name }: NetTensor): number {
+	const slot = producer?.node.outputs.indexOf(name) ?? -1;
+	return producer?.view.outputs[slot]?.type ?? FLOAT;
+}
 
 /** Whether an axis is the tokens in order, nothing else. */
 export function isWhole(labels: Labels, count: number): boolean {

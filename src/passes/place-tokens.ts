@@ -1,16 +1,16 @@
 /** Where a statement about tokens stands in a model: its layer, the attention that scores them, and the inputs that say more of them. */
 import { Fault } from '../diagnostic.ts';
 import { type Layer } from '../ir/anatomy/parts.ts';
-import { type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { elementType } from '../ir/graph/dtype.ts';
-import { type ValueName } from '../ir/graph/graph.ts';
+import { type Node, type ValueName } from '../ir/graph/graph.ts';
 import { upstream } from '../ir/graph/flow.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { noAnatomy, noSuchUnit } from '../messages/plan.ts';
 import { tokensStay } from '../messages/tokens.ts';
 import { type Placed } from './scope.ts';
 import { type PlanRequest } from './technique.ts';
-import { type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
+import { merges, sizesName, type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
 
 /** The one layer that `after` names, by the numbers of the model as it was given. */
 export function layerAfter({ step, anatomy, numbering }: PlanRequest): Placed {
@@ -43,14 +43,30 @@ export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenSt
 		throw refusal(request, `the residual path of layer ${given} could not be followed`);
 	const { picks, whole } = historyOf(request, start);
 	const mask = maskInput(request, whole);
-	const reads = metric === 'attention' || metric === 'cls' || metric === 'value';
+	const reads = ['attention', 'cls', 'value', 'keys'].includes(metric);
+	const join = merges(metric) ? 'alike' : request.step.with === 'fused' ? 'fused' : undefined;
+	const sizes = join === 'alike' ? sizesIn(request, start) : undefined;
 	const stay = stayingIds(request, whole);
 	return {
 		...{ value, metric, seed, picks, whole: whole.name },
 		...(reads && { attention: attendedIn(request, layer, start) }),
 		...(mask && { mask }),
 		...(stay && { stay }),
+		...(join && { join }),
+		...(sizes && { sizes }),
 	};
+}
+
+/** How many tokens earlier merges have put into each: a value of our own, told by its name, at the positions chosen since. */
+function sizesIn({ net, model: { graph } }: PlanRequest, start: NetTensor): TokenStage['sizes'] {
+	const before = upstream(graph.nodes, [start.name]);
+	const made = net.nodes.filter(
+		({ node, outputs }) => before.has(node) && outputs[0]?.name.startsWith(sizesName) === true,
+	);
+	const last = made.at(-1);
+	if (last === undefined) return undefined;
+	const later = sortsBefore(net, before).filter(({ index }) => index > last.index);
+	return { value: last.outputs[0]?.name ?? '', picks: later.map(({ node }) => node.outputs[0] ?? '') };
 }
 
 /**
@@ -61,17 +77,20 @@ function historyOf(
 	{ net, model: { graph } }: PlanRequest,
 	start: NetTensor,
 ): { readonly picks: readonly ValueName[]; readonly whole: NetTensor } {
-	const before = upstream(graph.nodes, [start.name]);
-	const sorts = net.nodes.filter(
+	const sorts = sortsBefore(net, upstream(graph.nodes, [start.name]));
+	const picks = sorts.map(({ node }) => node.outputs[0] ?? '');
+	const scores = sorts[0]?.inputs[0]?.producer?.inputs[0];
+	return { picks, whole: scores ?? start };
+}
+
+function sortsBefore(net: Net, before: ReadonlySet<Node>): NetNode[] {
+	return net.nodes.filter(
 		({ node, view }) =>
 			node.op === 'TopK' &&
 			before.has(node) &&
 			node.attributes.get('largest') !== undefined &&
 			elementType(view.inputs[0]?.type ?? 0)?.kind === 'int',
 	);
-	const picks = sorts.map(({ node }) => node.outputs[0] ?? '');
-	const scores = sorts[0]?.inputs[0]?.producer?.inputs[0];
-	return { picks, whole: scores ?? start };
 }
 
 /** The graph input [batch, tokens] whose name has `mask` in it. */
@@ -150,7 +169,24 @@ function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Atten
 			request,
 			`the probabilities '${value.name}' are not [batch, heads, tokens, tokens]; use \`by norm\``,
 		);
-	return { probabilities: value.name, values: values.name, heads };
+	const keys = keysOf(value.producer, heads);
+	return { probabilities: value.name, values: values.name, heads, ...(keys !== undefined && { keys }) };
+}
+
+/** What the product before a softmax multiplies the queries with. */
+function keysOf(softmax: NetNode, heads: number): ValueName | undefined {
+	let value = softmax.inputs[0];
+	for (let steps = 0; steps < 8; steps++) {
+		const producer: NetNode | undefined = value?.producer;
+		if (producer === undefined) return undefined;
+		const [, keys] = producer.inputs;
+		if (producer.node.op === 'MatMul')
+			return keys?.sizes.length === (heads === 0 ? 4 : 3) ? keys.name : undefined;
+		value = producer.inputs.find(
+			(input) => input?.fixed === false && sameSizes(input, softmax.inputs[0]?.sizes),
+		);
+	}
+	return undefined;
 }
 
 /** 0 where heads have an axis of their own, their number where they lie beside the batch; undefined for anything else. */

@@ -1,34 +1,8 @@
 /** Tokens that leave the sequence while the model runs, chosen anew for each input by its own scores. */
-import { Fault } from '../diagnostic.ts';
-import { type Net } from '../ir/axes/net.ts';
-import { type Model } from '../ir/graph/graph.ts';
-import { applyPatch } from '../ir/graph/patch.ts';
-import { constantTerm } from '../ir/recipe/predicate.ts';
-import { rangesText, resolveRange } from '../ir/recipe/ranges.ts';
-import { type Amount, type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
-import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../messages/tokens.ts';
-import { followTokens, type Ends } from './follow-tokens.ts';
-import { maskedModel } from './mask-tokens.ts';
-import { placeOf, sameSizes } from './place-tokens.ts';
-import { shortenTokens } from './shorten-tokens.ts';
-import {
-	defineTechnique,
-	type Lowered,
-	type LowerTask,
-	type Planned,
-	type PlanRequest,
-} from './technique.ts';
-import {
-	amountTensor,
-	everything,
-	tokenMetricNames,
-	type TokenAmount,
-	type TokenMetric,
-	type TokenStage,
-} from './token-stage.ts';
-
-type Leaving = { readonly stage: TokenStage };
+import { lowerTokens, planTokens, tokenParts, type Leaving } from './leave-tokens.ts';
+import { defineTechnique } from './technique.ts';
+import { scoringMetrics } from './token-stage.ts';
 
 /** What they say of a token; they are computed inside the model, for each input. */
 export const tokenMetrics: readonly MetricWords[] = [
@@ -55,6 +29,12 @@ export const tokenMetrics: readonly MetricWords[] = [
 		needs: 'nothing',
 		summary: 'Tokens: one less the mean cosine to all tokens: what others say too leaves first.',
 	},
+	{
+		name: 'keys',
+		needs: 'nothing',
+		summary: 'Tokens that merge: cosine of their attention keys, mean over heads (ToMe, arXiv:2210.09461).',
+	},
+	{ name: 'states', needs: 'nothing', summary: 'Tokens that merge: cosine of their hidden states.' },
 ];
 
 export const pruneTokens = defineTechnique<Leaving>({
@@ -69,167 +49,18 @@ export const pruneTokens = defineTechnique<Leaving>({
 		bare: false,
 		clauses: ['after', 'by', 'where', 'except'],
 		choices: {
+			with: [
+				{
+					word: 'fused',
+					summary: 'the lowest that stays becomes the mean of those that left, weighed by their scores',
+				},
+			],
 			without: [{ word: 'restore', summary: 'an output with a row for each token is refused, not restored' }],
 		},
 		needs: ['after'],
-		metrics: tokenMetricNames,
+		metrics: scoringMetrics,
 	},
-	parts,
-	plan: (request) => Promise.resolve(plan(request)),
-	lower,
+	parts: tokenParts,
+	plan: (request) => Promise.resolve(planTokens(request, 'attention')),
+	lower: lowerTokens,
 });
-
-/** TopK of integers and Range came with opset 11; what came with 12 is written in older words. */
-const leastOpset = 11;
-
-/** A schedule is a statement for each layer; a layer at which everything stays has none. */
-function parts({ step, numbering }: PlanRequest): readonly Step[] {
-	const { amount } = step;
-	const [point] = step.after;
-	if (amount?.kind !== 'schedule' || point?.kind !== 'layers' || amount.shares.length === 1) return [step];
-	const layers = point.ranges.flatMap((range) => resolveRange(range, numbering.layerCount));
-	const span = step.spans.amount ?? step.span;
-	if (layers.length !== amount.shares.length)
-		throw new Fault(
-			tokensStay(
-				{ why: `${amount.shares.length} shares are for ${layers.length} layers of this model` },
-				{ span },
-			),
-		);
-	const pairs = layers
-		.map((layer, at) => ({ layer, share: amount.shares[at] ?? 1 }))
-		.sort((a, b) => a.layer - b.layer);
-	if (pairs.some(({ share }, at) => share > (pairs[at - 1]?.share ?? 1)))
-		throw new Fault(risingSchedule({}, { span }));
-	return pairs
-		.filter(({ share }, at) => share < (pairs[at - 1]?.share ?? 1))
-		.map(({ layer, share }) => part(step, layer, share));
-}
-
-function part(step: Step, layer: number, share: number): Step {
-	const [first] = step.after;
-	const ranges = [{ from: { index: layer }, to: { index: layer }, inclusive: true }];
-	const by = step.by === undefined ? '' : ` by ${step.by}`;
-	return {
-		...step,
-		text: `prune tokens keep [${Number((100 * share).toPrecision(12))}%]${by} after layers ${rangesText(ranges)}`,
-		amount: { kind: 'schedule', shares: [share] },
-		after: [{ kind: 'layers', ranges, span: first?.span ?? step.span }],
-	};
-}
-
-function plan(request: PlanRequest): Planned<Leaving> {
-	const { step, model, numbering, anatomy } = request;
-	const opset = model.opsets.get('') ?? 1;
-	if (opset < leastOpset)
-		throw new Fault(
-			opsetLacks({ what: 'token pruning', needs: leastOpset, has: opset }, { span: step.span }),
-		);
-	const { metric, amount } = asked(request);
-	const stage = withEnd(request, { ...placeOf(request, metric), amount });
-	return {
-		plan: {
-			statement: step.text,
-			technique: 'prune-tokens',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
-			selected: 1,
-			of: anatomy.layers.length,
-			unit: 'layers that tokens leave behind',
-			metric: stage.metric,
-			removed: [],
-			refused: [],
-			decision: { stage },
-		},
-		tensors: new Map(),
-		numbering,
-	};
-}
-
-/** Tokens come back behind the last layer where what follows needs every one of them. */
-function withEnd({ net, anatomy, step }: PlanRequest, stage: TokenStage): TokenStage {
-	const end = anatomy.layers.at(-1)?.residuals.at(-1)?.after;
-	const canReturn = end !== undefined && end !== stage.value && !step.without.includes('restore');
-	const restored = canReturn ? { ...stage, end } : stage;
-	for (const one of [stage, restored]) {
-		try {
-			followTokens(net, endsOf(net, one));
-			return one;
-		} catch (problem) {
-			if (!(problem instanceof Fault) || one === restored) throw problem;
-		}
-	}
-	return restored;
-}
-
-/** What scores tokens, and how many stay. */
-function asked({ step }: PlanRequest): { readonly metric: TokenMetric; readonly amount: TokenAmount } {
-	if (step.where === undefined)
-		return { metric: (step.by ?? 'attention') as TokenMetric, amount: amountOf(step.amount) };
-	const found = thresholdOf(step.where);
-	if (found === undefined || (step.by !== undefined && step.by !== found.metric))
-		throw new Fault(unclearThreshold({}, { span: step.spans.where ?? step.span }));
-	return { metric: found.metric, amount: { kind: 'threshold', number: found.number } };
-}
-
-/** `attention < 0.01`, or the same the other way round. */
-function thresholdOf(
-	where: Predicate,
-): { readonly metric: TokenMetric; readonly number: number } | undefined {
-	if (where.kind !== 'compare' || (where.op !== '<' && where.op !== '>')) return undefined;
-	const [score, bound] = where.op === '<' ? [where.left, where.right] : [where.right, where.left];
-	const number = constantTerm(bound);
-	const metric = tokenMetricNames.find((name) => score.kind === 'field' && score.name === name);
-	return metric === undefined || number === undefined ? undefined : { metric, number };
-}
-
-/** Shares in millionths: the rewrite rounds up in whole numbers. */
-function amountOf(amount: Amount | undefined): TokenAmount {
-	const millionths = (share: number): number => Math.max(1, Math.round(share * 1e6));
-	switch (amount?.kind) {
-		case 'keep-share':
-			return { kind: 'share', number: millionths(amount.share) };
-		case 'remove-share':
-			return { kind: 'share', number: millionths(1 - amount.share) };
-		case 'schedule':
-			return { kind: 'scheduled', number: millionths(amount.shares[0] ?? 1) };
-		case 'keep-count':
-			return { kind: 'keep', number: Math.max(1, amount.count) };
-		default:
-			return { kind: 'remove', number: amount?.kind === 'remove-count' ? amount.count : 0 };
-	}
-}
-
-function endsOf({ tensors }: Net, { value, end }: TokenStage): Ends {
-	const [start, last] = [tensors.get(value), end === undefined ? undefined : tensors.get(end)];
-	if (start?.sizes.length !== 3)
-		throw new Fault(tokensStay({ why: `'${value}' is not [batch, tokens, features]` }));
-	if (end !== undefined && !sameSizes(last, start.sizes))
-		throw new Fault(tokensStay({ why: `'${end}' has other sizes than '${value}'` }));
-	return { start, end: last };
-}
-
-function lower({ net, decision: { stage }, label }: LowerTask<Leaving>): Lowered {
-	const { model } = net;
-	const ends = endsOf(net, stage);
-	const followed = followTokens(net, ends);
-	const { edits, amount } = shortenTokens(model, stage, ends, followed);
-	const masked = (fewer?: 'one' | 'half'): Model => maskedModel(model, stage, followed, fewer);
-	const whole = amountTensor(amount, everything(stage.amount));
-	return {
-		patch: { label, edits },
-		claims: [
-			{
-				says: 'the full sequence, tokens that left masked wherever tokens mix',
-				reference: masked(),
-				controls: [() => masked('one'), () => masked('half')],
-			},
-			{
-				says: 'the model before the step, when every token stays',
-				reference: model,
-				controls: [() => masked(), () => masked('half')],
-				rewritten: (after) => applyPatch(after, { label, edits: [{ kind: 'constant', tensor: whole }] }),
-			},
-		],
-	};
-}

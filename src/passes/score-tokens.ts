@@ -1,4 +1,5 @@
 /** The part of a graph that scores tokens, [batch, tokens] float32: larger means keep. */
+import { bug } from '../diagnostic.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type ValueName } from '../ir/graph/graph.ts';
 import { type Drawing } from './draw.ts';
@@ -13,8 +14,11 @@ export type Standing = {
 };
 
 export function rawScores(draw: Drawing, stage: TokenStage, standing: Standing): ValueName {
-	const { value, attention, metric } = stage;
+	const { value, metric } = stage;
 	switch (metric) {
+		case 'keys':
+		case 'states':
+			return bug('tokens that merge are scored in pairs', { metric });
 		case 'random':
 			return randomScores(draw, stage, standing);
 		case 'norm':
@@ -22,35 +26,38 @@ export function rawScores(draw: Drawing, stage: TokenStage, standing: Standing):
 		case 'similarity':
 			return draw.op('Sub', [draw.scalar(1), likeness(draw, value, standing)]);
 		case 'cls': {
-			const byQuery = draw.reduce('ReduceMean', byHead(draw, attention, 'probabilities'), [1]);
+			const byQuery = draw.reduce(
+				'ReduceMean',
+				byHead(draw, attended(stage).heads, attended(stage).probabilities),
+				[1],
+			);
 			return draw.op('Gather', [byQuery, draw.scalar(0, INT64)], { axis: 1 });
 		}
 		case 'attention':
-			return draw.reduce('ReduceMean', received(draw, attention, standing), [1]);
+			return draw.reduce('ReduceMean', received(draw, attended(stage), standing), [1]);
 		case 'value': {
-			const sizes = draw.reduce('ReduceL2', byHead(draw, attention, 'values'), [3]);
-			const weighed = draw.op('Mul', [received(draw, attention, standing), sizes]);
+			const sizes = draw.reduce('ReduceL2', byHead(draw, attended(stage).heads, attended(stage).values), [3]);
+			const weighed = draw.op('Mul', [received(draw, attended(stage), standing), sizes]);
 			return draw.reduce('ReduceMean', weighed, [1]);
 		}
 	}
 }
 
 /** With the heads on an axis of their own. */
-function byHead(
-	draw: Drawing,
-	attention: Attended | undefined,
-	which: 'probabilities' | 'values',
-): ValueName {
-	const { heads = 0, [which]: value = '' } = attention ?? {};
+export function byHead(draw: Drawing, heads: number, value: ValueName): ValueName {
 	const plain = draw.cast(value, FLOAT);
 	if (heads === 0) return plain;
 	const sizes = [1, 2].map((axis) => draw.size(value, axis));
 	return draw.op('Reshape', [plain, draw.vector(-1, heads, ...sizes)]);
 }
 
+function attended({ attention }: TokenStage): Attended {
+	return attention ?? bug('a score without its attention');
+}
+
 /** What each key receives from the queries that are no padding, their mean: [batch, heads, keys]. */
-function received(draw: Drawing, attention: Attended | undefined, { real }: Standing): ValueName {
-	const probabilities = byHead(draw, attention, 'probabilities');
+function received(draw: Drawing, attention: Attended, { real }: Standing): ValueName {
+	const probabilities = byHead(draw, attention.heads, attention.probabilities);
 	if (real === undefined) return draw.reduce('ReduceMean', probabilities, [2]);
 	const queries = draw.unsqueeze(shares(draw, real), [1, 2]);
 	return draw.reshape(draw.op('MatMul', [queries, probabilities]), [0, 0, -1]);

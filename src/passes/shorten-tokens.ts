@@ -2,15 +2,17 @@
 import { Fault } from '../diagnostic.ts';
 import { type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { intAttribute } from '../ir/axes/view.ts';
+import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { nodeLabel, type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 import { tokensStay } from '../messages/tokens.ts';
 import { drawScores, type Scored } from './choose-tokens.ts';
 import { Drawing } from './draw.ts';
-import { isWhole, type Ends, type Followed, type Side } from './follow-tokens.ts';
-import { picked } from './lay-tokens.ts';
+import { isWhole, typeOf, type Ends, type Followed, type Side } from './follow-tokens.ts';
+import { drawAverages, type Averages } from './join-tokens.ts';
+import { laid, picked } from './lay-tokens.ts';
 import { type Labels } from './token-labels.ts';
-import { type TokenStage } from './token-stage.ts';
+import { sizesName, type TokenStage } from './token-stage.ts';
 
 export type Shortened = {
 	readonly edits: readonly Edit[];
@@ -32,12 +34,17 @@ class Shortening {
 	private readonly start: NetTensor;
 	private readonly end: NetTensor | undefined;
 	private readonly followed: Followed;
+	private readonly stage: TokenStage;
+	private readonly averages: Averages | undefined;
+	/** [batch, tokens]: the position whose row each has a part in; absent where what leaves is gone. */
+	private readonly goes: ValueName | undefined;
 
 	constructor(model: Model, stage: TokenStage, { start, end }: Ends, followed: Followed) {
 		this.draw = new Drawing(model);
 		this.start = start;
 		this.end = end;
 		this.followed = followed;
+		this.stage = stage;
 		const scored = drawScores(this.draw, stage);
 		const { scores, kept } = scored;
 		const [, best = ''] = this.draw.outputs('TopK', [scores, kept], { axis: 1 }, 2);
@@ -45,11 +52,54 @@ class Shortening {
 		this.chosen = sorted;
 		// Said by a size, a number that depends on data can be followed like one that does not.
 		this.scored = { ...scored, kept: this.draw.size(sorted, 1) };
+		this.goes = this.goesTo(best);
+		const { joining, length } = this.scored;
+		this.averages =
+			joining === undefined || this.goes === undefined
+				? undefined
+				: drawAverages(this.draw, this.chosen, this.goes, length, joining.weights, this.draw.name(sizesName));
+	}
+
+	/** Tokens that stay go to themselves; `best` are those that stay, the lowest score last. */
+	private goesTo(best: ValueName): ValueName | undefined {
+		const { joining, length, kept } = this.scored;
+		if (joining === undefined) return undefined;
+		const positions = this.draw.range(length);
+		const stays = this.draw.op('Equal', [
+			this.draw.unsqueeze(this.chosen, [2]),
+			this.draw.unsqueeze(positions, [0, 1]),
+		]);
+		const stay = this.draw.cast(this.draw.reduce('ReduceMax', this.draw.cast(stays, INT64), [1]), BOOL);
+		const last = this.draw.op('Sub', [kept, this.draw.ints([1])]);
+		const target = joining.target ?? this.draw.op('Gather', [best, last], { axis: 1 });
+		return this.draw.op('Where', [stay, positions, target]);
+	}
+
+	/** The rows of the start that stay, or the means that stand for them. */
+	private shortened(): ValueName {
+		const { draw, averages, start } = this;
+		const batch = { axis: 0, repeat: 1 };
+		if (averages === undefined) return picked(draw, start.name, this.chosen, { rank: 3, axis: 1, batch });
+		const type = typeOf(start);
+		const product = draw.op('MatMul', [averages.shares, draw.cast(start.name, FLOAT)]);
+		return type === FLOAT ? product : draw.cast(product, type);
+	}
+
+	/** Keys that stand for several tokens count as often in every attention behind: log of their number on the scores. */
+	private weighKeys(growth: ValueName): void {
+		const { draw, followed } = this;
+		const logs = draw.op('Log', [growth]);
+		for (const { node, slot, axis, batch, kind } of followed.mixes) {
+			if (kind !== 'softmax') continue;
+			const operand = node.view.inputs[slot];
+			const own = laid(draw, logs, operand?.sizes?.length ?? 0, axis, batch);
+			const typed = operand?.type === FLOAT ? own : draw.cast(own, operand?.type ?? FLOAT);
+			this.feed(node, slot, draw.op('Add', [node.node.inputs[slot] ?? '', typed]));
+		}
 	}
 
 	run(): Shortened {
-		const batch = { axis: 0, repeat: 1 };
-		const short = picked(this.draw, this.start.name, this.chosen, { rank: 3, axis: 1, batch });
+		const short = this.shortened();
 		for (const node of this.start.consumers)
 			if (!node.readsShape)
 				node.inputs.forEach((input, slot) => {
@@ -58,6 +108,7 @@ class Shortening {
 		for (const side of this.followed.sides) this.feed(side.node, side.slot, this.sideOf(side));
 		for (const node of this.followed.shapes) if (node.inputs[0] !== this.start) this.restoreSizes(node);
 		for (const node of this.followed.vectors) this.feed(node, 1, this.sizesOf(node));
+		if (this.averages !== undefined && this.stage.join === 'alike') this.weighKeys(this.averages.growth);
 		if (this.end !== undefined) this.restore(this.end);
 		const changed = [...this.nodes.values()].map((node): Edit => ({ kind: 'node', node }));
 		return { edits: [...this.draw.edits, ...changed], amount: this.scored.amount };
@@ -67,11 +118,24 @@ class Shortening {
 	private restore(end: NetTensor): void {
 		if (end.producer === undefined) return;
 		const short = this.renamed(end.producer, end.name);
+		if (this.goes !== undefined && this.stage.join === 'alike') {
+			this.unmerge(short, this.goes, end);
+			return;
+		}
 		const places = this.draw.op('Expand', [
 			this.draw.unsqueeze(this.chosen, [2]),
 			this.draw.op('Shape', [short]),
 		]);
 		this.draw.outputs('ScatterElements', [this.start.name, places, short], { axis: 1 }, 1, [end.name]);
+	}
+
+	/** Every token has the row that it has a part in. */
+	private unmerge(short: ValueName, goes: ValueName, end: NetTensor): void {
+		const { draw } = this;
+		const found = draw.op('Equal', [draw.unsqueeze(this.chosen, [2]), draw.unsqueeze(goes, [1])]);
+		const places = draw.op('ArgMax', [draw.cast(found, FLOAT)], { axis: 1, keepdims: 0 });
+		const rows = picked(draw, short, places, { rank: 3, axis: 1, batch: { axis: 0, repeat: 1 } });
+		draw.outputs('Identity', [rows], {}, 1, [end.name]);
 	}
 
 	private feed(node: NetNode, slot: number, name: ValueName): void {

@@ -7,6 +7,7 @@ import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
 import { pruneFfn, pruneHeads } from './prune-blocks.ts';
+import { mergeTokens } from './merge-tokens.ts';
 import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
 import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
@@ -35,6 +36,7 @@ export const techniques: readonly Technique[] = [
 	fuseQkv,
 	fuseGates,
 	pruneTokens,
+	mergeTokens,
 	share,
 	exit,
 ];

@@ -3,10 +3,11 @@ import { type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 
-export const tokenMetricNames = [
-	...(['attention', 'cls', 'value', 'norm', 'similarity', 'random'] as const),
-] as const;
-export type TokenMetric = (typeof tokenMetricNames)[number];
+export const scoringMetrics = ['attention', 'cls', 'value', 'norm', 'similarity', 'random'] as const;
+export const mergingMetrics = ['keys', 'states'] as const;
+export type TokenMetric = (typeof scoringMetrics | typeof mergingMetrics)[number];
+
+export const merges = (metric: TokenMetric): boolean => mergingMetrics.some((one) => one === metric);
 
 export type TokenAmount =
 	/** A share in millionths, of what stands or of the length of the input; a count; all but a count. */
@@ -25,6 +26,13 @@ export type TokenStage = {
 	readonly mask?: ValueName;
 	/** Ids that always stay, and the graph input [batch, tokens] that holds them. */
 	readonly stay?: { readonly ids: ValueName; readonly tokens: readonly number[] };
+	/**
+	 * What becomes of tokens that leave: nothing, a part of the token that they are most like, or a part of one token for all of them,
+	 * weighed by their scores.
+	 */
+	readonly join?: 'alike' | 'fused';
+	/** How many tokens each is made of already, [batch, tokens] float32; absent: of one. */
+	readonly sizes?: { readonly value: ValueName; readonly picks: readonly ValueName[] };
 	/** Positions that earlier steps chose, [batch, kept] each: inputs are as long as the sequence was at first. */
 	readonly picks: readonly ValueName[];
 	/** A value whose axis 1 is as long as the inputs. */
@@ -40,11 +48,16 @@ export type Attended = {
 	readonly probabilities: ValueName;
 	/** [batch, heads, keys, width], or the same with three axes. */
 	readonly values: ValueName;
+	/** [batch, heads, width, keys], as the product with the queries reads it; absent where another operator makes the scores. */
+	readonly keys?: ValueName;
 	readonly heads: number;
 };
 
 /** Name under which the number of the rewrite can be set later. */
 export const amountName = 'tokens_amount';
+
+/** Beginning of the name of the value that says how many tokens each is made of: a later merge finds it. */
+export const sizesName = 'tokens_sizes';
 
 /** The amount's number as the graph stores it: a vector of one whole number, or a threshold. */
 export function amountTensor(name: ValueName, { kind, number }: TokenAmount): Tensor {
