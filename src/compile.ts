@@ -51,8 +51,8 @@ export async function applyPlan(
 		expectations: [],
 		diagnostics: [],
 	};
-	return guarded(frame, options.model, (loaded) => {
-		const { document, tensors } = readPlan(planPath, loaded.file.path, loaded.file.sha256());
+	return guarded(frame, options.model, async (loaded) => {
+		const { document, tensors } = readPlan(planPath, loaded.file.path, await loaded.file.sha256());
 		const named = { ...frame, recipe: document.recipe };
 		const shapes: Shapes = new Map(document.inputs.map(({ name, dims }) => [name, dims]));
 		return new Build(loaded, { ...options, shapes, recipe: '' }, named).plan(document, tensors);
@@ -95,6 +95,8 @@ class Build {
 			...recipe.inputs.map(({ name, dims }) => [name, dims] as const),
 			...(this.options.shapes ?? []),
 		]);
+		// Wanted at the end, and read meanwhile; a mere copy is hashed as it is written.
+		if (recipe.steps.length > 0) void this.loaded.file.sha256();
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
 		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads());
@@ -106,7 +108,7 @@ class Build {
 		});
 		if (this.options.planPath !== undefined) {
 			const { file } = this.loaded;
-			const model = { sha256: file.sha256(), bytes: file.bytes };
+			const model = { sha256: await file.sha256(), bytes: file.bytes };
 			const sizes = [...shapes].map(([name, dims]) => ({ name, dims }));
 			const head = {
 				schema: 'prunec/plan@1' as const,
@@ -221,7 +223,7 @@ class Build {
 			await pause();
 			const ok = this.settle(staged, expectations);
 			const found = { ...(drift && { drift }), ...(latency && { latency }) };
-			return this.document(staged, before, after, inputs, { expectations, ...found, ok });
+			return await this.document(staged, before, after, inputs, { expectations, ...found, ok });
 		} catch (problem) {
 			staged?.discard();
 			throw problem;
@@ -277,13 +279,13 @@ class Build {
 		return failed.length === 0;
 	}
 
-	private document(
+	private async document(
 		staged: Staged | undefined,
 		before: { params: number; macs: number },
 		after: { params: number; macs: number },
 		inputs: InputSet,
 		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'latency' | 'ok'>,
-	): BuildDocument {
+	): Promise<BuildDocument> {
 		const { file, model } = this.loaded;
 		// What nobody changed is written as it was read.
 		const copied = this.steps.length === 0 && staged?.bytes === file.bytes ? staged.sha256 : undefined;
@@ -296,7 +298,7 @@ class Build {
 		return {
 			...this.frame,
 			...rest,
-			model: { path: file.path, sha256: copied ?? file.sha256(), ...before, bytes: file.bytes, opset },
+			model: { path: file.path, sha256: copied ?? (await file.sha256()), ...before, bytes: file.bytes, opset },
 			output: {
 				...after,
 				...(staged && { path: staged.path, bytes: staged.bytes }),

@@ -1,5 +1,4 @@
 /** Opens model files. Weights stay where they lie until somebody asks for their numbers. */
-import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Model } from '../../ir/graph/graph.ts';
@@ -8,12 +7,13 @@ import { notFound } from '../../messages/model.ts';
 import { decodeSource } from './decode.ts';
 import { ExternalFiles } from './external.ts';
 import { placeOf, type Place } from './layout.ts';
+import { Hashing } from './hash.ts';
 import { fileSource, type Source } from './wire.ts';
 
 export type ModelFile = Place & {
 	readonly bytes: number;
-	/** Hash of the model file itself, hexadecimal. */
-	sha256(): string;
+	/** Hash of the model file itself, hexadecimal; reading it begins with the first call, in a thread of its own. */
+	sha256(): Promise<string>;
 	/** Frees the files; tensors that were not read cannot be read afterwards. */
 	close(): void;
 };
@@ -34,12 +34,13 @@ export function loadModel(given: string): Loaded {
 		const model = decodeSource(source, (entries, tensor) => external.find(entries, tensor));
 		const problems = verifyModel(model);
 		if (problems.length > 0) throw new Fault(...problems);
+		const hashing = new Hashing(path);
 		const close = (): void => {
+			hashing.stop();
 			source.close();
 			external.close();
 		};
-		let hash: string | undefined;
-		const sha256 = (): string => (hash ??= hashOf(source));
+		const sha256 = (): Promise<string> => hashing.digest();
 		const file: ModelFile = { ...place, bytes: source.length, sha256, close };
 		return { model, file, diagnostics: external.diagnostics };
 	} catch (problem) {
@@ -60,10 +61,4 @@ function open(path: string): Source {
 			notFound({ path, cause: missing ? 'there is no such file' : (problem as Error).message }),
 		);
 	}
-}
-
-function hashOf(source: Source): string {
-	const hash = createHash('sha256');
-	for (const piece of source.pieces(0, source.length)) hash.update(piece);
-	return hash.digest('hex');
 }
