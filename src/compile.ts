@@ -298,7 +298,13 @@ class Build {
 		return {
 			...this.frame,
 			...rest,
-			model: { path: file.path, sha256: copied ?? (await file.sha256()), ...before, bytes: file.bytes, opset },
+			model: {
+				path: file.path,
+				sha256: copied ?? (await file.sha256()),
+				...before,
+				bytes: file.bytes,
+				opset,
+			},
 			output: {
 				...after,
 				...(staged && { path: staged.path, bytes: staged.bytes }),
