@@ -4,7 +4,6 @@ import { checkedRecipe } from './checked-recipe.ts';
 import { Fault, type Diagnostic } from './diagnostic.ts';
 import { targetOf } from './backends/onnx/layout.ts';
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
-import { fingerprint } from './backends/onnx/encode.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
@@ -19,13 +18,13 @@ import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
-import { notMet, otherResult, proofFailed, proofWeak } from './messages/run.ts';
+import { notMet, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { lostIn, withSides } from './side-files.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
-import { version } from './version.ts';
+import { compareWith, withMetadata } from './provenance.ts';
 
 /** Compiles a recipe on a model. Mistakes of the user come back in `diagnostics`, with `ok: false`. */
 export async function compile(options: CompileOptions): Promise<BuildDocument> {
@@ -315,24 +314,5 @@ class Build {
 			...(worst && { proof: { ...worst, weak } }),
 			diagnostics: this.diagnostics,
 		};
-	}
-}
-
-/** Says who made the file, only when something was changed. */
-function withMetadata(model: Model, recipeHash: string): Model {
-	return {
-		...model,
-		metadata: new Map([...model.metadata, ['prunec.version', version()], ['prunec.recipe', recipeHash]]),
-	};
-}
-
-/** Stops when a file holds another graph or other weights than the plan makes. */
-function compareWith(model: Model, path: string, original: string): void {
-	const { model: given, file } = loadModel(path);
-	try {
-		if (fingerprint(given.graph) !== fingerprint(model.graph))
-			throw new Fault(otherResult({ path, original }));
-	} finally {
-		file.close();
 	}
 }
