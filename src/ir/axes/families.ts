@@ -2,8 +2,16 @@
 import { elementCount } from '../graph/graph.ts';
 import { elementType } from '../graph/dtype.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
-import { Walk, type Choices, type Permit, type Seed } from './walk.ts';
-import { type Term } from './row.ts';
+import { NONE, PIN, type Classes } from './classes.ts';
+import { Walk, type Barrier, type Choices, type Seed } from './walk.ts';
+import { type Role, type Term } from './row.ts';
+
+/** What may pass that is normally in the way. */
+export type Permit = {
+	/** Graph inputs and outputs whose shape may change. */
+	readonly io?: (tensor: NetTensor) => boolean;
+	readonly roles?: ReadonlySet<Role>;
+};
 
 export type Family = {
 	readonly seed: Seed;
@@ -20,23 +28,28 @@ export type Family = {
 /** Branches a seed may take; never reached on real models (axes.md: 24 was enough for 80). */
 const branchLimit = 24;
 
+/** Walks of nets: they serve every permit, and every stage asks. */
+const walked = new WeakMap<Net, readonly Walk[]>();
+
 /** Every family that has a weight in it, from the letters on weights' axes. Deterministic: node order, then letter order. */
 export function findFamilies(net: Net, permit: Permit = {}): Family[] {
-	return new Finder(net, permit).run();
+	const walks = walked.get(net) ?? new Finder(net).run();
+	walked.set(net, walks);
+	return walks.map((walk) => familyOf(walk, permit));
 }
 
 /** The families seeded at one letter: one for each way to read the composite axes it meets. */
 export function familiesAt(seed: Seed, permit: Permit, covered?: Uint8Array): Family[] {
-	return walksAt(seed, covered, permit).map(toFamily);
+	return walksAt(seed, covered).map((walk) => familyOf(walk, permit));
 }
 
-function walksAt(seed: Seed, covered: Uint8Array | undefined, permit: Permit): Walk[] {
+function walksAt(seed: Seed, covered: Uint8Array | undefined): Walk[] {
 	const pending: Choices[] = [new Map()];
 	const found: Walk[] = [];
 	for (let tries = 0; tries < branchLimit; tries++) {
 		const choices = pending.shift();
 		if (choices === undefined) break;
-		const walk = new Walk(seed, covered, permit, choices).run();
+		const walk = new Walk(seed, covered, choices).run();
 		const { fork } = walk;
 		if (fork === undefined) found.push(walk);
 		else for (let way = 0; way < fork.ways; way++) pending.push(new Map([...choices, [fork.key, way]]));
@@ -49,29 +62,27 @@ class Finder {
 	private readonly asked = new Set<string>();
 	private readonly coverage = new Map<NetNode, (Uint8Array | undefined)[]>();
 	private readonly net: Net;
-	private readonly permit: Permit;
 
-	constructor(net: Net, permit: Permit) {
+	constructor(net: Net) {
 		this.net = net;
-		this.permit = permit;
 	}
 
-	run(): Family[] {
+	run(): Walk[] {
 		for (const node of this.net.nodes) {
 			for (const term of node.row?.terms ?? []) if (isWeightAxis(node, term)) this.askAll(node, term);
 		}
-		const families: Family[] = [];
+		const found: Walk[] = [];
 		for (let seed = this.queue.shift(); seed !== undefined; seed = this.queue.shift()) {
 			const covered = this.coverage.get(seed.node)?.[seed.letter];
 			if (covered?.every(Boolean)) continue;
-			for (const walk of walksAt(seed, covered, this.permit)) {
+			for (const walk of walksAt(seed, covered)) {
 				this.cover(walk);
 				this.askSiblings(walk);
-				families.push(toFamily(walk));
+				found.push(walk);
 			}
 			this.coverSeed(seed);
 		}
-		return families;
+		return found;
 	}
 
 	private askAll(node: NetNode, term: Term): void {
@@ -137,35 +148,63 @@ function isWeightAxis(node: NetNode, term: Term): boolean {
 	);
 }
 
+/** Families of walks, by which of the walk's barriers are in the way. */
+const made = new WeakMap<Walk, Map<string, Family>>();
+
+function familyOf(walk: Walk, permit: Permit): Family {
+	const stopping = [...walk.barriers.values()].map((barrier) => !passes(barrier, permit));
+	const key = stopping.map(Number).join('');
+	const known = made.get(walk) ?? new Map<string, Family>();
+	made.set(walk, known);
+	const family = known.get(key) ?? toFamily(walk, stopping);
+	known.set(key, family);
+	return family;
+}
+
+const passes = ({ at }: Barrier, { roles, io }: Permit): boolean =>
+	typeof at === 'string' ? roles?.has(at) === true : io?.(at) === true;
+
 /** Classes numbered in the order of the seed's coordinates; a class that owns a whole axis is no unit, since nothing would be left. */
-function toFamily(walk: Walk): Family {
+function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
+	const classes = walk.classes.copy();
+	[...walk.barriers.values()].forEach(({ labels, why }, at) => {
+		if (stopping[at]) classes.pinAll(labels, why);
+	});
 	for (const axes of walk.axes.values())
 		axes.forEach((labels) => {
-			if (labels !== undefined) pinWhole(walk, labels);
+			if (labels !== undefined) pinWhole(classes, labels);
 		});
-	const classes = new Map<number, number>();
 	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Int32Array(0);
-	for (const label of seeds) {
-		const root = walk.find(label);
-		if (root > 1 && !classes.has(root)) classes.set(root, classes.size);
-	}
-	const toClasses = (labels: Int32Array | undefined): Int32Array | undefined =>
-		labels?.map((label) => classes.get(walk.find(label)) ?? -1);
-	const seeded = seeds.filter((label) => label !== 0);
+	const { units, unitOf } = numbered(classes, seeds);
+	const toUnits = (labels: Int32Array | undefined): Int32Array | undefined =>
+		labels?.map((label) => unitOf[label] ?? -1);
+	const seeded = seeds.filter((label) => label !== NONE);
 	return {
 		seed: walk.seed,
-		units: classes.size,
-		axes: new Map([...walk.axes].map(([tensor, axes]) => [tensor, axes.map(toClasses)])),
-		letters: new Map([...walk.states].map(([node, state]) => [node, state.letters.map(toClasses)])),
-		pinned: seeded.filter((label) => walk.find(label) === 1).length,
-		reasons: [...walk.pins].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([why]) => why),
+		units,
+		axes: new Map([...walk.axes].map(([tensor, axes]) => [tensor, axes.map(toUnits)])),
+		letters: new Map([...walk.states].map(([node, state]) => [node, state.letters.map(toUnits)])),
+		pinned: seeded.filter((label) => classes.find(label) === PIN).length,
+		reasons: classes.reasons(),
 	};
 }
 
-function pinWhole(walk: Walk, labels: Int32Array): void {
-	const [first = 0] = labels;
-	if (first < 2) return;
-	const root = walk.find(first);
-	if (labels.every((label) => walk.find(label) === root))
-		walk.pin(root, 'an axis would lose its only group of positions');
+/** The unit of every label, -1 for none. */
+function numbered(classes: Classes, seeds: Int32Array): { units: number; unitOf: Int32Array } {
+	const unitOf = new Int32Array(classes.count).fill(-1);
+	let units = 0;
+	for (const label of seeds) {
+		const root = classes.find(label);
+		if (root > PIN && unitOf[root] === -1) unitOf[root] = units++;
+	}
+	for (let label = 0; label < classes.count; label++) unitOf[label] = unitOf[classes.find(label)] ?? -1;
+	return { units, unitOf };
+}
+
+function pinWhole(classes: Classes, labels: Int32Array): void {
+	const [first = NONE] = labels;
+	if (first <= PIN) return;
+	const root = classes.find(first);
+	if (labels.every((label) => classes.find(label) === root))
+		classes.pin(root, 'an axis would lose its only group of positions');
 }

@@ -3,15 +3,9 @@
  * Positions that must go together end in one class; positions that cannot go are pinned, with the reason.
  */
 import { nodeLabel } from '../graph/graph.ts';
+import { Classes, NONE } from './classes.ts';
 import { operandOf, termKey, type NetNode, type NetTensor } from './net.ts';
 import { type Part, type Role, type Term } from './row.ts';
-
-/** What a walk may pass that is normally in the way. */
-export type Permit = {
-	/** Graph inputs and outputs whose shape may change. */
-	readonly io?: (tensor: NetTensor) => boolean;
-	readonly roles?: ReadonlySet<Role>;
-};
 
 export type Seed = { readonly node: NetNode; readonly letter: number };
 
@@ -21,31 +15,37 @@ export type Choices = ReadonlyMap<string, number>;
 /** A composite axis where the walk must branch: one walk for each of its letters. */
 export type Fork = { readonly key: string; readonly ways: number };
 
-const NONE = 0;
-const PIN = 1;
-const blocking: ReadonlySet<Role> = new Set(['pinned', 'statistic', 'competing', 'indexed', 'scale', 'gate']);
+/**
+ * What stands in the way unless a permit lets it pass: an operator's role, or the fixed shape of a graph input or output. A
+ * walk goes on behind it either way, so that one walk serves every permit.
+ */
+export type Barrier = {
+	readonly at: Role | NetTensor;
+	readonly labels: Int32Array;
+	readonly why: string;
+};
+
+const blocking: ReadonlySet<Role> = new Set(['statistic', 'competing', 'indexed', 'scale', 'gate']);
 
 type NodeState = { readonly letters: (Int32Array | undefined)[]; readonly active: Map<string, number[]> };
 
 export class Walk {
 	readonly axes = new Map<NetTensor, (Int32Array | undefined)[]>();
 	readonly states = new Map<NetNode, NodeState>();
-	/** Reasons for pins, by how many labels each took. */
-	readonly pins = new Map<string, number>();
+	readonly classes: Classes;
+	/** By the labels that they stop. */
+	readonly barriers = new Map<Int32Array, Barrier>();
 	fork: Fork | undefined;
 	readonly seed: Seed;
-	private readonly parent: Int32Array;
 	private readonly queue: NetNode[] = [];
 	private readonly queued = new Set<NetNode>();
-	private readonly permit: Permit;
 	private readonly choices: Choices;
 
-	constructor(seed: Seed, covered: Uint8Array | undefined, permit: Permit, choices: Choices) {
+	constructor(seed: Seed, covered: Uint8Array | undefined, choices: Choices) {
 		this.seed = seed;
-		this.permit = permit;
 		this.choices = choices;
 		const size = seed.node.row?.letters[seed.letter]?.size ?? 0;
-		this.parent = Int32Array.from({ length: size + 2 }, (_, label) => label);
+		this.classes = Classes.of(size);
 		this.state(seed.node).letters[seed.letter] = Int32Array.from({ length: size }, (_, at) =>
 			covered?.[at] ? NONE : at + 2,
 		);
@@ -64,27 +64,8 @@ export class Walk {
 		return this;
 	}
 
-	/** The representative of a label: 0 is none, 1 pinned. */
-	find(label: number): number {
-		let root = label;
-		while (this.parent[root] !== root) root = this.parent[root] ?? PIN;
-		this.parent[label] = root;
-		return root;
-	}
-
-	pin(label: number, why: string): void {
-		const root = this.find(label);
-		if (root === PIN || root === NONE) return;
-		this.parent[root] = PIN;
-		this.pins.set(why, (this.pins.get(why) ?? 0) + 1);
-	}
-
 	private union(left: number, right: number, node: NetNode): void {
-		const [a, b] = [this.find(left), this.find(right)];
-		if (a === b) return;
-		if (a === PIN || b === PIN)
-			this.pin(a === PIN ? b : a, `coupled to a pinned position at ${nodeLabel(node.node)}`);
-		else this.parent[Math.max(a, b)] = Math.min(a, b);
+		this.classes.union(left, right, () => `coupled to a pinned position at ${nodeLabel(node.node)}`);
 	}
 
 	private state(node: NetNode): NodeState {
@@ -139,28 +120,25 @@ export class Walk {
 			for (const [slot, tensor] of operands.entries()) {
 				const axes = tensor && this.axes.get(tensor);
 				axes?.forEach((labels, axis) => {
-					if (labels && which(termKey({ side, slot, axis }), labels.length)) this.pinAll(labels, why);
+					if (labels && which(termKey({ side, slot, axis }), labels.length)) this.classes.pinAll(labels, why);
 				});
 			}
 		}
 	}
 
-	private pinAll(labels: Int32Array, why: string): void {
-		for (const label of labels) if (label !== NONE) this.pin(label, why);
-	}
-
-	/** Roles that stop a walk, and positions an operator picks by number. */
+	/** Roles that stop labels, and positions an operator picks by number. */
 	private pinLetters(node: NetNode): void {
 		const { letters } = this.state(node);
-		node.row?.letters.forEach((letter, at) => {
+		node.row?.letters.forEach(({ role, size }, at) => {
 			const labels = letters[at];
-			if (labels === undefined || letter.size < 2 || !blocking.has(letter.role)) return;
-			if (letter.role === 'pinned' || !this.permit.roles?.has(letter.role))
-				this.pinAll(labels, roleReason(letter.role, node));
+			if (labels === undefined || size < 2) return;
+			if (role === 'pinned') this.classes.pinAll(labels, roleReason(role, node));
+			else if (blocking.has(role) && !this.barriers.has(labels))
+				this.barriers.set(labels, { at: role, labels, why: roleReason(role, node) });
 		});
 		for (const { letter, coordinates } of node.row?.selected ?? []) {
 			for (const at of coordinates)
-				this.pin(letters[letter]?.[at] ?? NONE, `picked by number at ${nodeLabel(node.node)}`);
+				this.classes.pin(letters[letter]?.[at] ?? NONE, `picked by number at ${nodeLabel(node.node)}`);
 		}
 	}
 
@@ -200,7 +178,7 @@ export class Walk {
 			if (before === label) continue;
 			if (at < 0 || (parts.length > 1 && before === NONE)) {
 				if (!this.isCovered(state, parts, position))
-					this.pin(label, `two factors at once at ${nodeLabel(node.node)}`);
+					this.classes.pin(label, `two factors at once at ${nodeLabel(node.node)}`);
 				continue;
 			}
 			if (this.setLetter(node, part.letter, at, label)) moved = true;
@@ -299,9 +277,9 @@ export class Walk {
 			if (label === NONE) continue;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
 			if (at < 0) return false;
-			const root = this.find(label);
+			const root = this.classes.find(label);
 			if (seen[at] === NONE) seen[at] = root;
-			else if (this.find(seen[at] ?? NONE) !== root) return false;
+			else if (this.classes.find(seen[at] ?? NONE) !== root) return false;
 		}
 		return true;
 	}
@@ -310,11 +288,12 @@ export class Walk {
 	private spread(tensor: NetTensor | undefined, axis: number): void {
 		if (tensor === undefined) return;
 		const labels = this.labels(tensor, axis);
-		if (labels.length === 1) this.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
-		if (tensor.io.length > 0 && !this.permit.io?.(tensor)) {
-			this.pinAll(labels, `graph ${tensor.io.join(' and ')} '${tensor.name}' is frozen`);
+		if (labels.length === 1) this.classes.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
+		if (tensor.io.length > 0 && !this.barriers.has(labels)) {
+			const why = `graph ${tensor.io.join(' and ')} '${tensor.name}' is frozen`;
+			this.barriers.set(labels, { at: tensor, labels, why });
 		}
-		if (tensor.captured) this.pinAll(labels, `'${tensor.name}' is read inside a body`);
+		if (tensor.captured) this.classes.pinAll(labels, `'${tensor.name}' is read inside a body`);
 		this.enqueue(tensor.producer);
 		tensor.consumers.forEach((consumer) => {
 			this.enqueue(consumer);

@@ -1,0 +1,63 @@
+/** Labels and what they have become: classes of positions that go together, or that cannot go, with the reason. */
+
+/** No label, and the class of what cannot go. */
+export const NONE = 0;
+export const PIN = 1;
+
+/** A union-find over labels; those of a walk's seed are counted from 2. */
+export class Classes {
+	private readonly parent: Int32Array;
+	/** Reasons for pins, by how many classes each took. */
+	readonly pins: Map<string, number>;
+
+	constructor(parent: Int32Array, pins: ReadonlyMap<string, number> = new Map()) {
+		this.parent = parent;
+		this.pins = new Map(pins);
+	}
+
+	static of(labels: number): Classes {
+		return new Classes(Int32Array.from({ length: labels + 2 }, (_, label) => label));
+	}
+
+	/** The same classes, to be pinned further. */
+	copy(): Classes {
+		return new Classes(this.parent.slice(), this.pins);
+	}
+
+	/** Every label there is, those of nothing and of pins included. */
+	get count(): number {
+		return this.parent.length;
+	}
+
+	/** The representative of a label. */
+	find(label: number): number {
+		let root = label;
+		while (this.parent[root] !== root) root = this.parent[root] ?? PIN;
+		this.parent[label] = root;
+		return root;
+	}
+
+	pin(label: number, why: string): void {
+		const root = this.find(label);
+		if (root === PIN || root === NONE) return;
+		this.parent[root] = PIN;
+		this.pins.set(why, (this.pins.get(why) ?? 0) + 1);
+	}
+
+	pinAll(labels: Int32Array, why: string): void {
+		for (const label of labels) if (label !== NONE) this.pin(label, why);
+	}
+
+	/** Makes two classes one; what is joined to a pinned one is pinned, for the reason that `why` gives. */
+	union(left: number, right: number, why: () => string): void {
+		const [a, b] = [this.find(left), this.find(right)];
+		if (a === b) return;
+		if (a === PIN || b === PIN) this.pin(a === PIN ? b : a, why());
+		else this.parent[Math.max(a, b)] = Math.min(a, b);
+	}
+
+	/** The most frequent reason first. */
+	reasons(): string[] {
+		return [...this.pins].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([why]) => why);
+	}
+}
