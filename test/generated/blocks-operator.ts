@@ -23,7 +23,11 @@ type Entry = { readonly op: string; readonly domain: string; readonly example: E
 /** Whether an operand is of floats that a value of the network can stand for. */
 function isFlow(input: ExampleInput | null): boolean {
 	if (input === null || 'ints' in input || 'floats' in input) return false;
-	return 'sizes' in input ? (input.type ?? FLOAT) === FLOAT && input.constant !== true : input.length > 0;
+	const [sizes, isFloat] =
+		'sizes' in input
+			? [input.sizes, (input.type ?? FLOAT) === FLOAT && input.constant !== true]
+			: [input, true];
+	return isFloat && sizes.length > 0 && elementCount(sizes) > 0;
 }
 
 const isUsable = ({ op, example }: Entry): boolean =>

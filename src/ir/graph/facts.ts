@@ -74,15 +74,21 @@ export function inferFacts(model: Model, given: Shapes = new Map()): Facts {
 	return facts;
 }
 
+/** Which sample is evaluated, and whether the answer of some operator depended on it. */
+type Turn = { readonly at: 0 | 1; asked: boolean };
+
 function evaluated(model: Model, given: Shapes): Facts {
 	const constants = constantsOf(model.graph);
 	const start: Sampled = new Map();
 	for (const [name, tensor] of constants) start.set(name, constantOperand(tensor));
 	const order = sortNodes(model.graph.nodes).filter(({ op }) => op !== 'Constant');
-	const [[firstShapes, first], [secondShapes, second]] = [
-		fitting(model, order, start, given, 0),
-		fitting(model, order, start, given, 1),
-	];
+	const turn: Turn = { at: 0, asked: false };
+	const [firstShapes, first] = fitting(model, order, start, given, turn);
+	// Where no input has a symbolic size and no operator one that depends on data, one sample tells all.
+	const [secondShapes, second] =
+		turn.asked || moves(model, given)
+			? fitting(model, order, start, given, { at: 1, asked: true })
+			: [firstShapes, first];
 	const shapes = [firstShapes, secondShapes] as const;
 	const merged = new Map<ValueName, Operand>();
 	for (const [name, value] of first) merged.set(name, merge(value, second.get(name)));
@@ -98,6 +104,12 @@ function evaluated(model: Model, given: Shapes): Facts {
 	return { of, view, shapes };
 }
 
+/** Whether some input's size is another one in the second sample. */
+function moves(model: Model, given: Shapes): boolean {
+	const [first, second] = samples.map((sample) => [...bindShapes(model, sample, given)]);
+	return JSON.stringify(first) !== JSON.stringify(second);
+}
+
 /** Longer inputs, until no operator is left with nothing: a window over audio needs more than a few samples. */
 const longer: readonly number[] = [1, 8, 64, 512, 4096];
 
@@ -106,9 +118,9 @@ function fitting(
 	order: readonly Node[],
 	start: Sampled,
 	given: Shapes,
-	turn: 0 | 1,
+	turn: Turn,
 ): [Shapes, Sampled] {
-	const sample: Sample = samples[turn];
+	const sample: Sample = samples[turn.at];
 	const tries = longer.map((factor) => ({
 		...sample,
 		length: sample.length * factor,
@@ -140,7 +152,7 @@ function evaluate(
 	order: readonly Node[],
 	shapes: Shapes,
 	start: Sampled,
-	turn: 0 | 1,
+	turn: Turn,
 ): Sampled {
 	const values: Sampled = new Map(start);
 	for (const { name, type } of fedInputs(model))
@@ -149,7 +161,10 @@ function evaluate(
 		const view: NodeView = {
 			node,
 			opset: opsetOf(model, node),
-			turn,
+			get turn(): 0 | 1 {
+				turn.asked = true;
+				return turn.at;
+			},
 			inputs: node.inputs.map((name) => (name === '' ? undefined : (values.get(name) ?? none))),
 			outputs: node.outputs.map(() => none),
 		};
