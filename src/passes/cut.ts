@@ -45,8 +45,6 @@ function isEmptied({ dead }: Cut): boolean {
 }
 
 function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
-	const places = (set: Uint8Array): number[] =>
-		[...set.entries()].filter(([, gone]) => gone === 1).map(([at]) => at);
 	return {
 		axes: [...cut.dead].flatMap(([tensor, sets]) =>
 			[...sets.entries()].flatMap(([axis, set]) =>
@@ -59,6 +57,12 @@ function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
 			),
 		),
 	};
+}
+
+function places(set: Uint8Array): number[] {
+	const dead: number[] = [];
+	for (let at = 0; at < set.length; at++) if (set[at] === 1) dead.push(at);
+	return dead;
 }
 
 function flags(size: number, dead: readonly number[]): Uint8Array {

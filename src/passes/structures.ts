@@ -85,30 +85,30 @@ function distinct(families: readonly Family[]): Family[] {
 	return families
 		.toSorted((a, b) => b.units - a.units)
 		.filter((family) => {
-			const marks = marksOf(family);
-			const free = marks.every(({ key, at }) => taken.get(key)?.[at] !== 1);
-			if (free) {
-				for (const { key, at, size } of marks) {
-					const set = taken.get(key) ?? new Uint8Array(size);
+			const axes = weightAxes(family);
+			const isFree = axes.every(({ key, units }) => {
+				const set = taken.get(key);
+				return set === undefined || !units.some((unit, at) => set[at] === 1 && claims(family, unit));
+			});
+			if (isFree)
+				axes.forEach(({ key, units }) => {
+					const set = taken.get(key) ?? new Uint8Array(units.length);
 					taken.set(key, set);
-					set[at] = 1;
-				}
-			}
-			return free;
+					for (let at = 0; at < units.length; at++) if (claims(family, units[at] ?? -1)) set[at] = 1;
+				});
+			return isFree;
 		});
 }
 
-function marksOf(family: Family): { key: string; at: number; size: number }[] {
+/** Where nothing can go, the family stands for all that it touches. */
+const claims = (family: Family, unit: number): boolean => unit >= 0 || family.units === 0;
+
+/** Axes of weights that a family touches, with the unit at each position. */
+function weightAxes(family: Family): { readonly key: string; readonly units: Int32Array }[] {
 	return [...family.axes].flatMap(([tensor, axes]) =>
 		tensor.constant === undefined || tensor.sizes.length < 2
 			? []
-			: axes.flatMap((units, axis) =>
-					[...(units ?? [])].flatMap((unit, at) =>
-						unit >= 0 || family.units === 0
-							? [{ key: `${tensor.key}|${axis}`, at, size: units?.length ?? 0 }]
-							: [],
-					),
-				),
+			: axes.flatMap((units, axis) => (units ? [{ key: `${tensor.key}|${axis}`, units }] : [])),
 	);
 }
 

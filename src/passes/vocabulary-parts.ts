@@ -1,5 +1,6 @@
 /** Where a vocabulary lies in a model: tables that ids pick rows of, and heads that have a column for every id or class. */
-import { familiesAt, type Family, type Permit } from '../ir/axes/families.ts';
+import { type Permit } from '../ir/axes/barriers.ts';
+import { familiesAt, type Family } from '../ir/axes/families.ts';
 import { lookupsOf } from '../ir/axes/lookup.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { elementType } from '../ir/graph/dtype.ts';

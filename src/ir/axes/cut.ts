@@ -2,6 +2,7 @@
 import { nodeLabel } from '../graph/graph.ts';
 import { operandOf, termKey, type Net, type NetNode, type NetTensor } from './net.ts';
 import { type Family } from './families.ts';
+import { type Term } from './row.ts';
 
 export type Cut = {
 	/** 1 where a position of a tensor's axis goes. */
@@ -17,27 +18,37 @@ export function cutOf(chosen: readonly Chosen[]): Cut {
 	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
 	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
 	for (const { family, units } of chosen) {
-		for (const [tensor, axes] of family.axes) mark(dead, tensor, axes, units);
-		for (const [node, classes] of family.letters) mark(letters, node, classes, units);
+		const goes = new Uint8Array(family.units);
+		for (const unit of units) goes[unit] = 1;
+		for (const [tensor, axes] of family.axes) mark(dead, tensor, axes, goes);
+		for (const [node, classes] of family.letters) mark(letters, node, classes, goes);
 	}
 	return { dead, letters };
 }
 
+/** Plain loops here and below: they run over every position of every axis of a model. */
 function mark<K>(
 	into: Map<K, (Uint8Array | undefined)[]>,
 	key: K,
 	vectors: readonly (Int32Array | undefined)[],
-	units: ReadonlySet<number>,
+	goes: Uint8Array,
 ): void {
 	vectors.forEach((classes, at) => {
-		if (!classes?.some((unit) => units.has(unit))) return;
-		const sets = into.get(key) ?? [];
-		into.set(key, sets);
-		const set = (sets[at] ??= new Uint8Array(classes.length));
-		classes.forEach((unit, position) => {
-			if (units.has(unit)) set[position] = 1;
-		});
+		if (classes === undefined) return;
+		let set = into.get(key)?.[at];
+		for (let position = 0; position < classes.length; position++) {
+			const unit = classes[position] ?? -1;
+			if (unit < 0 || goes[unit] !== 1) continue;
+			set ??= markedAt(into, key, at, classes.length);
+			set[position] = 1;
+		}
 	});
+}
+
+function markedAt<K>(into: Map<K, (Uint8Array | undefined)[]>, key: K, at: number, size: number): Uint8Array {
+	const sets = into.get(key) ?? [];
+	into.set(key, sets);
+	return (sets[at] ??= new Uint8Array(size));
 }
 
 /** Kept positions in order, or undefined when none of the axis goes. */
@@ -88,17 +99,26 @@ function checkRelation(node: NetNode, cut: Cut): string[] {
 		if (tensor === undefined) continue;
 		const set = cut.dead.get(tensor)?.[term.axis];
 		if (set === undefined && !term.parts.some((part) => letters[part.letter])) continue;
-		for (let position = 0; position < (tensor.sizes[term.axis] ?? 0); position++) {
-			const says = term.parts.some((part) => {
-				const at = part.index === null ? position : (part.index[position] ?? -1);
-				return at >= 0 && letters[part.letter]?.[at] === 1;
-			});
-			if (says !== (set?.[position] === 1)) {
-				return [
-					`${nodeLabel(node.node)}: position ${position} of axis ${term.axis} (${term.side}put ${term.slot}) disagrees`,
-				];
-			}
+		const said = deadBy(term, letters, tensor.sizes[term.axis] ?? 0);
+		const position = said.findIndex((says, at) => says !== (set?.[at] ?? 0));
+		if (position >= 0) {
+			const where = `position ${position} of axis ${term.axis} (${term.side}put ${term.slot})`;
+			return [`${nodeLabel(node.node)}: ${where} disagrees`];
 		}
 	}
 	return [];
+}
+
+/** Which positions of an axis are dead by what its letters say. */
+function deadBy({ parts }: Term, letters: readonly (Uint8Array | undefined)[], size: number): Uint8Array {
+	const dead = new Uint8Array(size);
+	for (const { letter, index } of parts) {
+		const gone = letters[letter];
+		if (gone === undefined) continue;
+		for (let position = 0; position < size; position++) {
+			const at = index === null ? position : (index[position] ?? -1);
+			if (at >= 0 && gone[at] === 1) dead[position] = 1;
+		}
+	}
+	return dead;
 }

@@ -2,16 +2,10 @@
 import { elementCount } from '../graph/graph.ts';
 import { elementType } from '../graph/dtype.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
+import { passes, type Permit } from './barriers.ts';
 import { NONE, PIN, type Classes } from './classes.ts';
-import { Walk, type Barrier, type Choices, type Seed } from './walk.ts';
-import { type Role, type Term } from './row.ts';
-
-/** What may pass that is normally in the way. */
-export type Permit = {
-	/** Graph inputs and outputs whose shape may change. */
-	readonly io?: (tensor: NetTensor) => boolean;
-	readonly roles?: ReadonlySet<Role>;
-};
+import { Walk, type Choices, type Seed } from './walk.ts';
+import { type Term } from './row.ts';
 
 export type Family = {
 	readonly seed: Seed;
@@ -111,9 +105,7 @@ class Finder {
 			letters.forEach((labels, letter) => {
 				if (labels === undefined) return;
 				const covered = (known[letter] ??= new Uint8Array(labels.length));
-				labels.forEach((label, at) => {
-					if (label !== 0) covered[at] = 1;
-				});
+				for (let at = 0; at < labels.length; at++) if (labels[at] !== NONE) covered[at] = 1;
 			});
 		}
 	}
@@ -161,9 +153,6 @@ function familyOf(walk: Walk, permit: Permit): Family {
 	return family;
 }
 
-const passes = ({ at }: Barrier, { roles, io }: Permit): boolean =>
-	typeof at === 'string' ? roles?.has(at) === true : io?.(at) === true;
-
 /** Classes numbered in the order of the seed's coordinates; a class that owns a whole axis is no unit, since nothing would be left. */
 function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 	const classes = walk.classes.copy();
@@ -176,8 +165,11 @@ function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 		});
 	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Int32Array(0);
 	const { units, unitOf } = numbered(classes, seeds);
-	const toUnits = (labels: Int32Array | undefined): Int32Array | undefined =>
-		labels?.map((label) => unitOf[label] ?? -1);
+	const toUnits = (labels: Int32Array | undefined): Int32Array | undefined => {
+		const own = labels && new Int32Array(labels.length);
+		if (labels && own) for (let at = 0; at < own.length; at++) own[at] = unitOf[labels[at] ?? NONE] ?? -1;
+		return own;
+	};
 	const seeded = seeds.filter((label) => label !== NONE);
 	return {
 		seed: walk.seed,

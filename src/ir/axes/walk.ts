@@ -3,9 +3,11 @@
  * Positions that must go together end in one class; positions that cannot go are pinned, with the reason.
  */
 import { nodeLabel } from '../graph/graph.ts';
+import { blocking, roleReason, type Barrier } from './barriers.ts';
 import { Classes, NONE } from './classes.ts';
+import { areDisjoint, fits } from './composite.ts';
 import { operandOf, termKey, type NetNode, type NetTensor } from './net.ts';
-import { type Part, type Role, type Term } from './row.ts';
+import { type Part, type Term } from './row.ts';
 
 export type Seed = { readonly node: NetNode; readonly letter: number };
 
@@ -15,19 +17,13 @@ export type Choices = ReadonlyMap<string, number>;
 /** A composite axis where the walk must branch: one walk for each of its letters. */
 export type Fork = { readonly key: string; readonly ways: number };
 
-/**
- * What stands in the way unless a permit lets it pass: an operator's role, or the fixed shape of a graph input or output. A
- * walk goes on behind it either way, so that one walk serves every permit.
- */
-export type Barrier = {
-	readonly at: Role | NetTensor;
-	readonly labels: Int32Array;
-	readonly why: string;
+type NodeState = {
+	readonly letters: (Int32Array | undefined)[];
+	/** The parts by which a composite axis is read. */
+	readonly active: Map<string, number[]>;
+	/** How many labels there were on a term's axis and letters when they last agreed. */
+	readonly agreed: Map<Term, number>;
 };
-
-const blocking: ReadonlySet<Role> = new Set(['statistic', 'competing', 'indexed', 'scale', 'gate']);
-
-type NodeState = { readonly letters: (Int32Array | undefined)[]; readonly active: Map<string, number[]> };
 
 export class Walk {
 	readonly axes = new Map<NetTensor, (Int32Array | undefined)[]>();
@@ -40,15 +36,18 @@ export class Walk {
 	private readonly queue: NetNode[] = [];
 	private readonly queued = new Set<NetNode>();
 	private readonly choices: Choices;
+	/** How many labels were written into an axis or letter. */
+	private readonly labelled = new Map<Int32Array, number>();
 
 	constructor(seed: Seed, covered: Uint8Array | undefined, choices: Choices) {
 		this.seed = seed;
 		this.choices = choices;
 		const size = seed.node.row?.letters[seed.letter]?.size ?? 0;
 		this.classes = Classes.of(size);
-		this.state(seed.node).letters[seed.letter] = Int32Array.from({ length: size }, (_, at) =>
-			covered?.[at] ? NONE : at + 2,
-		);
+		const labels = new Int32Array(size);
+		for (let at = 0; at < size; at++) labels[at] = covered?.[at] === 1 ? NONE : at + 2;
+		this.state(seed.node).letters[seed.letter] = labels;
+		this.labelled.set(labels, size);
 	}
 
 	run(): this {
@@ -71,7 +70,8 @@ export class Walk {
 	private state(node: NetNode): NodeState {
 		const known = this.states.get(node);
 		if (known !== undefined) return known;
-		const fresh: NodeState = { letters: (node.row?.letters ?? []).map(() => undefined), active: new Map() };
+		const letters = (node.row?.letters ?? []).map(() => undefined);
+		const fresh: NodeState = { letters, active: new Map(), agreed: new Map() };
 		this.states.set(node, fresh);
 		return fresh;
 	}
@@ -90,14 +90,13 @@ export class Walk {
 
 	private visit(node: NetNode): void {
 		if (node.row === undefined) {
-			if (!node.readsShape) this.pinOperands(node, () => true, node.why);
+			if (!node.readsShape) this.pinOperands(node);
 			return;
 		}
-		this.pinOperands(
-			node,
-			(key, size) => size > 1 && !node.terms.has(key),
-			`no axis of ${nodeLabel(node.node)} carries this one`,
-		);
+		for (const { tensor, axis } of uncarried(node)) {
+			const labels = this.axes.get(tensor)?.[axis];
+			if (labels) this.classes.pinAll(labels, `no axis of ${nodeLabel(node.node)} carries this one`);
+		}
 		const touched = new Set<Term>();
 		for (let moved = true, rounds = 0; moved && rounds < 8; rounds++) {
 			moved = false;
@@ -112,17 +111,10 @@ export class Walk {
 		});
 	}
 
-	private pinOperands(node: NetNode, which: (key: string, size: number) => boolean, why: string): void {
-		for (const [side, operands] of [
-			['in', node.inputs],
-			['out', node.outputs],
-		] as const) {
-			for (const [slot, tensor] of operands.entries()) {
-				const axes = tensor && this.axes.get(tensor);
-				axes?.forEach((labels, axis) => {
-					if (labels && which(termKey({ side, slot, axis }), labels.length)) this.classes.pinAll(labels, why);
-				});
-			}
+	private pinOperands(node: NetNode): void {
+		for (const tensor of [...node.inputs, ...node.outputs]) {
+			for (const labels of (tensor && this.axes.get(tensor)) ?? [])
+				if (labels) this.classes.pinAll(labels, node.why);
 		}
 	}
 
@@ -146,7 +138,10 @@ export class Walk {
 	private relate(node: NetNode, term: Term, touched: Set<Term>): boolean {
 		const tensor = operandOf(node, term.side, term.slot);
 		if (tensor === undefined) return false;
-		const chosen = term.parts.length === 1 || this.state(node).active.has(termKey(term));
+		const state = this.state(node);
+		const before = this.countOf(state, term, tensor);
+		if (before === 0 || state.agreed.get(term) === before) return false;
+		const chosen = term.parts.length === 1 || state.active.has(termKey(term));
 		const parts = term.parts.length === 1 ? term.parts : this.activeParts(node, term, tensor);
 		// Choosing the letters of a composite axis labels them.
 		let moved = !chosen && parts.length > 0;
@@ -157,7 +152,18 @@ export class Walk {
 				moved = true;
 			}
 		}
+		if (!moved) state.agreed.set(term, before);
 		return moved;
+	}
+
+	/** How many labels lie on a term's axis and letters: while it stays the same there is nothing to carry. */
+	private countOf({ letters }: NodeState, { axis, parts }: Term, tensor: NetTensor): number {
+		const on = (labels: Int32Array | undefined): number => (labels && this.labelled.get(labels)) ?? 0;
+		return parts.reduce((sum, { letter }) => sum + on(letters[letter]), on(this.axes.get(tensor)?.[axis]));
+	}
+
+	private wrote(labels: Int32Array, count: number): void {
+		this.labelled.set(labels, (this.labelled.get(labels) ?? 0) + count);
 	}
 
 	private readAxis(
@@ -202,13 +208,14 @@ export class Walk {
 			return false;
 		}
 		labels[at] = label;
+		this.wrote(labels, 1);
 		return true;
 	}
 
 	private writeAxis(node: NetNode, part: Part, tensor: NetTensor, axis: number): boolean {
 		const letter = this.state(node).letters[part.letter];
 		if (letter === undefined) return false;
-		let moved = false;
+		let count = 0;
 		const size = tensor.sizes[axis] ?? 0;
 		let labels = this.axes.get(tensor)?.[axis];
 		for (let position = 0; position < size; position++) {
@@ -219,10 +226,11 @@ export class Walk {
 			const before = labels[position] ?? NONE;
 			if (before === NONE) {
 				labels[position] = label;
-				moved = true;
+				count++;
 			} else if (before !== label) this.union(before, label, node);
 		}
-		return moved;
+		if (labels && count > 0) this.wrote(labels, count);
+		return count > 0;
 	}
 
 	/** The letters of a composite axis that this walk reads it by; empty while nothing is labelled, or at a fork. */
@@ -257,7 +265,8 @@ export class Walk {
 	}
 
 	private chooseParts(node: NetNode, term: Term, labels: Int32Array): number[] {
-		const fitting = term.parts.findIndex((part) => this.fits(node, part, labels));
+		const size = (part: Part): number => node.row?.letters[part.letter]?.size ?? 0;
+		const fitting = term.parts.findIndex((part) => fits(part, size(part), labels, this.classes));
 		if (fitting >= 0) return [fitting];
 		if (areDisjoint(term.parts, labels.length)) return term.parts.map((_, at) => at);
 		const key = `${node.index}/${termKey(term)}`;
@@ -265,23 +274,6 @@ export class Walk {
 		if (choice !== undefined) return [choice];
 		this.fork = { key, ways: term.parts.length };
 		return [];
-	}
-
-	/** Whether the labels of an axis depend on this letter's coordinate alone. */
-	private fits(node: NetNode, part: Part, labels: Int32Array): boolean {
-		const size = node.row?.letters[part.letter]?.size ?? 0;
-		if (size < 2) return false;
-		const seen = new Int32Array(size);
-		for (let position = 0; position < labels.length; position++) {
-			const label = labels[position] ?? NONE;
-			if (label === NONE) continue;
-			const at = part.index === null ? position : (part.index[position] ?? -1);
-			if (at < 0) return false;
-			const root = this.classes.find(label);
-			if (seen[at] === NONE) seen[at] = root;
-			else if (this.classes.find(seen[at] ?? NONE) !== root) return false;
-		}
-		return true;
 	}
 
 	/** Labels have arrived at a tensor: pins of its place, then everybody who makes or reads it. */
@@ -301,23 +293,21 @@ export class Walk {
 	}
 }
 
-function areDisjoint(parts: readonly Part[], size: number): boolean {
-	for (let position = 0; position < size; position++) {
-		const owners = parts.filter((part) => part.index === null || (part.index[position] ?? -1) >= 0);
-		if (owners.length > 1) return false;
-	}
-	return true;
-}
+/** Axes that no term of their node carries, by node: every visit asks. */
+const loose = new WeakMap<NetNode, readonly { readonly tensor: NetTensor; readonly axis: number }[]>();
 
-function roleReason(role: Role, node: NetNode): string {
-	const label = nodeLabel(node.node);
-	const reasons: Partial<Record<Role, string>> = {
-		pinned: `${label} mixes every position of this axis`,
-		competing: `${label} mixes every position of this axis`,
-		statistic: `${label} takes a statistic over this axis`,
-		indexed: `${label} selects rows of this axis by run-time index`,
-		scale: `${label} computes its scale from this axis`,
-		gate: `positions of this axis have fixed meanings at ${label}`,
-	};
-	return reasons[role] ?? label;
+function uncarried(node: NetNode): readonly { readonly tensor: NetTensor; readonly axis: number }[] {
+	const known = loose.get(node);
+	if (known !== undefined) return known;
+	const axesOf = (side: 'in' | 'out', tensors: NetNode['inputs']): { tensor: NetTensor; axis: number }[] =>
+		tensors.flatMap((tensor, slot) =>
+			(tensor?.sizes ?? []).flatMap((size, axis) =>
+				tensor === undefined || size < 2 || node.terms.has(termKey({ side, slot, axis }))
+					? []
+					: [{ tensor, axis }],
+			),
+		);
+	const found = [...axesOf('in', node.inputs), ...axesOf('out', node.outputs)];
+	loose.set(node, found);
+	return found;
 }

@@ -147,13 +147,7 @@ function opsetOf(model: Model, node: Node): number {
 	return model.opsets.get(node.domain) ?? 1;
 }
 
-function evaluate(
-	model: Model,
-	order: readonly Node[],
-	shapes: Shapes,
-	start: Sampled,
-	turn: Turn,
-): Sampled {
+function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: Sampled, turn: Turn): Sampled {
 	const values: Sampled = new Map(start);
 	for (const { name, type } of fedInputs(model))
 		values.set(name, operandOf(type, shapes.get(name), undefined));

@@ -1,0 +1,41 @@
+/**
+ * What stands in the way of labels unless a permit lets it pass: an operator's role, or the fixed shape of a graph input or output.
+ * A walk goes on behind it either way, so that one walk serves every permit.
+ */
+import { nodeLabel } from '../graph/graph.ts';
+import { type NetNode, type NetTensor } from './net.ts';
+import { type Role } from './row.ts';
+
+export type Barrier = {
+	readonly at: Role | NetTensor;
+	readonly labels: Int32Array;
+	readonly why: string;
+};
+
+/** What may pass that is normally in the way. */
+export type Permit = {
+	/** Graph inputs and outputs whose shape may change. */
+	readonly io?: (tensor: NetTensor) => boolean;
+	readonly roles?: ReadonlySet<Role>;
+};
+
+/** Roles that a permit may let pass. */
+export const blocking: ReadonlySet<Role> = new Set(['statistic', 'competing', 'indexed', 'scale', 'gate']);
+
+export function passes({ at }: Barrier, { roles, io }: Permit): boolean {
+	return typeof at === 'string' ? roles?.has(at) === true : io?.(at) === true;
+}
+
+/** Why a role stops labels at a node, in words that a plan can print. */
+export function roleReason(role: Role, node: NetNode): string {
+	const label = nodeLabel(node.node);
+	const reasons: Partial<Record<Role, string>> = {
+		pinned: `${label} mixes every position of this axis`,
+		competing: `${label} mixes every position of this axis`,
+		statistic: `${label} takes a statistic over this axis`,
+		indexed: `${label} selects rows of this axis by run-time index`,
+		scale: `${label} computes its scale from this axis`,
+		gate: `positions of this axis have fixed meanings at ${label}`,
+	};
+	return reasons[role] ?? label;
+}
