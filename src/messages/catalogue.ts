@@ -7,6 +7,7 @@ import * as data from './data.ts';
 import * as declarations from './declarations.ts';
 import * as exact from './exact.ts';
 import * as exit from './exit.ts';
+import * as factorize from './factorize.ts';
 import * as goals from './goals.ts';
 import * as imports from './import.ts';
 import * as model from './model.ts';
@@ -39,6 +40,7 @@ export const catalogue: readonly Entry[] = [
 	plan,
 	exact,
 	exit,
+	factorize,
 	goals,
 	tokens,
 	run,

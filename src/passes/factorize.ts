@@ -16,6 +16,7 @@ import { type Wanted } from '../numerics/svd.ts';
 import { insert } from './edits.ts';
 import { inputsOf, lowRank, type Inputs } from './low-rank.ts';
 import { addBehind, addToBias, type Shifted } from './output-shift.ts';
+import { alignedRank, automatic, rankKeeping } from './ranks.ts';
 import { layersInScope } from './scope.ts';
 import {
 	defineTechnique,
@@ -55,7 +56,7 @@ function factorize(
 			aliases,
 			summary: `Replace the matrices of ${kind === 'ffn' ? 'feed-forward blocks' : 'attentions'} by two of lower rank: by singular values, with data by the variance of what they put out.`,
 			example,
-			amounts: ['rank', 'energy'],
+			amounts: ['rank', 'energy', 'ratio', 'auto'],
 			bare: false,
 			clauses: ['in', 'except', 'align'],
 			metrics: [],
@@ -144,19 +145,16 @@ function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undefined {
 	return { value: input.name, rank, axis: turned ? 0 : rank - 1, size: weight.sizes[inAxis] ?? 0 };
 }
 
-/** Ranks chosen by energy go down to a multiple that onnxruntime computes fast; a rank given is taken as written. */
-function rankWanted({ amount, align: given }: Step): Wanted {
-	if (amount?.kind === 'rank') return amount.rank;
-	const share = amount?.kind === 'energy' ? amount.share : 1;
-	return (shares) => {
-		let rank = shares.length;
-		for (let tail = 0; rank > 0; rank--) {
-			tail += shares[rank - 1] ?? 0;
-			if (tail > 1 - share) break;
-		}
-		const align = given ?? (rank >= 32 ? 16 : 4);
-		return rank > align ? Math.floor(rank / align) * align : rank;
-	};
+/** A rank given is taken as written; `auto` keeps what it does on condition that it pays. */
+function rankWanted({ amount, align }: Step, { rows, cols }: Matrix): Wanted {
+	switch (amount?.kind) {
+		case 'rank':
+			return amount.rank;
+		case 'ratio':
+			return Math.max(1, alignedRank(Math.floor((amount.share * rows * cols) / (rows + cols)), align));
+		default:
+			return rankKeeping(amount?.kind === 'energy' ? amount.share : automatic.energy, align);
+	}
 }
 
 async function factor(
@@ -176,8 +174,10 @@ async function factor(
 	if (!isReadable(weight))
 		return pinned({ what: `the matrix of '${where}'`, why: 'its weights are not there' }, place);
 	const values = orient(weight, linear.inAxis === 0);
-	const most = Math.ceil((values.rows * values.cols) / (values.rows + values.cols)) - 1;
-	const wanted = rankWanted(request.step);
+	const even = (values.rows * values.cols) / (values.rows + values.cols);
+	const isAutomatic = request.step.amount?.kind === 'auto';
+	const most = isAutomatic ? Math.floor(automatic.macs * even) : Math.ceil(even) - 1;
+	const wanted = rankWanted(request.step, values);
 	if (typeof wanted === 'number' && wanted > most) return noGain({ where, rank: wanted, most }, place);
 	const products = request.lab?.products ?? plainProducts;
 	const found = await lowRank(values, weight.type, inputs, wanted, products);

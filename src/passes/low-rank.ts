@@ -5,6 +5,7 @@ import { type Certificate } from '../ir/proof.ts';
 import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { outputFactors } from '../numerics/output-pca.ts';
 import { truncate, type Factors, type Wanted } from '../numerics/svd.ts';
+import { certify, energyOf } from './certify.ts';
 
 /** What a matrix reads on calibration inputs: the mean, and second moments about it of the inputs that fit and of those held out. */
 export type Inputs = { readonly mean: Matrix; readonly fit: Matrix; readonly heldOut?: Matrix };
@@ -55,7 +56,7 @@ export async function lowRank(
 ): Promise<LowRank> {
 	if (inputs === undefined) {
 		const factors = await truncate(w, wanted, products);
-		return { ...factors, certificate: await certify(w, factors, type, undefined, products) };
+		return { ...factors, certificate: await certificateOf(w, factors, type, undefined, products) };
 	}
 	const byOutputs = await outputFactors(w, inputs.fit, wanted, products);
 	const plain = await truncate(w, byOutputs.rank, products);
@@ -67,15 +68,12 @@ export async function lowRank(
 	return {
 		...factors,
 		shift: await products.multiply(inputs.mean, await lost(w, left, right, products)),
-		certificate: await certify(w, factors, type, isPlain ? undefined : inputs.fit, products),
+		certificate: await certificateOf(w, factors, type, isPlain ? undefined : inputs.fit, products),
 	};
 }
 
-/** Gram matrices square what they are made of: relative errors are good to the root of a double's rounding, times some terms. */
-const spectralRounding = 1e-6;
-
 /** The relative error that was measured on the factors as stored, beside the one the spectrum says. */
-async function certify(
+async function certificateOf(
 	w: Matrix,
 	factors: Factors,
 	type: number,
@@ -83,15 +81,11 @@ async function certify(
 	products: Products,
 ): Promise<LowRank['certificate']> {
 	const kept = stored(factors, type);
-	const total = (await energyOf(w, moments, products)) || 1;
-	const relative = async (rest: Matrix): Promise<number> =>
-		Math.sqrt(Math.max(0, await energyOf(rest, moments, products)) / total);
-	const product = await products.multiply(factors.left, factors.right);
+	const computed = await products.multiply(factors.left, factors.right);
+	const approximation = { of: w, computed, stored: await products.multiply(kept.left, kept.right) };
 	return {
 		says: moments === undefined ? 'singular values' : 'output variance',
-		expected: Math.sqrt(factors.tail),
-		measured: await relative(await lost(w, kept.left, kept.right, products)),
-		tolerance: spectralRounding + (await relative(await lost(product, kept.left, kept.right, products))),
+		...(await certify({ ...approximation, tail: factors.tail, moments }, products)),
 	};
 }
 
@@ -100,12 +94,6 @@ async function lost(w: Matrix, left: Matrix, right: Matrix, products: Products):
 	const rest = matrix(w.rows, w.cols, w.data.slice());
 	await products.subtract(rest, left, right);
 	return rest;
-}
-
-/** Sum of squares of a matrix's entries, or of its outputs on inputs with these moments. */
-async function energyOf(w: Matrix, moments: Matrix | undefined, products: Products): Promise<number> {
-	const weighed = moments === undefined ? w : await products.multiply(moments, w);
-	return w.data.reduce((sum, value, at) => sum + value * (weighed.data[at] ?? 0), 0);
 }
 
 /** The factors as elements of a type hold them. */

@@ -23,6 +23,7 @@ export function addBehind(node: Node, shift: Tensor, fresh: Fresh): Shifted {
 export function addToBias(model: Model, node: Node, shift: Tensor, fresh: Fresh): Shifted {
 	return (
 		intoGemm(model, node, shift, fresh) ??
+		intoConvolution(model, node, shift, fresh) ??
 		intoNextAdd(model, node, shift, fresh) ??
 		addBehind(node, shift, fresh)
 	);
@@ -39,6 +40,20 @@ function intoGemm(model: Model, node: Node, shift: Tensor, fresh: Fresh): Shifte
 	return {
 		node: { ...node, inputs: [x, w, name] },
 		edits: [{ kind: 'constant', tensor: sum(name, bias, shift, 1 / beta) }],
+	};
+}
+
+/** The shift lies along channels, with an axis of 1 for every spatial one. */
+function intoConvolution(model: Model, node: Node, shift: Tensor, fresh: Fresh): Shifted | undefined {
+	if (node.op !== 'Conv') return undefined;
+	const [x = '', w = '', c = ''] = node.inputs;
+	const own = c === '' ? undefined : constantsOf(model.graph).get(c);
+	if (c !== '' && own === undefined) return undefined;
+	const name = fresh(`${node.outputs[0] ?? ''}_bias`);
+	const along = { ...shift, dims: shift.dims.slice(0, 1) };
+	return {
+		node: { ...node, inputs: [x, w, name] },
+		edits: [{ kind: 'constant', tensor: sum(name, own, along, 1) }],
 	};
 }
 

@@ -1,6 +1,7 @@
 /** Every technique, one line each, and the words they bring to the language. */
 import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
 import { exit } from './exit.ts';
+import { factorizeFilters } from './factorize-filters.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
 import { pruneChannels, pruneFilters } from './prune-channels.ts';
 import { pruneHidden } from './prune-hidden.ts';
@@ -29,6 +30,7 @@ export const techniques: readonly Technique[] = [
 	pruneVocab,
 	factorizeFfn,
 	factorizeAttention,
+	factorizeFilters,
 	pruneNorms,
 	pruneBias,
 	pruneSoftmax,

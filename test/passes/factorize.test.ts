@@ -139,6 +139,20 @@ test('at equal rank, outputs on data drift a quarter less than with singular val
 	}
 });
 
+test('ratio is a bound on what is stored, and auto leaves alone what would not be faster', async () => {
+	const out = join(folder, 'ratio.onnx');
+	const { steps, output, model } = await build('factorize ffn ratio 40%', classifier.model, out);
+	// 12 matrices of 64 × 192: rank 19 by the ratio, 16 by alignment.
+	assert.is(steps[0]!.selected, 12);
+	assert.is(model!.params - output!.params!, 12 * (64 * 192 - 16 * (64 + 192)));
+	const { diagnostics } = await compile({
+		recipe: 'factorize ffn auto',
+		model: classifier.model,
+		verify: false,
+	});
+	assert.is(diagnostics.filter(({ code }) => code === 'plan/rank-saves-nothing').length, 12);
+});
+
 test('a plan whose numbers do not hold is not carried out', async () => {
 	const plan = join(folder, 'plan.json');
 	await compile({ recipe: 'factorize ffn rank 24', model: classifier.model, planPath: plan, verify: false });

@@ -1,0 +1,209 @@
+/** Kernels as chains of thinner ones: by singular values, or by what the kernel puts out on inputs of given second moments. */
+import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
+import { canonical, khatriRao } from './canonical.ts';
+import { linksOf, type Kernel, type Scheme, type Stage } from './conv-chain.ts';
+import { outputFactors } from './output-pca.ts';
+import { regress } from './regress.ts';
+import { truncate, type Wanted } from './svd.ts';
+import { symmetricSpectrum } from './symmetric.ts';
+
+export type Chain = {
+	readonly stages: readonly Stage[];
+	/** One number, or two for Tucker. */
+	readonly ranks: readonly number[];
+	/** The squared relative error that theory says: of the kernel, or with moments of what it puts out. */
+	readonly tail: number;
+};
+
+/** A second rank is Tucker's alone. `moments` are of the rows that the kernel multiplies, about their mean. */
+export async function factorKernel(
+	scheme: Scheme,
+	kernel: Kernel,
+	[first = 1, second = first]: readonly Wanted[],
+	moments: Matrix | undefined,
+	products: Products,
+): Promise<Chain> {
+	switch (scheme) {
+		case 'channels':
+			return channels(kernel, first, moments, products);
+		case 'spatial':
+			return spatial(kernel, first, moments, products);
+		case 'tucker':
+			return moments === undefined
+				? tucker(kernel, first, second, products)
+				: tuckerByData(kernel, first, second, moments, products);
+		case 'cp':
+			return cp(kernel, first, moments, products);
+	}
+}
+
+function chainOf(
+	scheme: Scheme,
+	kernel: Kernel,
+	ranks: readonly number[],
+	tail: number,
+	...weights: readonly Float64Array[]
+): Chain {
+	const links = linksOf(scheme, kernel, ranks);
+	const stages = links.map((link, at) => ({ ...link, data: weights[at] ?? new Float64Array() }));
+	return { stages, ranks, tail };
+}
+
+async function channels(
+	kernel: Kernel,
+	wanted: Wanted,
+	moments: Matrix | undefined,
+	products: Products,
+): Promise<Chain> {
+	const { left, right, rank, tail } =
+		moments === undefined
+			? await truncate(kernel.matrix, wanted, products)
+			: await outputFactors(kernel.matrix, moments, wanted, products);
+	return chainOf('channels', kernel, [rank], tail, transposed(left).data, transposed(right).data);
+}
+
+/** The kernel unfolded as (inputs · rows) × (columns · outputs); with data, the second part refitted behind the first. */
+async function spatial(
+	kernel: Kernel,
+	wanted: Wanted,
+	moments: Matrix | undefined,
+	products: Products,
+): Promise<Chain> {
+	const { inputs, outputs, window, matrix: w } = kernel;
+	const [high = 1, wide = 1] = window;
+	const { left, right, rank, tail } = await truncate(
+		matrix(inputs * high, wide * outputs, w.data),
+		wanted,
+		products,
+	);
+	const chain = (second: Matrix, lost: number): Chain =>
+		chainOf('spatial', kernel, [rank], lost, transposed(left).data, transposed(second).data);
+	if (moments === undefined) return chain(matrix(rank * wide, outputs, right.data), tail);
+	const fitted = await regress(widened(left, wide), w, moments, outputs, products);
+	return chain(await products.multiply(fitted.left, fitted.right), fitted.tail);
+}
+
+/** A ⊗ I: each column reads one of `count` positions, which lie innermost in rows and columns. */
+function widened({ rows, cols, data }: Matrix, count: number): Matrix {
+	const result = matrix(rows * count, cols * count);
+	for (let row = 0; row < rows; row++)
+		for (let col = 0; col < cols; col++)
+			for (let at = 0; at < count; at++)
+				result.data[(row * count + at) * cols * count + col * count + at] = data[row * cols + col] ?? 0;
+	return result;
+}
+
+/** Rounds of higher-order orthogonal iteration at most, and the change of what is kept that ends it before. */
+const rounds = 20;
+const settled = 1e-7;
+
+/** Partial Tucker decomposition on inputs and outputs by orthogonal iteration (De Lathauwer, De Moor & Vandewalle 2000). */
+async function tucker(
+	kernel: Kernel,
+	wantedIn: Wanted,
+	wantedOut: Wanted,
+	products: Products,
+): Promise<Chain> {
+	const { inputs, outputs, matrix: w } = kernel;
+	const places = w.rows / inputs;
+	const byInput = matrix(inputs, places * outputs, w.data);
+	const total = w.data.reduce((sum, value) => sum + value * value, 0) || 1;
+	const first = (await truncate(byInput, wantedIn, products)).rank;
+	let basisOut = (await leading(await products.multiply(w, w, 'tn'), wantedOut, products)).vectors;
+	const second = basisOut.cols;
+	for (let round = 0, before = 0; ; round++) {
+		const narrow = matrix(inputs, places * second, (await products.multiply(w, basisOut)).data);
+		const basisIn = (await leading(await products.multiply(narrow, narrow, 'nt'), first, products)).vectors;
+		const kept = await products.multiply(basisIn, byInput, 'tn');
+		const middle = matrix(first * places, outputs, kept.data);
+		const found = await leading(await products.multiply(middle, middle, 'tn'), second, products);
+		basisOut = found.vectors;
+		if (round < rounds && found.energy - before > settled * total) {
+			before = found.energy;
+			continue;
+		}
+		const core = transposed(await products.multiply(middle, basisOut)).data;
+		const tail = Math.max(0, 1 - found.energy / total);
+		return chainOf('tucker', kernel, [first, second], tail, transposed(basisIn).data, core, basisOut.data);
+	}
+}
+
+async function leading(
+	gram: Matrix,
+	wanted: Wanted,
+	products: Products,
+): Promise<{ vectors: Matrix; energy: number }> {
+	const spectrum = symmetricSpectrum(gram, products);
+	const values = spectrum.values.map((value) => Math.max(0, value));
+	const total = values.reduce((sum, value) => sum + value, 0) || 1;
+	const rank = typeof wanted === 'number' ? wanted : wanted(values.map((value) => value / total));
+	const count = Math.max(1, Math.min(rank, values.length));
+	const energy = values.subarray(0, count).reduce((sum, value) => sum + value, 0);
+	return { vectors: await spectrum.vectors(count), energy };
+}
+
+/** Inputs onto the directions that matter most, by their own covariance and the kernel's weights; the rest fitted behind them. */
+async function tuckerByData(
+	kernel: Kernel,
+	wantedIn: Wanted,
+	wantedOut: Wanted,
+	moments: Matrix,
+	products: Products,
+): Promise<Chain> {
+	const { inputs, outputs, matrix: w } = kernel;
+	const places = w.rows / inputs;
+	const spectrum = symmetricSpectrum(channelMoments(moments, inputs), products);
+	const floor = 1e-7 * (spectrum.values[0] ?? 0);
+	const axes = await spectrum.vectors(
+		Math.max(1, spectrum.values.findLastIndex((value) => value > floor) + 1),
+	);
+	const roots = spectrum.values.subarray(0, axes.cols).map((value) => Math.sqrt(Math.max(0, value)));
+	const turned = await products.multiply(axes, matrix(inputs, places * outputs, w.data), 'tn');
+	const heard = matrix(
+		turned.rows,
+		turned.cols,
+		turned.data.map((value, at) => value * (roots[Math.floor(at / turned.cols)] ?? 0)),
+	);
+	const { left, rank } = await truncate(heard, wantedIn, products);
+	const unscaled = matrix(
+		left.rows,
+		left.cols,
+		left.data.map((value, at) => value / Math.max(roots[Math.floor(at / left.cols)] ?? 0, Number.MIN_VALUE)),
+	);
+	const basis = await products.multiply(axes, unscaled);
+	const core = await regress(widened(basis, places), w, moments, wantedOut, products);
+	const weights = [transposed(basis).data, transposed(core.left).data, transposed(core.right).data];
+	return chainOf('tucker', kernel, [rank, core.rank], core.tail, ...weights);
+}
+
+/** Second moments between channels, the mean over positions of the window. */
+function channelMoments({ cols, data }: Matrix, inputs: number): Matrix {
+	const places = cols / inputs;
+	const result = matrix(inputs, inputs);
+	for (let row = 0; row < inputs; row++)
+		for (let col = 0; col < inputs; col++) {
+			let sum = 0;
+			for (let at = 0; at < places; at++) sum += data[(row * places + at) * cols + col * places + at] ?? 0;
+			result.data[row * inputs + col] = sum / places;
+		}
+	return result;
+}
+
+/** Sums of products of vectors; with data, the last vectors refitted behind the others. */
+async function cp(
+	kernel: Kernel,
+	wanted: Wanted,
+	moments: Matrix | undefined,
+	products: Products,
+): Promise<Chain> {
+	const { inputs, outputs, window, matrix: w } = kernel;
+	const rank = typeof wanted === 'number' ? wanted : w.rows;
+	const found = await canonical(w.data, [inputs, ...window, outputs], rank, products);
+	const inner = found.factors.slice(0, -1);
+	const weights = inner.map((factor) => transposed(factor).data);
+	const last = found.factors.at(-1) ?? matrix(outputs, rank);
+	if (moments === undefined) return chainOf('cp', kernel, [rank], found.tail, ...weights, last.data);
+	const fitted = await regress(khatriRao(inner), w, moments, outputs, products);
+	const refitted = transposed(await products.multiply(fitted.left, fitted.right));
+	return chainOf('cp', kernel, [rank], fitted.tail, ...weights, refitted.data);
+}

@@ -1,0 +1,146 @@
+/** Ways to factor a convolution: which schemes fit it, at which ranks, and whether they pay. */
+import { Fault, present } from '../diagnostic.ts';
+import { elementCount } from '../ir/graph/graph.ts';
+import { noSpectrum } from '../messages/factorize.ts';
+import { linksOf, macsOfChain, schemes, sizeOfChain, type Scheme } from '../numerics/conv-chain.ts';
+import { plainProducts } from '../numerics/plain-products.ts';
+import { type Wanted } from '../numerics/svd.ts';
+import { convSite, type ConvSite } from './conv-sites.ts';
+import { fitKernel, type Fitted } from './kernel-fit.ts';
+import { type Inputs } from './low-rank.ts';
+import { alignedRank, automatic, rankKeeping } from './ranks.ts';
+import { type PlanRequest } from './technique.ts';
+
+/** A way to factor one convolution: the scheme, and how its ranks are found. */
+type Way = { readonly scheme: Scheme; readonly wanted: readonly Wanted[] };
+export type Tried = { readonly site: ConvSite; readonly ways: readonly Way[] };
+
+export function candidate(node: ConvSite['node'], request: PlanRequest): Tried | string {
+	const site = convSite(node);
+	if (typeof site === 'string') return site;
+	const { with: named, amount } = request.step;
+	if (named === undefined && amount?.kind === 'auto') {
+		const possible = schemes.filter((scheme) => scheme !== 'cp' && unfit(scheme, site) === undefined);
+		return { site, ways: possible.map((scheme) => keeping(scheme, automatic.energy, request)) };
+	}
+	const scheme = schemes.find((one) => one === named) ?? 'channels';
+	const reason = unfit(scheme, site);
+	if (reason !== undefined) return reason;
+	const way = wayOf(scheme, site, request);
+	return typeof way === 'string' ? way : { site, ways: [way] };
+}
+
+/** Why a scheme has nothing to take apart here. */
+function unfit(scheme: Scheme, { kernel: { window } }: ConvSite): string | undefined {
+	const [high = 1, wide = 1] = window;
+	if (scheme === 'spatial' && (window.length !== 2 || high === 1 || wide === 1))
+		return 'its window has no two axes to take apart';
+	const isPoint = window.every((size) => size === 1);
+	return isPoint && scheme !== 'channels'
+		? `it has no window; \`with channels\` takes 1×1 ones too`
+		: undefined;
+}
+
+function wayOf(scheme: Scheme, site: ConvSite, { step }: PlanRequest): Way | string {
+	const { amount, align } = step;
+	const most = mostRanks(scheme, site);
+	switch (amount?.kind) {
+		case 'rank': {
+			const ranks = most.map((limit) => Math.min(limit, amount.rank));
+			if (saves(scheme, site, ranks)) return { scheme, wanted: ranks };
+			const best = largest(amount.rank, (rank) =>
+				saves(
+					scheme,
+					site,
+					most.map((limit) => Math.min(limit, rank)),
+				),
+			);
+			return `rank ${amount.rank} saves nothing there${best === undefined ? '' : `; ranks up to ${best} do`}`;
+		}
+		case 'ratio': {
+			const numbers = amount.share * elementCount([site.kernel.matrix.rows, site.kernel.outputs]);
+			const at = (part: number): number[] =>
+				most.map((limit) => alignedRank(Math.floor((part * limit) / parts), align));
+			const fits = (part: number): boolean =>
+				Math.min(...at(part)) > 0 && sizeOfChain(linksOf(scheme, site.kernel, at(part))) <= numbers;
+			const best = largest(parts, fits);
+			if (best === undefined) return 'no rank makes it that small';
+			return saves(scheme, site, at(best))
+				? { scheme, wanted: at(best) }
+				: 'at that size it takes no fewer multiply–adds';
+		}
+		default:
+			return keeping(scheme, amount?.kind === 'energy' ? amount.share : automatic.energy, { step });
+	}
+}
+
+function keeping(scheme: Scheme, share: number, { step }: Pick<PlanRequest, 'step'>): Way {
+	if (scheme === 'cp') throw new Fault(noSpectrum({ scheme }, { span: step.spans.amount ?? step.span }));
+	// Two truncations share what may be lost.
+	const each = scheme === 'tucker' ? 1 - (1 - share) / 2 : share;
+	return { scheme, wanted: [rankKeeping(each, step.align), rankKeeping(each, step.align)] };
+}
+
+/** Steps in which a ratio is looked for. */
+const parts = 256;
+
+function largest(from: number, holds: (value: number) => boolean): number | undefined {
+	for (let value = from; value > 0; value--) if (holds(value)) return value;
+	return undefined;
+}
+
+/** Ranks beyond which a scheme represents every kernel. */
+function mostRanks(scheme: Scheme, { kernel: { inputs, outputs, window } }: ConvSite): number[] {
+	const [high = 1, wide = 1] = window;
+	switch (scheme) {
+		case 'channels':
+			return [Math.min(outputs, inputs * elementCount(window))];
+		case 'spatial':
+			return [Math.min(inputs * high, wide * outputs)];
+		case 'tucker':
+			return [inputs, outputs];
+		case 'cp':
+			return [Math.min(inputs, outputs) * elementCount(window)];
+	}
+}
+
+type Work = { readonly macs: number; readonly numbers: number };
+
+function workOf(scheme: Scheme, { kernel, before, after }: ConvSite, ranks: readonly number[]): Work {
+	const links = linksOf(scheme, kernel, ranks);
+	return { macs: macsOfChain(links, before, after), numbers: sizeOfChain(links) };
+}
+
+function plainWork({ kernel, after }: ConvSite): Work {
+	const numbers = kernel.matrix.rows * kernel.outputs;
+	return { macs: numbers * elementCount(after), numbers };
+}
+
+function saves(scheme: Scheme, site: ConvSite, ranks: readonly number[]): boolean {
+	const [now, then] = [plainWork(site), workOf(scheme, site, ranks)];
+	return then.macs < now.macs && then.numbers < now.numbers;
+}
+
+export type Chosen = Fitted & { readonly scheme: Scheme };
+
+/** Of the ways to try, the one that takes the fewest multiply–adds; or why none pays. */
+export async function bestChain(
+	{ site, ways }: Tried,
+	{ step: { amount }, lab }: PlanRequest,
+	inputs: Inputs | undefined,
+): Promise<Chosen | string> {
+	const found: Chosen[] = [];
+	for (const { scheme, wanted } of ways)
+		found.push({
+			scheme,
+			...(await fitKernel(scheme, site, wanted, inputs, lab?.products ?? plainProducts)),
+		});
+	const macs = ({ scheme, ranks }: Chosen): number => workOf(scheme, site, ranks).macs;
+	const best = present(found.toSorted((a, b) => macs(a) - macs(b))[0], 'a way to factor a convolution');
+	const share = macs(best) / plainWork(site).macs;
+	const enough = amount?.kind === 'auto' ? share <= automatic.macs : saves(best.scheme, site, best.ranks);
+	if (enough) return best;
+	return amount?.kind === 'auto'
+		? `keeping ${100 * automatic.energy}% takes more than ${100 * automatic.macs}% of its multiply–adds`
+		: 'keeping that much saves nothing there';
+}
