@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,11 +157,13 @@ test('ratio is a bound on what is stored, and auto leaves alone what would not b
 test('a plan whose numbers do not hold is not carried out', async () => {
 	const plan = join(folder, 'plan.json');
 	await compile({ recipe: 'factorize ffn rank 24', model: classifier.model, planPath: plan, verify: false });
-	const document = JSON.parse(readFileSync(plan, 'utf8')) as {
+	const { sha256: _, ...document } = JSON.parse(readFileSync(plan, 'utf8')) as {
+		sha256: string;
 		steps: { certificates: { measured: number; of: string }[] }[];
 	};
 	document.steps[0]!.certificates[3]!.measured += 1e-4;
-	writeFileSync(plan, JSON.stringify(document));
+	const sha256 = createHash('sha256').update(JSON.stringify(document)).digest('hex');
+	writeFileSync(plan, JSON.stringify({ ...document, sha256 }));
 	const { ok, diagnostics } = await applyPlan(plan, { model: classifier.model, verify: false });
 	assert.is(ok, false);
 	assert.equal(
