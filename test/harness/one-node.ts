@@ -1,10 +1,9 @@
 /** Models of one node, their operands drawn by a seed, and their runs in onnxruntime. */
-import * as ort from 'onnxruntime-node';
-import { encodeModel } from '../../src/backends/onnx/encode.ts';
-import { bug, present } from '../../src/diagnostic.ts';
+import { openSession } from '../../src/backends/ort/session.ts';
+import { present } from '../../src/diagnostic.ts';
 import { elementType, FLOAT, INT64 } from '../../src/ir/graph/dtype.ts';
 import { elementCount, type Attribute, type Model } from '../../src/ir/graph/graph.ts';
-import { halfBits, halfValue, toInt64 } from '../../src/ir/graph/tensor.ts';
+import { halfBits, halfValue } from '../../src/ir/graph/tensor.ts';
 import { oneNodeModel } from '../../src/ir/axes/example.ts';
 import { type Example, type ExampleInput } from '../../src/ir/axes/operator.ts';
 
@@ -118,52 +117,20 @@ export function modelOf({ inputs, attributes, ...call }: Call): Model {
 	});
 }
 
-type Typed = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array;
-type Wide = Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
-const arrays: Readonly<Record<string, (data: readonly number[]) => Typed | Wide>> = {
-	float32: (data) => Float32Array.from(data),
-	float64: (data) => Float64Array.from(data),
-	float16: (data) => Uint16Array.from(data, halfBits),
-	int64: (data) => BigInt64Array.from(data, toInt64),
-	uint64: (data) => BigUint64Array.from(data, BigInt),
-	int32: (data) => Int32Array.from(data),
-	uint32: (data) => Uint32Array.from(data),
-	int16: (data) => Int16Array.from(data),
-	uint16: (data) => Uint16Array.from(data),
-	int8: (data) => Int8Array.from(data),
-	uint8: (data) => Uint8Array.from(data),
-	bool: (data) => Uint8Array.from(data),
-};
-
 /** Runs a call; the outputs by slot. Rejects with onnxruntime's words when it refuses. */
 export async function run(call: Call): Promise<(Value | undefined)[]> {
-	const session = await ort.InferenceSession.create(encodeModel(modelOf(call)), {
-		logSeverityLevel: 4,
-		graphOptimizationLevel: 'disabled',
-		intraOpNumThreads: 1,
-	});
+	const session = await openSession(modelOf(call), { which: 'node', threads: 1 });
 	try {
-		const feeds = call.inputs.flatMap((input, slot): [string, ort.Tensor][] =>
-			input === undefined || input.constant ? [] : [[`i${slot}`, toOrt(input)]],
+		const feeds = call.inputs.flatMap((input, slot): [string, Value][] =>
+			input === undefined || input.constant ? [] : [[`i${slot}`, input]],
 		);
-		const results = await session.run(Object.fromEntries(feeds));
-		return call.outputs.map((type, slot) =>
-			type === undefined ? undefined : fromOrt(present(results[`o${slot}`], `output ${slot}`)),
-		);
+		const results = await session.run(new Map(feeds));
+		return call.outputs.map((type, slot) => {
+			if (type === undefined) return undefined;
+			const { data, ...rest } = present(results.get(`o${slot}`), `output ${slot}`);
+			return { ...rest, data: Array.from(data) };
+		});
 	} finally {
 		await session.release();
 	}
-}
-
-function toOrt({ type, dims, data }: Value): ort.Tensor {
-	const name = elementType(type)?.name ?? '';
-	const make = arrays[name] ?? bug('no feed of this element type', { type });
-	return new ort.Tensor(name as 'float32', make(data) as Float32Array, dims);
-}
-
-function fromOrt({ type, dims, data }: ort.Tensor): Value {
-	const code = [...Array(27).keys()].find((at) => elementType(at)?.name === type) ?? 0;
-	const half = type === 'float16' && data instanceof Uint16Array;
-	const numbers = Array.from(data as ArrayLike<number | bigint>, Number);
-	return { type: code, dims, data: half ? numbers.map(halfValue) : numbers };
 }

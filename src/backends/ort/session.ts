@@ -3,7 +3,7 @@ import type * as Ort from 'onnxruntime-node';
 import { Fault, present } from '../../diagnostic.ts';
 import { elementType, FLOAT, FLOAT16 } from '../../ir/graph/dtype.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
-import { halfBits, halfValue } from '../../ir/graph/tensor.ts';
+import { halfBits, halfValue, toInt64 } from '../../ir/graph/tensor.ts';
 import { noRuntime, sessionFailed } from '../../messages/run.ts';
 import { encodeForSession } from '../onnx/encode.ts';
 
@@ -96,7 +96,7 @@ const makers: Readonly<Record<string, Typed['make']>> = {
 	float32: (data) => (data instanceof Float32Array ? data : Float32Array.from(data)),
 	float64: (data) => (data instanceof Float64Array ? data : Float64Array.from(data)),
 	float16: (data) => Uint16Array.from(data, halfBits),
-	int64: (data) => BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),
+	int64: (data) => BigInt64Array.from(Array.from(data, toInt64)),
 	uint64: (data) => BigUint64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))),
 	int32: (data) => Int32Array.from(data),
 	uint32: (data) => Uint32Array.from(data),
