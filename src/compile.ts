@@ -18,6 +18,7 @@ import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
+import { unmetRequirements } from './ir/requirements.ts';
 import { notMet, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
@@ -94,6 +95,8 @@ class Build {
 			...recipe.inputs.map(({ name, dims }) => [name, dims] as const),
 			...(this.options.shapes ?? []),
 		]);
+		const unmet = unmetRequirements(recipe.require, this.loaded.model, shapes);
+		if (unmet.length > 0) throw new Fault(...unmet);
 		// Wanted at the end, and read meanwhile; a mere copy is hashed as it is written.
 		if (recipe.steps.length > 0) void this.loaded.file.sha256();
 		const data = this.dataFor(recipe);

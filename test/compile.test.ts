@@ -64,6 +64,19 @@ test('numbers go on meaning what they meant in the model as given', async () => 
 	);
 });
 
+test('touches nothing of a model that the recipe is not for, and does not look at its data either', async () => {
+	const [model, out] = [at('small.onnx'), at('none.onnx')];
+	saveModel(encoder(2, { heads: 4, width: 8, hidden: 48 }), model);
+	const recipe = 'require transformer with layers >= 6\ncalibrate with "missing.npz"\nprune heads 25%';
+	const document = await compile({ recipe, model, out });
+	assert.equal(
+		document.diagnostics.map(({ code }) => code),
+		['plan/unmet-requirement'],
+	);
+	assert.not(document.ok);
+	assert.not(existsSync(out));
+});
+
 test('an empty recipe gives back the same bytes', async () => {
 	const out = at('same.onnx');
 	const document = await compile({ recipe: '', model: recognizer, out, verify: false });

@@ -160,3 +160,34 @@ export const needsConsent = defineDiagnostic({
 		`this would change the output '${output}': of ${from} columns, ${to} stay`,
 	hint: ({ output }) => `add \`may change "${output}"\`, or leave its weights out with \`except\``,
 });
+
+type Unmet = {
+	readonly text: string;
+	/** The kind of network that the model is not. */
+	readonly family: string | undefined;
+	/** What the model has of the properties whose conditions do not hold. */
+	readonly found: readonly { readonly property: string; readonly value: number }[];
+	/** The kinds of network that the model is. */
+	readonly kinds: readonly string[];
+};
+
+const none = 'no layer with attention, no convolution, no recurrent layer';
+
+export const unmetRequirement = defineDiagnostic({
+	code: 'plan/unmet-requirement',
+	severity: 'error',
+	explain:
+		'`require` says which models a recipe was made for. It is held against the model before anything else, and nothing is done to a model that does not meet it.',
+	message: ({ text }: Unmet) =>
+		`the recipe is for another kind of model: it requires \`${text.replace(/^require /, '')}\``,
+	notes: ({ family, found, kinds }) => [
+		...(family === undefined
+			? []
+			: [kinds.length === 0 ? `this model has ${none}` : `this model is a ${kinds.join(' and ')} network`]),
+		...found.map(({ property, value }) =>
+			property === 'opset' ? `this model is of opset ${value}` : `this model has ${value} ${property}`,
+		),
+	],
+	hint: ({ text }) =>
+		`\`prunec inspect\` shows what was found in it; where the recipe suits it all the same, leave \`${text}\` out`,
+});
