@@ -2,6 +2,7 @@
 import { hasErrors, type Diagnostic } from './diagnostic.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { checkRecipe, type CheckOptions } from './ir/recipe/check.ts';
+import { type Settings } from './ir/recipe/params.ts';
 import { readRecipe } from './parser/read.ts';
 import { vocabulary } from './passes/table.ts';
 
@@ -10,7 +11,7 @@ export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly
 /** Reads and checks a recipe: every mistake of the text, and of what it imports, in one go. */
 export function checkText(
 	text: string,
-	params: Readonly<Record<string, number>> = {},
+	params: Settings = {},
 	options: CheckOptions = {},
 ): Checked {
 	const { syntax, diagnostics } = readRecipe(text);

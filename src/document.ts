@@ -22,7 +22,8 @@ export type CompileOptions = {
 	readonly planPath?: string;
 	/** Calibration data: a file or a folder in one of the formats of docs/data.md. */
 	readonly data?: string;
-	readonly params?: Readonly<Record<string, number>>;
+	/** By name: a number in its base unit (0.25 for `25%`), or what one writes behind `=`. */
+	readonly params?: Readonly<Record<string, number | string>>;
 	/** Sizes for dynamic inputs. */
 	readonly shapes?: Shapes;
 	readonly seed?: number;

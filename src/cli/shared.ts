@@ -145,11 +145,10 @@ export function pipelineOptions(flags: Flags): Omit<CompileOptions, 'recipe' | '
 	};
 }
 
-function parameter(text: string): [string, number] {
-	const [, name, value] = /^([A-Za-z_]\w*)=(.+)$/.exec(text) ?? [];
-	if (name === undefined || value === undefined || Number.isNaN(Number(value.replace('%', ''))))
-		throw new Usage(`-p takes name=number, not '${text}'`);
-	return [name, value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : Number(value)];
+function parameter(text: string): [string, string] {
+	const [, name, value] = /^([A-Za-z_]\w*)=(.+)$/s.exec(text) ?? [];
+	if (name === undefined || value === undefined) throw new Usage(`-p takes name=value, not '${text}'`);
+	return [name, value];
 }
 
 function shape(text: string): [string, number[]] {

@@ -21,9 +21,37 @@ export const paramOutOfRange = defineDiagnostic({
 export const paramNotNumber = defineDiagnostic({
 	code: 'check/param-not-number',
 	severity: 'error',
-	explain: 'The default of a parameter and its limits are numbers, not other parameters.',
+	explain:
+		'The default of a parameter is a number, a string, a word, a range or a list, never another parameter; its limits are numbers.',
 	message: ({ found }: { found: string }) => `\`${found}\` cannot define a parameter`,
 	hint: () => 'a number does, as `param floor = 0.1`',
+});
+
+export const limitsOfNumbers = defineDiagnostic({
+	code: 'check/param-limits',
+	severity: 'error',
+	explain: '`from … to …` are the limits of a parameter that holds a number; other values have none.',
+	message: ({ name, kind }: { name: string; kind: string }) => `\`${name}\` is ${kind}, which has no limits`,
+	hint: () => 'leave `from … to …` out',
+});
+
+export const paramKind = defineDiagnostic({
+	code: 'check/param-kind',
+	severity: 'error',
+	explain:
+		'What -p sets is of the kind that the default has: a number, a string, a word, or a range or a list.',
+	message: ({ name, given, kind }: { name: string; given: string; kind: string; example: string }) =>
+		`\`${name}\` is ${kind}, and \`${given}\` is none`,
+	hint: ({ name, example }) => `\`-p ${name}=${example.replaceAll('"', '')}\` sets one`,
+});
+
+export const paramMisplaced = defineDiagnostic({
+	code: 'check/param-misplaced',
+	severity: 'error',
+	explain:
+		'A parameter stands for what its default is: a number, a string, a word, or a range or a list. It can stand only where one of these is meant.',
+	message: ({ name, kind, needed }: { name: string; kind: string; needed: string }) =>
+		`\`$${name}\` is ${kind}, and here stands ${needed}`,
 });
 
 export const unusedParam = defineDiagnostic({

@@ -61,6 +61,9 @@ export const examples: Readonly<Record<string, string>> = {
 	'check/duplicate-param': 'param floor = 0.1\nparam floor = 0.2\nprune heads where importance < $floor',
 	'check/param-out-of-range': 'param floor = 2 from 0 to 1\nprune heads where importance < $floor',
 	'check/param-not-number': 'param floor = $other',
+	'check/param-limits': 'param metric = l2 from 0 to 1\nprune heads 25% by $metric',
+	'check/param-misplaced':
+		'param metric = l2\nprune heads $metric\nprune ffn 25% by $share\nparam share = 25%',
 	'check/unused-param': 'param floor = 0.1',
 	'check/unknown-setting': 'calibrate with "a.npy" sed 7',
 	'check/unknown-expectation': 'expect cosin >= 0.98',

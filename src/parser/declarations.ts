@@ -3,11 +3,11 @@ import { type CstNode, type IToken } from 'chevrotain';
 import { type Diagnostic, present, type Span } from '../diagnostic.ts';
 import * as messages from '../messages/parse.ts';
 import { described } from './complaints.ts';
-import { leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
-import { readConsent, wordOf } from './items.ts';
+import { leaf, node, nodes, spanOf, tokenSpan } from './cst.ts';
+import { readConsent, readValue, wordOf } from './items.ts';
 import { readBound, readMeasures, readSubject } from './measures.ts';
 import { type Setting, type Statement } from './syntax.ts';
-import { readNumber, readText } from './values.ts';
+import { readNumber, readText, readTextNode } from './values.ts';
 
 /** What all statements have. */
 export type Parts = {
@@ -53,7 +53,7 @@ function makeParam(from: CstNode, parts: Parts, problems: Diagnostic[]): Stateme
 	return {
 		kind: 'param',
 		name: wordOf(name),
-		...(value !== undefined && { value: readNumber(value, problems) }),
+		...(value !== undefined && { value: readValue(value, problems) }),
 		...(low !== undefined &&
 			high !== undefined && { from: readNumber(low, problems), to: readNumber(high, problems) }),
 		...parts,
@@ -85,7 +85,7 @@ function nameText(token: IToken): { value: string; span: Span } {
 }
 
 function makeProtect(from: CstNode, parts: Parts): Statement | undefined {
-	const globs = leaves(from, 'String').map((text) => readText(text));
+	const globs = nodes(from, 'text').map(readTextNode);
 	return globs.length === 0 ? undefined : { kind: 'protect', globs, ...parts };
 }
 
@@ -95,7 +95,7 @@ function makeData(
 	parts: Parts,
 	problems: Diagnostic[],
 ): Statement | undefined {
-	const path = leaf(from, 'String');
+	const path = node(from, 'text');
 	if (path === undefined) return undefined;
 	const settings = nodes(from, 'setting').flatMap((one): Setting[] => {
 		const [name, word, number] = [leaf(one, 'name'), leaf(one, 'value'), node(one, 'number')];
@@ -104,7 +104,7 @@ function makeData(
 		const chosen = value ?? { kind: 'word' as const, ...wordOf(present(word, 'the value of a setting')) };
 		return [{ name: wordOf(name), value: chosen, span: spanOf(one) }];
 	});
-	return { kind, path: readText(path), settings, ...parts };
+	return { kind, path: readTextNode(path), settings, ...parts };
 }
 
 function makeExpect(from: CstNode, parts: Parts, problems: Diagnostic[]): Statement | undefined {
@@ -140,9 +140,9 @@ function makeApply(from: CstNode, parts: Parts, problems: Diagnostic[]): Stateme
 	const name = leaf(from, 'Word');
 	if (name === undefined) return undefined;
 	const list = nodes(from, 'argument').flatMap((one) => {
-		const [word, value] = [leaf(one, 'Word'), node(one, 'bound')];
+		const [word, value] = [leaf(one, 'Word'), node(one, 'value')];
 		if (word === undefined || value === undefined) return [];
-		return [{ name: wordOf(word), value: readNumber(value, problems), span: spanOf(one) }];
+		return [{ name: wordOf(word), value: readValue(value, problems), span: spanOf(one) }];
 	});
 	return { kind: 'apply', name: wordOf(name), arguments: list, ...parts };
 }

@@ -84,7 +84,7 @@ export class ClauseParser extends TermParser {
 				ALT: () => this.CONSUME(word, { LABEL: 'word' }),
 			})),
 		);
-		this.CONSUME(t.Word);
+		this.OR1([{ ALT: () => this.CONSUME(t.Word) }, { ALT: () => this.CONSUME(t.Parameter) }]);
 	}
 
 	#places(): void {
@@ -102,7 +102,7 @@ export class ClauseParser extends TermParser {
 
 	#place(): void {
 		this.OR([
-			{ ALT: () => this.CONSUME(t.Text) },
+			{ ALT: () => this.SUBRULE(this.text) },
 			{
 				ALT: () => {
 					this.AT_LEAST_ONE(() => this.CONSUME(t.Word));
@@ -153,7 +153,7 @@ export class ClauseParser extends TermParser {
 					this.SUBRULE(this.number);
 					this.CONSUME(t.clause.times);
 					this.CONSUME(t.clause.in);
-					this.CONSUME1(t.Text);
+					this.SUBRULE(this.text);
 				},
 			},
 		]);
@@ -167,7 +167,7 @@ export class ClauseParser extends TermParser {
 	#fit(): void {
 		this.CONSUME(t.clause.fit);
 		this.CONSUME(t.clause.from);
-		this.CONSUME(t.Text);
+		this.SUBRULE(this.text);
 		this.OPTION(() => {
 			this.CONSUME(t.clause.take);
 			this.SUBRULE(this.number);
@@ -196,10 +196,10 @@ export class ClauseParser extends TermParser {
 	#consent(): void {
 		this.CONSUME(t.clause.may);
 		this.CONSUME(t.Word);
-		this.CONSUME(t.Text);
+		this.SUBRULE(this.text);
 		this.MANY(() => {
 			this.CONSUME(t.Comma);
-			this.CONSUME1(t.Text);
+			this.SUBRULE1(this.text);
 		});
 	}
 }

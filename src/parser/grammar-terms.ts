@@ -15,6 +15,8 @@ export class TermParser extends CstParser {
 	readonly extent: Rule;
 	readonly range: Rule;
 	readonly positions: Rule;
+	readonly text: Rule;
+	readonly value: Rule;
 	readonly operand: Rule;
 	readonly expression: Rule;
 
@@ -30,6 +32,8 @@ export class TermParser extends CstParser {
 		this.extent = this.RULE('extent', () => this.#extent(), inner);
 		this.range = this.RULE('range', () => this.#range(), inner);
 		this.positions = this.RULE('positions', () => this.#positions(), inner);
+		this.text = this.RULE('text', () => this.#text(), inner);
+		this.value = this.RULE('value', () => this.#value(), inner);
 		this.operand = this.RULE('operand', () => this.#operand(), inner);
 		this.expression = this.RULE('expression', () => this.#expression(), inner);
 	}
@@ -98,6 +102,20 @@ export class TermParser extends CstParser {
 
 	#number(): void {
 		this.OR([{ ALT: () => this.CONSUME(t.NumberToken) }, { ALT: () => this.CONSUME(t.Parameter) }]);
+	}
+
+	/** A string, or the parameter that holds one. */
+	#text(): void {
+		this.OR([{ ALT: () => this.CONSUME(t.Text) }, { ALT: () => this.CONSUME(t.Parameter) }]);
+	}
+
+	/** What a parameter can hold. */
+	#value(): void {
+		this.OR([
+			{ ALT: () => this.SUBRULE(this.positions) },
+			{ ALT: () => this.CONSUME(t.Text) },
+			{ ALT: () => this.CONSUME(t.Word) },
+		]);
 	}
 
 	#expression(): void {

@@ -85,12 +85,12 @@ export class RecipeParser extends ClauseParser {
 		this.CONSUME(t.opener.param);
 		this.CONSUME(t.Word);
 		this.CONSUME(t.Equal);
-		this.SUBRULE(this.bound, { LABEL: 'value' });
+		this.SUBRULE(this.value);
 		this.OPTION(() => {
 			this.CONSUME(t.clause.from);
-			this.SUBRULE1(this.bound, { LABEL: 'from' });
+			this.SUBRULE(this.bound, { LABEL: 'from' });
 			this.CONSUME(t.clause.to);
-			this.SUBRULE2(this.bound, { LABEL: 'to' });
+			this.SUBRULE1(this.bound, { LABEL: 'to' });
 		});
 	}
 
@@ -102,24 +102,24 @@ export class RecipeParser extends ClauseParser {
 
 	#protect(): void {
 		this.CONSUME(t.opener.protect);
-		this.CONSUME(t.Text);
+		this.SUBRULE(this.text);
 		this.MANY(() => {
 			this.CONSUME(t.Comma);
-			this.CONSUME1(t.Text);
+			this.SUBRULE1(this.text);
 		});
 	}
 
 	#calibrate(): void {
 		this.CONSUME(t.opener.calibrate);
 		this.CONSUME(t.clause.with);
-		this.CONSUME(t.Text);
+		this.SUBRULE(this.text);
 		this.MANY(() => this.SUBRULE(this.setting));
 	}
 
 	#evaluate(): void {
 		this.CONSUME(t.opener.evaluate);
 		this.CONSUME(t.clause.with);
-		this.CONSUME(t.Text);
+		this.SUBRULE(this.text);
 		this.MANY(() => this.SUBRULE(this.setting));
 	}
 
@@ -184,6 +184,6 @@ export class RecipeParser extends ClauseParser {
 	#argument(): void {
 		this.CONSUME(t.Word);
 		this.CONSUME(t.Equal);
-		this.SUBRULE(this.bound);
+		this.SUBRULE(this.value);
 	}
 }

@@ -12,13 +12,27 @@ import {
 	type Positions,
 	type RangeSyntax,
 	type TextSyntax,
+	type ValueSyntax,
 	type Word,
 	type WordKind,
 } from './syntax.ts';
-import { readNumber, readText } from './values.ts';
+import { Parameter } from './tokens.ts';
+import { readNumber, readText, readTextNode } from './values.ts';
 
+/** A word, or the parameter that stands in its place. */
 export function wordOf(token: IToken): Word {
-	return { text: token.image, span: tokenSpan(token) };
+	const word = { text: token.image, span: tokenSpan(token) };
+	return token.tokenType === Parameter ? { ...word, param: token.image.slice(1) } : word;
+}
+
+/** A `value` node: what a parameter holds. */
+export function readValue(from: CstNode, problems: Diagnostic[]): ValueSyntax {
+	const [text, word] = [leaf(from, 'String'), leaf(from, 'Word')];
+	if (text !== undefined) return { kind: 'text', ...readText(text) };
+	if (word !== undefined) return { kind: 'word', ...wordOf(word) };
+	const read = readPositions(present(node(from, 'positions'), 'the positions of a value'), problems);
+	const [only] = read.ranges;
+	return !read.listed && only?.kind === 'index' ? only.at : { kind: 'positions', ...read };
 }
 
 type Reading = (from: CstNode, problems: Diagnostic[]) => Item | undefined;
@@ -98,8 +112,8 @@ function readPlaces(from: CstNode, problems: Diagnostic[]): Item {
 
 function readPlace(from: CstNode, problems: Diagnostic[]): PlaceSyntax {
 	const span = spanOf(from);
-	const text = leaf(from, 'String');
-	if (text !== undefined) return { kind: 'glob', glob: readText(text).value, span };
+	const text = node(from, 'text');
+	if (text !== undefined) return { kind: 'glob', glob: readTextNode(text), span };
 	const positions = node(from, 'positions');
 	return {
 		kind: 'words',
@@ -116,14 +130,10 @@ function readConditional(from: CstNode, kind: 'where' | 'when', problems: Diagno
 
 function readKeep(from: CstNode, problems: Diagnostic[]): Item {
 	const span = spanOf(from);
-	const [positions, text, word, times] = [
-		node(from, 'positions'),
-		leaf(from, 'String'),
-		leaf(from, 'Word'),
-		node(from, 'number'),
-	];
-	if (times !== undefined && text !== undefined)
-		return { kind: 'keep-seen', times: readNumber(times, problems), path: readText(text), span };
+	const [positions, text, word] = [node(from, 'positions'), leaf(from, 'String'), leaf(from, 'Word')];
+	const [times, corpus] = [node(from, 'number'), node(from, 'text')];
+	if (times !== undefined && corpus !== undefined)
+		return { kind: 'keep-seen', times: readNumber(times, problems), path: readTextNode(corpus), span };
 	if (text !== undefined) return { kind: 'keep-file', path: readText(text), span };
 	if (word !== undefined) return { kind: 'keep-word', word: wordOf(word), span };
 	const read = readPositions(present(positions, 'what is kept'), problems);
@@ -138,7 +148,7 @@ function readPattern(token: IToken): Item {
 }
 
 function readFit(from: CstNode, problems: Diagnostic[]): Item {
-	const path = readText(present(leaf(from, 'String'), 'the path of a fit'));
+	const path = readTextNode(present(node(from, 'text'), 'the path of a fit'));
 	const take = node(from, 'number');
 	return {
 		kind: 'fit',
@@ -160,11 +170,12 @@ export function readConsent(from: CstNode, problems: Diagnostic[]): readonly Tex
 		const wanted = '`change`, as `may change "logits"`';
 		problems.push(messages.expected({ wanted, found: `\`${change.image}\`` }, { span: tokenSpan(change) }));
 	}
-	return leaves(from, 'String').map((text) => readText(text));
+	return nodes(from, 'text').map(readTextNode);
 }
 
 function readNamed(from: CstNode): Item {
-	const word = wordOf(present(leaf(from, 'Word'), 'the name in a clause'));
+	const named = leaf(from, 'Word') ?? leaf(from, 'Parameter');
+	const word = wordOf(present(named, 'the name in a clause'));
 	const kind = present(leaf(from, 'word'), 'the word of a clause').image;
 	return { kind: kind as WordKind, word, span: spanOf(from) };
 }

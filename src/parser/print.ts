@@ -14,6 +14,7 @@ import {
 	type Statement,
 	type Syntax,
 	type TextSyntax,
+	type ValueSyntax,
 } from './syntax.ts';
 import { quote } from './values.ts';
 
@@ -36,14 +37,14 @@ export function printStatement(statement: Statement): string {
 		case 'param': {
 			const { name, value, from, to } = statement;
 			const bounds = from && to && `from ${printNumber(from)} to ${printNumber(to)}`;
-			return join('param', name.text, '=', value && printNumber(value), bounds);
+			return join('param', name.text, '=', value && printValue(value), bounds);
 		}
 		case 'input': {
 			const { value, quoted } = statement.name;
 			return join('input', quoted ? quote(value) : value, statement.dims.join('x'));
 		}
 		case 'protect':
-			return `protect ${statement.globs.map(({ value }) => quote(value)).join(', ')}`;
+			return `protect ${statement.globs.map(printText).join(', ')}`;
 		case 'transform': {
 			const targets = statement.targets.map(({ text }) => text).join(', ');
 			return printTransform(statement.verb.text, targets, statement.items);
@@ -60,7 +61,7 @@ function printOther(statement: Extract<Statement, { kind: Other }>): string {
 		case 'calibrate':
 		case 'evaluate': {
 			const settings = statement.settings.map(printSetting);
-			return join(statement.kind, 'with', quote(statement.path.value), ...settings);
+			return join(statement.kind, 'with', printText(statement.path), ...settings);
 		}
 		case 'expect':
 			return join('expect', printMeasure(statement));
@@ -78,7 +79,7 @@ function printOther(statement: Extract<Statement, { kind: Other }>): string {
 		case 'use':
 			return join('use', quote(statement.source.value), statement.alias && `as ${statement.alias.text}`);
 		case 'apply': {
-			const list = statement.arguments.map(({ name, value }) => `${name.text} = ${printNumber(value)}`);
+			const list = statement.arguments.map(({ name, value }) => `${name.text} = ${printValue(value)}`);
 			return `apply ${statement.name.text}${list.length === 0 ? '' : `(${list.join(', ')})`}`;
 		}
 	}
@@ -99,7 +100,7 @@ function printSetting({ name, value }: Setting): string {
 }
 
 function printConsent(names: readonly TextSyntax[]): string {
-	return `may change ${names.map(({ value }) => quote(value)).join(', ')}`;
+	return `may change ${names.map(printText).join(', ')}`;
 }
 
 /** `latency <= 60%`. */
@@ -126,9 +127,9 @@ function printItem(item: Item): string {
 		case 'keep-list':
 			return `keep ${printPositions(item.positions)}`;
 		case 'keep-file':
-			return `keep ${quote(item.path.value)}`;
+			return `keep ${printText(item.path)}`;
 		case 'keep-seen':
-			return `keep seen ${printNumber(item.times)} times in ${quote(item.path.value)}`;
+			return `keep seen ${printNumber(item.times)} times in ${printText(item.path)}`;
 		case 'pattern':
 			return `${item.keep}:${item.of}`;
 		default:
@@ -162,7 +163,7 @@ function printClause(item: Exclude<Item, { kind: Counting | Choosing }>): string
 			return item.kind;
 		case 'fit': {
 			const take = item.take && `take ${printNumber(item.take)}`;
-			return join('fit from', quote(item.path.value), take);
+			return join('fit from', printText(item.path), take);
 		}
 		case 'until':
 		case 'while': {
@@ -177,8 +178,27 @@ function printClause(item: Exclude<Item, { kind: Counting | Choosing }>): string
 }
 
 function printPlace(place: PlaceSyntax): string {
-	if (place.kind === 'glob') return quote(place.glob);
+	if (place.kind === 'glob') return printText(place.glob);
 	return join(...place.words.map(({ text }) => text), place.positions && printPositions(place.positions));
+}
+
+function printText({ value, param }: TextSyntax): string {
+	return param === undefined ? quote(value) : `$${param}`;
+}
+
+/** What a parameter holds. */
+export function printValue(value: ValueSyntax): string {
+	switch (value.kind) {
+		case 'text':
+			return printText(value);
+		case 'word':
+			return value.text;
+		case 'positions':
+			return printPositions(value);
+		case 'number':
+		case 'param':
+			return printNumber(value);
+	}
 }
 
 export function printPositions({ ranges, listed }: Positions): string {

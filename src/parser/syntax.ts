@@ -3,10 +3,18 @@ import { type Span } from '../diagnostic.ts';
 
 export type Unit = '' | '%' | 'x' | 'ms' | 'kB' | 'MB' | 'GB' | 'KiB' | 'MiB' | 'GiB' | 'K' | 'M' | 'G';
 
-export type Word = { readonly text: string; readonly span: Span };
+/** `param` where `$name` stands in the place of the word; `text` is then what is written. */
+export type Word = { readonly text: string; readonly span: Span; readonly param?: string };
 
 /** A string's value, its escapes resolved. */
-export type TextSyntax = { readonly value: string; readonly span: Span };
+export type TextSyntax = {
+	readonly value: string;
+	readonly span: Span;
+	/** Where `$name` stands in its place; `value` is then empty. */
+	readonly param?: string;
+	/** Set from outside, on the command line or by a caller. */
+	readonly given?: true;
+};
 
 export type NumberSyntax =
 	| {
@@ -39,6 +47,13 @@ export type Positions = {
 	readonly span: Span;
 };
 
+/** What a parameter can hold: `0.1`, `25%`, `"calib.jsonl"`, `l2`, `50%..`, `[0, 3]`. */
+export type ValueSyntax =
+	| NumberSyntax
+	| ({ readonly kind: 'text' } & TextSyntax)
+	| ({ readonly kind: 'word' } & Word)
+	| ({ readonly kind: 'positions' } & Positions);
+
 export type ComparisonSign = '<' | '<=' | '>' | '>=' | '==' | '!=';
 export type InfixSign = 'and' | 'or' | 'matches' | ComparisonSign | '+' | '-' | '*' | '/';
 
@@ -63,7 +78,7 @@ export type PlaceSyntax =
 			readonly positions?: Positions;
 			readonly span: Span;
 	  }
-	| { readonly kind: 'glob'; readonly glob: string; readonly span: Span };
+	| { readonly kind: 'glob'; readonly glob: TextSyntax; readonly span: Span };
 
 /** `<= 60%`. */
 export type BoundSyntax = {
@@ -140,7 +155,7 @@ export type ParamStatement = Common & {
 	readonly kind: 'param';
 	readonly name: Word;
 	/** Absent when it could not be read: the name is declared all the same. */
-	readonly value?: NumberSyntax;
+	readonly value?: ValueSyntax;
 	readonly from?: NumberSyntax;
 	readonly to?: NumberSyntax;
 };
@@ -186,7 +201,7 @@ export type UseStatement = Common & {
 	readonly alias?: Word;
 };
 /** `floor = 0.2`. */
-export type Argument = { readonly name: Word; readonly value: NumberSyntax; readonly span: Span };
+export type Argument = { readonly name: Word; readonly value: ValueSyntax; readonly span: Span };
 /** `apply lite(floor = 0.2)`. */
 export type ApplyStatement = Common & {
 	readonly kind: 'apply';

@@ -23,14 +23,6 @@ export const units: Readonly<Record<Unit, number>> = {
 	G: 1e9,
 };
 
-/** The value of a quantity as on the command line, `25%` as 0.25 and `40MB` as 40000000; nothing when it is none. */
-export function readQuantity(text: string): number | undefined {
-	const match = /^(-?)(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:%|[A-Za-z]*))$/.exec(text.trim());
-	const { value, unit } = measured(match?.[2] ?? '');
-	if (match === null || !isUnit(unit) || value > Number.MAX_SAFE_INTEGER) return undefined;
-	return (match[1] === '-' ? -1 : 1) * inUnit(value, unit);
-}
-
 /** A share is divided, not multiplied: 29 % is the number 0.29. */
 export function inUnit(value: number, unit: Unit): number {
 	return unit === '%' ? Number((value / 100).toPrecision(15)) : value * units[unit];
@@ -80,6 +72,14 @@ export function readText(token: IToken): TextSyntax {
 		return unescaped(letter, hex) ?? whole;
 	});
 	return { value, span: tokenSpan(token) };
+}
+
+/** A `text` node: a string, or the parameter that stands in its place. */
+export function readTextNode(from: CstNode): TextSyntax {
+	const parameter = leaf(from, 'Parameter');
+	if (parameter !== undefined)
+		return { value: '', span: tokenSpan(parameter), param: parameter.image.slice(1) };
+	return readText(present(leaf(from, 'String'), 'the string of a text'));
 }
 
 /** What is wrong with a string token. */

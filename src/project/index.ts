@@ -13,7 +13,7 @@ type Entry = {
 	readonly name?: string;
 	readonly version?: string;
 	readonly description?: string;
-	readonly params: Readonly<Record<string, number>>;
+	readonly params: Readonly<Record<string, number | string>>;
 	/** Models that its tests run on. */
 	readonly models: readonly string[];
 	readonly statements: readonly string[];

@@ -64,7 +64,7 @@ export const testSchema = {
 				type: 'object',
 				properties: {
 					model: { description: 'A name in prunec.yaml.', type: 'string', minLength: 1 },
-					params: { type: 'object', additionalProperties: { type: 'number' } },
+					params: { type: 'object', additionalProperties: { type: ['number', 'string'] } },
 					shapes: {
 						description: 'Sizes for dynamic dimensions, by input: `[1, 3, 48, 320]`.',
 						type: 'object',
@@ -121,7 +121,7 @@ export type ProjectFile = {
 };
 export type TestCase = {
 	readonly model: string;
-	readonly params?: Readonly<Record<string, number>>;
+	readonly params?: Readonly<Record<string, number | string>>;
 	readonly shapes?: Readonly<Record<string, readonly number[]>>;
 	readonly data?: string;
 	readonly seed?: number;

@@ -25,9 +25,13 @@ export function readYaml(text: string, schema: object): ReadYaml {
 	} catch (problem) {
 		return { diagnostics: [notYaml({ reason: (problem as Error).message }, { span: { start: 0, end: 1 } })] };
 	}
-	const validate = new Ajv({ strict: true, strictRequired: false, allErrors: true, verbose: true }).compile(
-		schema,
-	);
+	const validate = new Ajv({
+		strict: true,
+		strictRequired: false,
+		allowUnionTypes: true,
+		allErrors: true,
+		verbose: true,
+	}).compile(schema);
 	if (validate(value)) return { value, diagnostics: [] };
 	const causes = (validate.errors ?? []).filter(
 		({ keyword }) => keyword !== 'oneOf' || (validate.errors ?? []).length === 1,

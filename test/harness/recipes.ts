@@ -52,6 +52,15 @@ export const samples: readonly string[] = [
 		'evaluate with "dev.jsonl" metric accuracy take 10',
 		'expect accuracy drop <= 1%; expect latency <= 0.7x; expect macs <= 50%; expect accuracy >= 0.9',
 	].join('\n'),
+	[
+		'param corpus = "calib.jsonl"; param places = "*.pooler.*"; param measure = l2; param upper = 50%..',
+		'param gone = [0, 3..5]; param how = mean; param a = ..=4 step 2',
+		'calibrate with $corpus take 8; evaluate with $corpus metric $measure',
+		'protect $places, "*.q"; may change $corpus',
+		'prune heads 25% by $measure in layers $upper, "a.*" except $places, layers [$gone, 1]',
+		'prune layers $gone; prune vocab keep $corpus; prune vocab keep seen 2 times in $corpus',
+		'share ffn across layers $upper with $how; exit after layer 3 fit from $corpus when entropy < 1',
+	].join('\n'),
 	'use "./common/free-lunch.prune"\nuse "npm:@acme/prune-recipes/lite.prune" as lite\n## applied\napply lite(floor = 0.2,\n  share = -$x)\napply lite\napply lite()',
 ];
 

@@ -1,55 +1,17 @@
 /** Statements that transform nothing: name, parameters, sizes, data, promises. */
 import { duplicateClause } from '../../messages/check.ts';
 import * as messages from '../../messages/declarations.ts';
-import { tooSmall, unknownParam, wrongUnit } from '../../messages/quantities.ts';
+import { tooSmall, wrongUnit } from '../../messages/quantities.ts';
 import { printStatement } from '../../parser/print.ts';
 import {
 	type DataStatement,
 	type ExpectStatement,
 	type InputStatement,
-	type ParamStatement,
 	type Setting,
 } from '../../parser/syntax.ts';
-import { inUnit } from '../../parser/values.ts';
-import { type Checking, type Parameter, wholeOf } from './checking.ts';
+import { type Checking, wholeOf } from './checking.ts';
 import { type Calibration, type Evaluation, type Expectation, type Recipe, type Subject } from './recipe.ts';
 import { boundValue, subjects, unknownSubject, wordsOf, wordsSpan } from './subjects.ts';
-
-type Values = Readonly<Record<string, number>>;
-
-/** The parameters of a recipe, with the values set from outside. */
-export function checkParams(
-	statements: readonly ParamStatement[],
-	values: Values,
-	problems: Checking['problems'],
-): Map<string, Parameter> {
-	const params = new Map<string, Parameter>();
-	for (const statement of statements) {
-		const { text: name, span } = statement.name;
-		const first = params.get(name);
-		if (first !== undefined) {
-			problems.push(messages.duplicateParam({ found: name, line: first.statement.line }, { span }));
-			continue;
-		}
-		const [value, from, to] = [statement.value, statement.from, statement.to].map((number) => {
-			if (number?.kind === 'number') return { base: inUnit(number.value, number.unit), unit: number.unit };
-			if (number !== undefined)
-				problems.push(messages.paramNotNumber({ found: `$${number.name}` }, { span: number.span }));
-			return undefined;
-		});
-		const base = Object.hasOwn(values, name) ? (values[name] ?? NaN) : (value?.base ?? NaN);
-		params.set(name, { base, unit: value?.unit ?? '', statement });
-		const place = { span: Object.hasOwn(values, name) ? span : statement.value?.span };
-		const limits = { from: from?.base ?? -Infinity, to: to?.base ?? Infinity };
-		if (base < limits.from || base > limits.to) {
-			problems.push(messages.paramOutOfRange({ name, value: base, ...limits }, place));
-		}
-	}
-	for (const found of Object.keys(values)) {
-		if (!params.has(found)) problems.push(unknownParam({ found, known: [...params.keys()] }));
-	}
-	return params;
-}
 
 export function checkInputs(statements: readonly InputStatement[], { problems }: Checking): Recipe['inputs'] {
 	const lines = new Map<string, number>();

@@ -52,9 +52,9 @@ function checkWords(
 	checking: Checking,
 ): Place | Point | undefined {
 	const { span } = place;
-	if (place.kind === 'glob' && kind === 'places') return { kind: 'glob', glob: place.glob, span };
+	if (place.kind === 'glob' && kind === 'places') return { kind: 'glob', glob: place.glob.value, span };
 	if (place.kind === 'glob') {
-		const found = quote(place.glob);
+		const found = quote(place.glob.value);
 		checking.problems.push(messages.unknownPlace({ found, known: Object.keys(known[kind]) }, { span }));
 		return undefined;
 	}

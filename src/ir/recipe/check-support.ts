@@ -96,7 +96,7 @@ export function choiceOf(
 	technique: TechniqueWords,
 	{ problems }: Checking,
 ): string | undefined {
-	if (word === undefined) return undefined;
+	if (word === undefined || word.param !== undefined) return undefined;
 	const known = technique.choices?.[clause]?.map((choice) => choice.word);
 	if (known === undefined) return undefined;
 	const { text: found, span } = word;

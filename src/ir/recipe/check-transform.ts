@@ -91,10 +91,15 @@ function stepOf(technique: TechniqueWords, shared: Shared, checking: Checking): 
 	};
 }
 
-function metricOf({ text, span }: Word, technique: TechniqueWords, checking: Checking): string | undefined {
+function metricOf(
+	{ text, span, param }: Word,
+	technique: TechniqueWords,
+	checking: Checking,
+): string | undefined {
 	const { metrics } = technique;
 	if (metrics.includes(text)) return text;
-	if (!technique.clauses.includes('by')) return undefined;
+	// A parameter that could not be put in place was told already.
+	if (param !== undefined || !technique.clauses.includes('by')) return undefined;
 	const all = checking.vocabulary.metrics.map((metric) => metric.name);
 	const here = { found: text, technique: statementName(technique), known: metrics };
 	checking.problems.push(

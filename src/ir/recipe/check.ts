@@ -1,17 +1,21 @@
 /** Syntax and the words of the techniques → a Recipe, with every mistake of the text. */
-import { type Diagnostic, hasErrors } from '../../diagnostic.ts';
+import { type Diagnostic, hasErrors, type Span } from '../../diagnostic.ts';
 import { shadowedName } from '../../messages/agreement.ts';
 import * as messages from '../../messages/declarations.ts';
-import { type Statement, type Syntax } from '../../parser/syntax.ts';
+import { unknownParam } from '../../messages/quantities.ts';
+import { type Statement, type Syntax, type ValueSyntax } from '../../parser/syntax.ts';
 import { type Imports } from '../imports/imports.ts';
-import { checkData, checkExpectation, checkInputs, checkParams } from './check-header.ts';
+import { checkData, checkExpectation, checkInputs } from './check-header.ts';
 import { checkAgreement } from './check-agreement.ts';
 import { unitFields } from './check-condition.ts';
 import { checkRequirement } from './check-require.ts';
 import { checkTransform } from './check-transform.ts';
 import { link, type Setting } from './link.ts';
 import { type Checking, quantityOf } from './checking.ts';
+import { checkParams, plainValue, type Parameter, type Settings } from './params.ts';
+import { placeParams } from './place-params.ts';
 import { type Recipe } from './recipe.ts';
+import { withoutRemoteReads } from './remote-reads.ts';
 import { assertValid } from './schema.ts';
 import { type Vocabulary } from './vocabulary.ts';
 
@@ -24,20 +28,22 @@ export type CheckOptions = {
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: Diagnostic[] };
 
 /**
- * Gives a recipe and what it imports its meaning. `values` sets parameters by name, a share as a number from 0 to 1.
+ * Gives a recipe and what it imports its meaning. `values` sets parameters by name: a number in its base unit (0.25 for `25%`), or what one writes behind `=`.
  * There is no recipe when a statement could not be read or a check failed; the diagnostics are those of the checks alone.
  */
 export function checkRecipe(
 	text: Syntax,
 	vocabulary: Vocabulary,
-	values: Readonly<Record<string, number>> = {},
+	values: Settings = {},
 	{ hasData = false, imports }: CheckOptions = {},
 ): Checked {
-	const { syntax, settings, problems: unlinked } = link(text, imports);
+	const { syntax: linked, settings, problems: unlinked } = link(text, imports);
 	const problems: Diagnostic[] = [...unlinked];
-	const params = checkParams(ofKind(syntax, 'param'), values, problems);
+	const params = checkParams(ofKind(linked, 'param'), values, problems);
+	const used = new Set<string>();
+	const syntax = { ...linked, statements: settled(linked.statements, params, used, problems) };
 	const mayChange = ofKind(syntax, 'may').flatMap(({ names }) => names.map(({ value }) => value));
-	const checking: Checking = { vocabulary, params, mayChange, used: new Set(), problems };
+	const checking: Checking = { vocabulary, params, mayChange, used, problems };
 	checkSettings(settings, checking);
 	const header = checkHeader(syntax, checking);
 	const inputs = checkInputs(ofKind(syntax, 'input'), checking);
@@ -50,7 +56,7 @@ export function checkRecipe(
 	const recipe: Recipe = {
 		schema: 'prunec/recipe@1',
 		...header,
-		params: Object.fromEntries([...params].map(([name, { base }]) => [name, base])),
+		params: Object.fromEntries([...params].map(([name, param]) => [name, plainValue(param)])),
 		inputs,
 		...(calibrate !== undefined && { calibrate }),
 		...(evaluate !== undefined && { evaluate }),
@@ -71,6 +77,28 @@ function ofKind<K extends Statement['kind']>(
 	kind: K,
 ): Extract<Statement, { kind: K }>[] {
 	return statements.filter((one): one is Extract<Statement, { kind: K }> => one.kind === kind);
+}
+
+/** Strings, words, ranges and lists in the place of their `$name`; what names files from elsewhere is left out. */
+function settled(
+	statements: readonly Statement[],
+	params: ReadonlyMap<string, Parameter>,
+	used: Set<string>,
+	problems: Diagnostic[],
+): readonly Statement[] {
+	const valueOf = (name: string): ValueSyntax | undefined => {
+		const param = params.get(name);
+		if (param !== undefined) used.add(name);
+		return param?.typed ?? param?.statement.value;
+	};
+	const missing = (found: string, span: Span): void => {
+		// A parameter whose default could not be read was told already.
+		if (!params.has(found)) problems.push(unknownParam({ found, known: [...params.keys()] }, { span }));
+	};
+	const placed = statements.map((one) =>
+		one.kind === 'param' ? one : placeParams(one, { valueOf, missing, problems }),
+	);
+	return withoutRemoteReads(placed, problems);
 }
 
 function checkHeader(
@@ -102,7 +130,9 @@ function shadowedParams({ params, vocabulary }: Checking): Diagnostic[] {
 /** The limits of parameters hold for what `apply` gives them. */
 function checkSettings(settings: readonly Setting[], checking: Checking): void {
 	for (const { value, param } of settings) {
-		const base = quantityOf(value, checking)?.base;
+		if (value.kind !== 'number' && value.kind !== 'param') continue;
+		const held = value.kind === 'param' ? checking.params.get(value.name)?.typed : undefined;
+		const base = held === undefined ? quantityOf(value, checking)?.base : undefined;
 		const [from = -Infinity, to = Infinity] = [param.from, param.to].map(
 			(limit) => limit && quantityOf(limit, checking)?.base,
 		);

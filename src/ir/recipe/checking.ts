@@ -1,17 +1,11 @@
 /** What the parts of the checker share, and the reading of numbers: parameters, units, limits. */
 import { type Diagnostic, type Span } from '../../diagnostic.ts';
+import { paramMisplaced } from '../../messages/declarations.ts';
 import * as messages from '../../messages/quantities.ts';
-import { type NumberSyntax, type ParamStatement, type Unit } from '../../parser/syntax.ts';
+import { type NumberSyntax, type Unit } from '../../parser/syntax.ts';
 import { inUnit } from '../../parser/values.ts';
+import { kindText, type Parameter } from './params.ts';
 import { type Vocabulary } from './vocabulary.ts';
-
-/** A parameter with its value after `-p`. */
-export type Parameter = {
-	/** 0.25 for `25%`. */
-	readonly base: number;
-	readonly unit: Unit;
-	readonly statement: ParamStatement;
-};
 
 export type Checking = {
 	readonly vocabulary: Vocabulary;
@@ -42,7 +36,11 @@ export function quantityOf(number: NumberSyntax, { params, used, problems }: Che
 		problems.push(messages.unknownParam({ found: number.name, known: [...params.keys()] }, { span }));
 		return undefined;
 	}
-	if (param.statement.value === undefined) return undefined;
+	if (param.typed !== undefined) {
+		const words = { name: number.name, kind: kindText(param.typed), needed: 'a number' };
+		problems.push(paramMisplaced(words, { span }));
+	}
+	if (Number.isNaN(param.base)) return undefined;
 	const text = `${number.negative ? '-' : ''}$${number.name}`;
 	return { base: number.negative ? -param.base : param.base, unit: param.unit, text, span };
 }

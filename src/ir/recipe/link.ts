@@ -2,7 +2,7 @@
  * A recipe and what it uses, joined into one list of statements. A recipe that is used without a name stands where its
  * `use` stands, once; one that is applied stands at each `apply`, its parameters replaced by their values there.
  */
-import { type Diagnostic, present } from '../../diagnostic.ts';
+import { type Diagnostic, present, type Span } from '../../diagnostic.ts';
 import { duplicateClause } from '../../messages/check.ts';
 import * as declarations from '../../messages/declarations.ts';
 import * as messages from '../../messages/import.ts';
@@ -14,15 +14,17 @@ import {
 	type Statement,
 	type Syntax,
 	type UseStatement,
+	type ValueSyntax,
 } from '../../parser/syntax.ts';
-import { checkParams } from './check-header.ts';
-import { type Imports, isRemote } from '../imports/imports.ts';
+import { checkParams, kindText } from './params.ts';
+import { placeParams } from './place-params.ts';
+import { type Imports } from '../imports/imports.ts';
 
 /** With all imports applied. */
 export const mostStatements = 100_000;
 
 /** A value that an `apply` gives a parameter, which the parameter's limits must allow. */
-export type Setting = { readonly value: NumberSyntax; readonly param: ParamStatement };
+export type Setting = { readonly value: ValueSyntax; readonly param: ParamStatement };
 
 export type Linked = {
 	/** Without `use` and `apply`; complete when every file of it is. */
@@ -42,7 +44,7 @@ export function link(syntax: Syntax, imports?: Imports): Linked {
 	return {
 		syntax: {
 			...syntax,
-			statements: importersFirst(linking.placed).filter((one) => !linking.readsHere(one)),
+			statements: importersFirst(linking.placed),
 			complete: syntax.complete && files.every((file) => file.syntax.complete),
 		},
 		settings: linking.settings,
@@ -54,7 +56,7 @@ type File = { readonly statements: readonly Statement[]; readonly uses: Readonly
 /** What statements of one application share. */
 type Scope = {
 	/** Of the parameters, where they have been given; absent in the recipe itself and what it uses without a name. */
-	readonly values?: ReadonlyMap<string, NumberSyntax>;
+	readonly values?: ReadonlyMap<string, ValueSyntax>;
 	/** Files that stand in it already. */
 	readonly applied: Set<string>;
 	/** Imports between it and the recipe itself. */
@@ -84,21 +86,6 @@ class Linking {
 			else if (statement.kind === 'apply') this.apply(statement, names, params, scope);
 			else this.place(statement, params, scope);
 		}
-	}
-
-	/** Whether a statement that came from elsewhere names a file of this machine: it is told, and left out. */
-	readsHere(statement: Statement): boolean {
-		const { file } = statement.span;
-		if (file === undefined || !isRemote(file)) return false;
-		if (statement.kind === 'calibrate' || statement.kind === 'evaluate') {
-			const words = { statement: statement.kind, path: statement.path.value };
-			this.problems.push(messages.remoteData(words, { span: statement.span }));
-			return true;
-		}
-		const reader =
-			statement.kind === 'transform' ? statement.items.find((item) => 'path' in item) : undefined;
-		if (reader !== undefined) this.problems.push(messages.remoteFile({}, { span: reader.span }));
-		return reader !== undefined;
 	}
 
 	private use({ source, alias }: UseStatement, { uses }: File, scope: Scope): void {
@@ -138,8 +125,8 @@ class Linking {
 		params: Params,
 		outer: Params,
 		scope: Scope,
-	): Map<string, NumberSyntax> {
-		const given = new Map<string, NumberSyntax>();
+	): Map<string, ValueSyntax> {
+		const given = new Map<string, ValueSyntax>();
 		for (const { name, value, span } of statement.arguments) {
 			const param = params.get(name.text);
 			if (param === undefined) {
@@ -149,7 +136,7 @@ class Linking {
 			}
 			if (given.has(name.text))
 				this.problems.push(duplicateClause({ clause: name.text, hint: undefined }, { span }));
-			const resolved = this.resolved(value, outer, scope);
+			const resolved = this.resolved({ value }, outer, scope)?.value;
 			if (resolved === undefined) continue;
 			given.set(name.text, resolved);
 			this.settings.push({ value: resolved, param });
@@ -189,12 +176,25 @@ class Linking {
 	 */
 	private resolved<T>(part: T, params: Params, { values }: Scope): T | undefined {
 		let unknown = 0;
-		const replaced = replace(part, (number) => {
-			const { name: found, span } = number;
+		const missing = (found: string, span: Span): void => {
 			if (!params.has(found))
 				this.problems.push(unknownParam({ found, known: [...params.keys()] }, { span }));
-			if (values === undefined ? !params.has(found) : !values.has(found)) unknown++;
-			return values === undefined ? number : valueAt(number, values.get(found));
+			unknown++;
+		};
+		const valueOf = (name: string): ValueSyntax | undefined =>
+			values === undefined ? itself(name, params) : values.get(name);
+		const placed = placeParams(part, { valueOf, missing, problems: this.problems });
+		const replaced = replace(placed, (number) => {
+			const { name, span } = number;
+			const value = valueOf(name);
+			if (value === undefined) missing(name, span);
+			if (value === undefined || value.kind === 'number' || value.kind === 'param')
+				return valueAt(number, value);
+			this.problems.push(
+				declarations.paramMisplaced({ name, kind: kindText(value), needed: 'a number' }, { span }),
+			);
+			unknown++;
+			return number;
 		});
 		return unknown === 0 ? replaced : undefined;
 	}
@@ -245,11 +245,17 @@ type Names = ReadonlyMap<string, string>;
 /** In the place of a file that could not be read. */
 const unread = '';
 
+/** `$name` where it stands, when it is declared. */
+function itself(name: string, params: Params): ValueSyntax | undefined {
+	const declared = params.get(name);
+	return declared && { kind: 'param', name, negative: false, span: declared.span };
+}
+
 /** Parameters as given, else as declared; one whose default could not be read has no value. */
-function valuesOf(params: Params, given: ReadonlyMap<string, NumberSyntax>): Map<string, NumberSyntax> {
+function valuesOf(params: Params, given: ReadonlyMap<string, ValueSyntax>): Map<string, ValueSyntax> {
 	return new Map(
 		[...params].flatMap(([name, { value }]) => {
-			const chosen = given.get(name) ?? (value?.kind === 'number' ? value : undefined);
+			const chosen = given.get(name) ?? (value?.kind === 'param' ? undefined : value);
 			return chosen === undefined ? [] : [[name, chosen] as const];
 		}),
 	);

@@ -210,7 +210,7 @@ export const recipeSchema = {
 	properties: {
 		schema: { const: 'prunec/recipe@1' },
 		...{ name, version: name, description: { type: 'string' } },
-		params: { type: 'object', additionalProperties: { type: 'number' } },
+		params: { type: 'object', additionalProperties: { type: ['number', 'string'] } },
 		inputs: list(ref('input')),
 		calibrate: ref('calibrate'),
 		evaluate: ref('evaluate'),

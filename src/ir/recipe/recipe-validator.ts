@@ -11,6 +11,8 @@ export const ajv = new Ajv({
 	strictRequired: false,
 	allErrors: true,
 	discriminator: true,
+	// The value of a parameter is a number or a text.
+	allowUnionTypes: true,
 	validateSchema: false,
 	code: { source: true, esm: true },
 	inlineRefs: false,

@@ -204,8 +204,8 @@ export type Recipe = {
 	readonly name?: string;
 	readonly version?: string;
 	readonly description?: string;
-	/** Values after `-p`, in the order declared. */
-	readonly params: Readonly<Record<string, number>>;
+	/** Values after `-p`, in the order declared: numbers in their base unit, other values as they are written. */
+	readonly params: Readonly<Record<string, number | string>>;
 	/** Sizes for dynamic dimensions, `input input_ids 1x128`. */
 	readonly inputs: readonly {
 		readonly name: string;

@@ -23,8 +23,8 @@ const cases: Readonly<Record<string, string>> = {
 	'parse/too-many-statements': 'p\n'.repeat(10_001),
 	'parse/too-many-mistakes': ')\n'.repeat(120),
 };
-/** About recipes as JSON, which have no text. */
-const elsewhere = ['check/not-json', 'check/schema'];
+/** About recipes as JSON, which have no text, and about what is set from outside. */
+const elsewhere = ['check/not-json', 'check/schema', 'check/param-kind'];
 
 const codes = [parse, check, agreement, declarations, quantities].flatMap((module) =>
 	Object.values<{ readonly code: string }>({ ...module }).map(({ code }) => code),
