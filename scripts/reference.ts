@@ -3,6 +3,7 @@ import { catalogue } from '../src/messages/catalogue.ts';
 import { families, properties } from '../src/ir/recipe/check-require.ts';
 import { costs, qualities } from '../src/ir/recipe/subjects.ts';
 import { clausesOf, statementName, targetNames, type TechniqueWords } from '../src/ir/recipe/vocabulary.ts';
+import { clausePages, fieldPages, openerPages, operatorPages } from '../src/ir/recipe/word-pages.ts';
 import { clauseWords } from '../src/parser/words.ts';
 import { vocabulary } from '../src/passes/table.ts';
 
@@ -73,9 +74,28 @@ function diagnostics(): string {
 	);
 }
 
+/** Every word that the language itself knows, in one line. */
+function pages(): string {
+	const all = { ...openerPages, ...clausePages, ...operatorPages };
+	const rows = Object.entries(all).map(([word, { summary, example }]) => [
+		code(word),
+		summary,
+		code(example),
+	]);
+	return table(['word', 'what it says', 'for example'], rows);
+}
+
+function fields(): string {
+	return table(
+		['field', 'of a unit'],
+		Object.entries(fieldPages).map(([name, summary]) => [code(name), summary]),
+	);
+}
+
 const tables: Readonly<Record<string, () => string>> = {
-	...{ statements, accepts, metrics, measures, requirements, diagnostics },
+	...{ fields, statements, accepts, metrics, measures, requirements, diagnostics },
 	words: () => codes([...clauseWords].toSorted()),
+	pages,
 };
 
 /** A page with every table between `<!-- name -->` and `<!-- /name -->` made anew. */

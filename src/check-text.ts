@@ -9,11 +9,7 @@ import { vocabulary } from './passes/table.ts';
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] };
 
 /** Reads and checks a recipe: every mistake of the text, and of what it imports, in one go. */
-export function checkText(
-	text: string,
-	params: Settings = {},
-	options: CheckOptions = {},
-): Checked {
+export function checkText(text: string, params: Settings = {}, options: CheckOptions = {}): Checked {
 	const { syntax, diagnostics } = readRecipe(text);
 	const checked = checkRecipe(syntax, vocabulary, params, options);
 	const all = [...diagnostics, ...(options.imports?.diagnostics ?? []), ...checked.diagnostics];

@@ -16,6 +16,8 @@ export type Diagnostic = {
 	readonly severity: Severity;
 	readonly message: string;
 	readonly hint?: string;
+	/** What may stand in the place of the marked words instead: an editor can put it there. */
+	readonly fix?: string;
 	/** What the marked words say, beside the mark: `layers 6 to 11`. */
 	readonly label?: string;
 	/** What else is known, a line each. */
@@ -36,6 +38,7 @@ export type Definition<P> = {
 	readonly explain: string;
 	readonly message: (params: P) => string;
 	readonly hint?: (params: P) => string | undefined;
+	readonly fix?: (params: P) => string | undefined;
 	readonly label?: (params: P) => string | undefined;
 	readonly notes?: (params: P) => readonly string[];
 };
@@ -51,12 +54,14 @@ export type Report<P> = Definition<P> & ((params: P, place?: Place) => Diagnosti
 export function defineDiagnostic<P>(definition: Definition<P>): Report<P> {
 	const report = (params: P, place: Place = {}): Diagnostic => {
 		const [hint, label] = [definition.hint?.(params), definition.label?.(params)];
+		const fix = place.span === undefined ? undefined : definition.fix?.(params);
 		const notes = definition.notes?.(params);
 		return {
 			code: definition.code,
 			severity: definition.severity,
 			message: definition.message(params),
 			...(hint !== undefined && { hint }),
+			...(fix !== undefined && { fix }),
 			...(label !== undefined && { label }),
 			...(notes !== undefined && notes.length > 0 && { notes }),
 			...(place.span !== undefined && { span: place.span }),

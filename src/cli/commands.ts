@@ -108,6 +108,13 @@ const reading: readonly Declared[] = [
 		run: async ([recipe], flags) => (await import('./respell.ts')).expand(text(recipe), flags),
 	},
 	{
+		usage: 'lsp',
+		about: 'Serve editors over standard input and output, in the language server protocol.',
+		flags: ['stdio'],
+		examples: ['lsp', 'lsp --stdio'],
+		run: async () => (await import('./lsp.ts')).lsp(),
+	},
+	{
 		usage: 'explain <code>',
 		about: 'Print the page of a diagnostic.',
 		flags: ['onlyJson'],

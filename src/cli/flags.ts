@@ -44,6 +44,7 @@ const lines = {
 		flags: [['--allow-file'], ['--allow-host <host>', true]],
 		text: 'fetch from git+file:, from a private host',
 	},
+	stdio: { flags: [['--stdio']], text: 'the way it speaks anyway; for editors that name it' },
 	to: { flags: [['--to <spelling>']], text: 'prune, yaml or json' },
 	format: { flags: [['--format <format>']], text: 'problems as human, github or sarif' },
 	json: { flags: [['--json'], ['-q, --quiet']], text: 'one JSON document; nothing but problems' },

@@ -1,7 +1,7 @@
 /** What the checker says of transforms: text that reads, and means nothing. */
 import { defineDiagnostic } from '../diagnostic.ts';
 import { oneOf } from './nearest.ts';
-import { type Found, spelling, spellingOrList } from './spelling.ts';
+import { type Found, respelt, spelling, spellingOrList } from './spelling.ts';
 
 export const unknownVerb = defineDiagnostic({
 	code: 'check/unknown-verb',
@@ -10,6 +10,7 @@ export const unknownVerb = defineDiagnostic({
 	message: ({ found }: Found & { target: string | undefined }) => `there is no verb \`${found}\``,
 	hint: ({ target, ...found }) =>
 		target === undefined ? spellingOrList('verbs')(found) : `\`${found.found}\` is a target: \`${target}\``,
+	fix: ({ target, ...found }) => (target === undefined ? respelt(found) : undefined),
 });
 
 export const unknownTarget = defineDiagnostic({
@@ -18,6 +19,7 @@ export const unknownTarget = defineDiagnostic({
 	explain: 'Each verb works on structures of its own. `prunec list techniques` prints them.',
 	message: ({ found, verb }: Found & { verb: string }) => `\`${verb}\` has no target \`${found}\``,
 	hint: spellingOrList('targets'),
+	fix: respelt,
 });
 
 export const missingTarget = defineDiagnostic({
@@ -42,6 +44,7 @@ export const missingTerminator = defineDiagnostic({
 	explain: 'Statements on one line are separated by `;`.',
 	message: ({ found }: { found: string }) => `\`${found}\` stands inside a statement`,
 	hint: ({ found }) => `\`${found}\` begins a statement; end the one before it with \`;\``,
+	fix: ({ found }) => `; ${found}`,
 });
 
 export const unknownClause = defineDiagnostic({
@@ -52,6 +55,7 @@ export const unknownClause = defineDiagnostic({
 	message: ({ found }: Found & { target: boolean }) => `\`${found}\` begins no clause`,
 	hint: ({ target, ...found }) =>
 		target ? 'targets are separated by commas' : spellingOrList('clauses')(found),
+	fix: ({ target, ...found }) => (target ? undefined : respelt(found)),
 });
 
 export const unsupportedClause = defineDiagnostic({
@@ -104,6 +108,7 @@ export const unknownChoice = defineDiagnostic({
 			known.map((word) => `${clause} ${word}`),
 			'and',
 		)}`,
+	fix: respelt,
 });
 
 export const unknownSignal = defineDiagnostic({
@@ -114,6 +119,7 @@ export const unknownSignal = defineDiagnostic({
 	message: ({ found, technique }: Found & { technique: string }) =>
 		`\`${technique}\` measures no \`${found}\``,
 	hint: spellingOrList('signals'),
+	fix: respelt,
 });
 
 export const noSchedule = defineDiagnostic({
@@ -196,6 +202,7 @@ export const unknownMetric = defineDiagnostic({
 	explain: 'Units are ranked by a metric. `prunec list metrics` prints all, and what each needs.',
 	message: ({ found }: Found) => `there is no metric \`${found}\``,
 	hint: spellingOrList('metrics'),
+	fix: respelt,
 });
 
 export const metricNotHere = defineDiagnostic({
@@ -216,6 +223,7 @@ export const unknownField = defineDiagnostic({
 		found === 'name' ? '`name` is no number' : `a unit has no field \`${found}\``,
 	hint: ({ found, known }) =>
 		found === 'name' ? '`name matches "encoder.*"`' : spellingOrList('fields')({ found, known }),
+	fix: (found) => (found.found === 'name' ? undefined : respelt(found)),
 });
 
 export const unknownPlace = defineDiagnostic({
@@ -225,6 +233,7 @@ export const unknownPlace = defineDiagnostic({
 		'Places are `layers 6..12`, `encoder layers ..4`, `decoder`, `cross attention`, or a glob in quotes.',
 	message: ({ found }: Found) => `there is no place \`${found}\``,
 	hint: spellingOrList('places'),
+	fix: respelt,
 });
 
 export const placePositions = defineDiagnostic({

@@ -1,6 +1,6 @@
 /** What the checker says of statements that transform nothing, and of recipes in JSON. */
 import { defineDiagnostic } from '../diagnostic.ts';
-import { type Found, spelling, spellingOrList } from './spelling.ts';
+import { type Found, respelt, spelling, spellingOrList } from './spelling.ts';
 
 export const duplicateParam = defineDiagnostic({
 	code: 'check/duplicate-param',
@@ -70,6 +70,7 @@ export const unknownSetting = defineDiagnostic({
 	message: ({ found, statement }: Found & { statement: string }) =>
 		`\`${statement}\` has no setting \`${found}\``,
 	hint: spellingOrList('settings'),
+	fix: respelt,
 });
 
 export const unknownExpectation = defineDiagnostic({
@@ -79,6 +80,7 @@ export const unknownExpectation = defineDiagnostic({
 		'Expected can be: cosine, top1 agreement, kl, params, size, macs, latency with a comparison, and `outputs unchanged`.',
 	message: ({ found }: Found) => `nothing measures \`${found}\``,
 	hint: spellingOrList('expectations'),
+	fix: respelt,
 });
 
 export const unknownProperty = defineDiagnostic({
@@ -88,6 +90,7 @@ export const unknownProperty = defineDiagnostic({
 		'A recipe can require a family of models, `transformer`, `convolutional` or `recurrent`, and numbers: `opset`, `layers`, `heads`, `params`.',
 	message: ({ found }: Found) => `a model has no property \`${found}\``,
 	hint: spellingOrList('properties'),
+	fix: respelt,
 });
 
 export const missingBound = defineDiagnostic({
@@ -129,6 +132,7 @@ export const unknownAlias = defineDiagnostic({
 	explain: '`apply` applies a recipe by the name that a `use "…" as name` of the same file gave it.',
 	message: ({ found }: Found) => `no \`use\` names a recipe \`${found}\``,
 	hint: (found) => spelling(found) ?? `\`use "./${found.found}.prune" as ${found.found}\` names one`,
+	fix: respelt,
 });
 
 export const notImported = defineDiagnostic({

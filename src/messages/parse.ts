@@ -43,6 +43,7 @@ export const unclosedString = defineDiagnostic({
 	explain: 'A string begins and ends with a double quote on one line. Inside it a quote is written `\\"`.',
 	message: () => 'the string is not closed on its line',
 	hint: ({ text }: { text: string }) => (text.length > 60 ? 'add `"` at its end' : `\`${text}\``),
+	fix: ({ text }) => text,
 });
 export const unknownEscape = defineDiagnostic({
 	code: 'parse/unknown-escape',
@@ -66,6 +67,7 @@ export const unopenedBracket = defineDiagnostic({
 	explain: 'A closing bracket stands where none is open.',
 	message: ({ found }: { found: string }) => `\`${found}\` closes nothing`,
 	hint: ({ found }) => `remove \`${found}\``,
+	fix: () => '',
 });
 export const mismatchedBracket = defineDiagnostic({
 	code: 'parse/mismatched-bracket',
@@ -74,6 +76,7 @@ export const mismatchedBracket = defineDiagnostic({
 	message: ({ open, found }: { open: string; close: string; found: string }) =>
 		`\`${open}\` is closed by \`${found}\``,
 	hint: ({ close }) => `write \`${close}\``,
+	fix: ({ close }) => close,
 });
 export const unknownUnit = defineDiagnostic({
 	code: 'parse/unknown-unit',
@@ -100,6 +103,7 @@ export const singleEquals = defineDiagnostic({
 	explain: '`=` gives a parameter its value; `==` compares.',
 	message: () => '`=` does not compare',
 	hint: () => 'write `==`',
+	fix: () => '==',
 });
 export const conditionExpected = defineDiagnostic({
 	code: 'parse/condition-expected',

@@ -1,6 +1,6 @@
 /** What the checker says of numbers: units, limits, positions, parameters. */
 import { defineDiagnostic } from '../diagnostic.ts';
-import { type Found, spelling } from './spelling.ts';
+import { type Found, respelt, spelling } from './spelling.ts';
 
 export const emptyRange = defineDiagnostic({
 	code: 'check/empty-range',
@@ -9,6 +9,7 @@ export const emptyRange = defineDiagnostic({
 		'Ranges count from 0 and end before their last number: `6..12` is 6 to 11, `6..=11` includes its end.',
 	message: ({ found }: { found: string; instead: string | undefined }) => `\`${found}\` selects nothing`,
 	hint: ({ instead }) => instead && `\`${instead}\` selects something`,
+	fix: ({ instead }) => instead,
 });
 
 export const shareAsPosition = defineDiagnostic({
@@ -17,6 +18,7 @@ export const shareAsPosition = defineDiagnostic({
 	explain: 'A share can begin or end a range; alone it is no position.',
 	message: ({ found }: { found: string }) => `\`${found}\` is no position`,
 	hint: ({ found }) => `\`${found}..\` begins there`,
+	fix: ({ found }) => `${found}..`,
 });
 
 export const overHundred = defineDiagnostic({
@@ -33,6 +35,7 @@ export const notWhole = defineDiagnostic({
 	message: ({ found, what }: { found: string; what: string; instead: string | undefined }) =>
 		`${what} is a whole number, not \`${found}\``,
 	hint: ({ instead }) => instead && `\`${instead}\` is a share`,
+	fix: ({ instead }) => instead,
 });
 
 export const tooSmall = defineDiagnostic({
@@ -59,4 +62,8 @@ export const unknownParam = defineDiagnostic({
 		'A parameter is declared by `param name = value` before or behind its use, and set with -p name=value.',
 	message: ({ found }: Found) => `there is no parameter \`${found}\``,
 	hint: (found) => spelling(found) ?? `\`param ${found.found} = 0.1\` declares it`,
+	fix: (found) => {
+		const near = respelt(found);
+		return near === undefined ? undefined : `$${near}`;
+	},
 });

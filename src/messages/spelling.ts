@@ -10,6 +10,11 @@ export function spelling({ found, known }: Found): string | undefined {
 	return near === undefined ? undefined : `\`${near}\` is the nearest spelling`;
 }
 
+/** The nearest of the known words, to stand in the place of what was found. */
+export function respelt({ found, known }: Found): string | undefined {
+	return nearest(found, known);
+}
+
 /** The nearest of the known words, else all of them. */
 export function spellingOrList(what: string): (found: Found) => string {
 	return ({ found, known }) =>

@@ -79,7 +79,11 @@ function readOperand(from: CstNode, problems: Diagnostic[]): Expression {
 	const text = leaf(from, 'String');
 	if (text !== undefined) return { kind: 'text', ...readText(text) };
 	const word = leaf(from, 'Word');
-	return { kind: 'field', name: word?.image ?? '', span: spanOf(from) };
+	return {
+		kind: 'field',
+		name: word?.image ?? '',
+		span: word === undefined ? spanOf(from) : tokenSpan(word),
+	};
 }
 
 /** Takes pieces off the end (they are reversed) while their signs bind tighter than `loosest`. */

@@ -220,7 +220,8 @@ function netOf(model: Model, shapes: Shapes): Net {
 	return buildNet(model, inferFacts(model, shapes));
 }
 
-function firstNumbering(layers: number): Numbering {
+/** Every layer and unit under its own number. */
+export function firstNumbering(layers: number): Numbering {
 	return {
 		layers: Array.from({ length: layers }, (_, at) => at),
 		layerCount: layers,

@@ -61,8 +61,8 @@ function npy(dims: readonly number[]): Buffer {
 	return Buffer.concat([head, new Uint8Array(values.buffer)]);
 }
 
-/** What fetches from elsewhere runs against a registry and a repository of its own in `imports/add.test.ts`. */
-const fetching: ReadonlySet<string> = new Set(['add', 'update']);
+/** What fetches from elsewhere runs against a registry and a repository of its own in `imports/add.test.ts`, and the language server for a client in `lsp/server.test.ts`. */
+const elsewhere: ReadonlySet<string> = new Set(['add', 'update', 'lsp']);
 
 test('every example in a help text runs as it stands, in the order of the commands', () => {
 	writeFileSync(join(folder, 'test.npy'), npy([8, 4, 32]));
@@ -73,7 +73,7 @@ test('every example in a help text runs as it stands, in the order of the comman
 		'cases:\n  - model: small\n    removes: [4, 64]\n    samples: 2\n',
 	);
 	for (const { usage, examples } of commands) {
-		if (fetching.has(usage.split(' ')[0] ?? '')) continue;
+		if (elsewhere.has(usage.split(' ')[0] ?? '')) continue;
 		for (const example of examples) {
 			const words = example.match(/'[^']*'|\S+/g) ?? [];
 			const { status, stderr } = run(...words.map((word) => word.replace(/^'|'$/g, '')));

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkRecipe } from '../../src/ir/recipe/check.ts';
+import { clausePages, openerPages, operatorPages, type WordPage } from '../../src/ir/recipe/word-pages.ts';
 import { formatRecipe } from '../../src/parser/print.ts';
 import { readRecipe } from '../../src/parser/read.ts';
+import { clauseWords, openers, operatorWords } from '../../src/parser/words.ts';
 import { vocabulary } from '../../src/passes/table.ts';
 
 const test = suite('reference');
@@ -31,6 +33,18 @@ test('every clause that the reference shows is read, and printed as it stands', 
 		const { text, diagnostics } = formatRecipe(line);
 		assert.equal(diagnostics, [], line);
 		assert.is(text.trim(), line.replace(/ +#/, '  #'));
+	}
+});
+
+test('the line that shows a word of the language is read, means what it says and stays as it is', () => {
+	const own = Object.values({ ...openerPages, ...clausePages, ...operatorPages });
+	for (const { example } of own) {
+		const { text, diagnostics } = formatRecipe(example);
+		assert.equal([diagnostics, text], [[], `${example}\n`]);
+	}
+	for (const word of [...clauseWords, ...openers, ...operatorWords]) {
+		const page: WordPage | undefined = { ...openerPages, ...clausePages, ...operatorPages }[word];
+		assert.match(page.example, new RegExp(`\\b${word}\\b`));
 	}
 });
 

@@ -33,7 +33,9 @@ export function quantityOf(number: NumberSyntax, { params, used, problems }: Che
 	used.add(number.name);
 	const param = params.get(number.name);
 	if (param === undefined) {
-		problems.push(messages.unknownParam({ found: number.name, known: [...params.keys()] }, { span }));
+		problems.push(
+			messages.unknownParam({ found: number.name, known: [...params.keys()] }, { span: nameSpan(number) }),
+		);
 		return undefined;
 	}
 	if (param.typed !== undefined) {
@@ -43,6 +45,11 @@ export function quantityOf(number: NumberSyntax, { params, used, problems }: Che
 	if (Number.isNaN(param.base)) return undefined;
 	const text = `${number.negative ? '-' : ''}$${number.name}`;
 	return { base: number.negative ? -param.base : param.base, unit: param.unit, text, span };
+}
+
+/** Of `$name`, without the sign before it. */
+function nameSpan({ negative, span }: Extract<NumberSyntax, { kind: 'param' }>): Span {
+	return negative ? { ...span, start: span.start + 1 } : span;
 }
 
 const counts: ReadonlySet<Unit> = new Set<Unit>(['', 'K', 'M', 'G']);
