@@ -13,6 +13,7 @@ import { projectSchema, testSchema } from '../src/project/schemas.ts';
 import { operatorPage } from '../src/report/operators.ts';
 import { ebnf, railroad } from './grammar.ts';
 import { withTables } from './reference.ts';
+import { textmate } from './textmate.ts';
 import { lockSchema } from '../src/imports/lock-schema.ts';
 import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
 
@@ -27,6 +28,7 @@ const generated: Readonly<Record<string, () => string>> = {
 	'grammar/README.md': () => withTables(readFileSync(join(root, 'grammar/README.md'), 'utf8')),
 	'grammar/prune.ebnf': ebnf,
 	'grammar/railroad.svg': railroad,
+	'editors/vscode/prune.tmLanguage.json': textmate,
 	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
 	'docs/operators.md': operatorPage,
 	'recipes/index.json': () => recipes('index.json'),

@@ -130,6 +130,23 @@ const reading: readonly Declared[] = [
 	},
 ];
 
+const starting: readonly Declared[] = [
+	{
+		usage: 'init <model>',
+		about: 'Write a starter recipe: the statements that apply to a model, with what each saves.',
+		flags: ['shape', 'recipeOut', 'force'],
+		examples: ['init model.onnx', 'init model.onnx -o starter.prune'],
+		run: async ([model], flags) => (await import('./init.ts')).init(text(model) ?? '', flags),
+	},
+	{
+		usage: 'completion <shell>',
+		about: 'Print what bash, zsh or fish needs to complete commands, flags and values.',
+		flags: [],
+		examples: ['completion bash', 'completion fish'],
+		run: async ([shell], flags) => (await import('./completion.ts')).completion(text(shell) ?? '', flags),
+	},
+];
+
 const sharing: readonly Declared[] = [
 	{
 		usage: 'add [imports...]',
@@ -161,4 +178,4 @@ const sharing: readonly Declared[] = [
 	},
 ];
 
-export const commands: readonly Declared[] = [...changing, ...measuring, ...reading, ...sharing];
+export const commands: readonly Declared[] = [...changing, ...measuring, ...reading, ...sharing, ...starting];

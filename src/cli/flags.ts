@@ -32,6 +32,7 @@ const lines = {
 	dump: { flags: [['--dump <stage>']], text: 'print syntax, recipe, graph or patch instead of the report' },
 	out: { flags: [['-o, --out <path>']], text: 'the result: a file, or a folder for a model that is one' },
 	planOut: { flags: [['-o, --out <plan.json>']], text: 'write every decision there' },
+	recipeOut: { flags: [['-o, --out <recipe.prune>']], text: 'write it there, in place of printing it' },
 	force: { flags: [['--force']], text: 'replace what exists' },
 	plan: { flags: [['--plan <plan.json>']], text: 'the plan of the build: prove its steps again' },
 	model: { flags: [['--model <model>']], text: 'bind the recipes to this model as well' },
@@ -64,6 +65,21 @@ export type Declared = {
 };
 
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
+
+/** A flag as shells complete it: its names, whether a value follows, and what it is. */
+export type Spelt = { readonly names: readonly string[]; readonly takes: boolean; readonly about: string };
+
+/** The flags of a command, each with its own names. */
+export function flagsOf({ flags }: Declared): readonly Spelt[] {
+	return flags.flatMap((key): Spelt[] => {
+		const line: Line = lines[key];
+		return line.flags.map(([flag]) => ({
+			names: flag.replace(/ <.*/, '').split(', '),
+			takes: flag.includes('<'),
+			about: line.text,
+		}));
+	});
+}
 
 /** A command as declared; `act` runs it. */
 export function commandOf(

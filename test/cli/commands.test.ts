@@ -80,7 +80,7 @@ test('every example in a help text runs as it stands, in the order of the comman
 			assert.is(status, 0, `prunec ${example}\n${stderr}`);
 		}
 	}
-	const made = ['applied.onnx', 'half.onnx', 'plan.json', 'small.onnx'];
+	const made = ['applied.onnx', 'half.onnx', 'plan.json', 'small.onnx', 'starter.prune'];
 	const given = ['model.onnx', 'prunec.yaml', 'recipe.prune', 'recipe.test.yaml', 'test.npy'];
 	assert.equal(everything(folder), [...made, ...given, 'README.md', 'index.json'].sort());
 });
@@ -134,7 +134,7 @@ test('a file that is missing, and a recipe that is wrong, have different statuse
 		[['check', 'absent.prune'], 2, 'cli/unreadable'],
 		[['build', 'absent.prune', 'model.onnx', '-o', 'x.onnx'], 2, 'cli/unreadable'],
 		[['build', 'recipe.prune', 'absent.onnx', '-o', 'x.onnx'], 2, 'model/not-found'],
-		[['apply', 'absent.json', 'model.onnx', '-o', 'x.onnx'], 1, 'run/data'],
+		[['apply', 'absent.json', 'model.onnx', '-o', 'x.onnx'], 2, 'cli/unreadable'],
 		[['inspect', 'absent.onnx'], 2, 'model/not-found'],
 		[['verify', 'model.onnx', 'absent.onnx'], 2, 'model/not-found'],
 		[['bench', 'model.onnx', 'absent.onnx'], 2, 'model/not-found'],

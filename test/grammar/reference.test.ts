@@ -10,7 +10,7 @@ import { clauseWords, openers, operatorWords } from '../../src/parser/words.ts';
 import { vocabulary } from '../../src/passes/table.ts';
 
 const test = suite('reference');
-const page = readFileSync('grammar/README.md', 'utf8');
+const page = readFileSync('grammar/README.md', 'utf8') + readFileSync('docs/sharing.md', 'utf8');
 const blocks = [...page.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, kind = '', text = '']) => ({
 	kind,
 	text,

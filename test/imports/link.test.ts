@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { checkText, type Checked } from '../../src/check-text.ts';
 import { compile } from '../../src/compile.ts';
 import { importsOf } from '../../src/imports/read.ts';
+import { type Settings } from '../../src/ir/recipe/params.ts';
 import { type Imports } from '../../src/ir/imports/imports.ts';
 import { renderDiagnostics } from '../../src/report/diagnostics.ts';
 import { folderOf, type Files } from '../harness/repository.ts';
@@ -12,7 +13,7 @@ const test = suite('imports joined to a recipe');
 
 function check(
 	files: Files & { readonly 'r.prune': string },
-	params: Readonly<Record<string, number>> = {},
+	params: Settings = {},
 ): Checked & { readonly imports: Imports; readonly folder: string; readonly text: string } {
 	const folder = folderOf(files);
 	const text = files['r.prune'];
@@ -40,6 +41,25 @@ test('a recipe that is used stands where its `use` stands, with its parameters a
 	assert.equal(checked.recipe?.steps[1]?.amount, { kind: 'remove-share', share: 0.5 });
 	assert.equal(check(files, { share: 0.25 }).recipe?.steps[1]?.amount, { kind: 'remove-share', share: 0.25 });
 	assert.equal(codes(check(files, { share: 2 })), ['check/param-out-of-range', 'check/over-hundred']);
+});
+
+test('a path in an imported file is taken from the folder of that file, one that is given from the working folder', () => {
+	const lite = 'calibrate with "calib.npz"\nparam words = "w.txt"\nprune vocab keep $words may change "y"\n';
+	const used = check({ 'r.prune': 'use "./lib/lite.prune"', 'lib/lite.prune': lite });
+	const lib = join(relative('.', used.folder), 'lib/');
+	assert.equal(codes(used), []);
+	assert.is(used.recipe?.calibrate?.path, `${lib}calib.npz`);
+	assert.equal(used.recipe?.steps[0]?.amount, { kind: 'keep-file', path: `${lib}w.txt` });
+	const given = check({ 'r.prune': 'use "./lib/lite.prune"', 'lib/lite.prune': lite }, { words: 'own.txt' });
+	assert.equal(given.recipe?.steps[0]?.amount, { kind: 'keep-file', path: 'own.txt' });
+	const applied = check({
+		'r.prune': 'use "./lib/lite.prune" as lite\napply lite(words = "mine.txt")\ncalibrate with "own.npz"',
+		'lib/lite.prune': lite,
+	});
+	assert.is(applied.recipe?.calibrate?.path, 'own.npz');
+	assert.equal(applied.recipe?.steps[0]?.amount, { kind: 'keep-file', path: 'mine.txt' });
+	const whole = check({ 'r.prune': 'use "./lib/a.prune"', 'lib/a.prune': 'calibrate with "/data/c.npz"' });
+	assert.is(whole.recipe?.calibrate?.path, '/data/c.npz');
 });
 
 test('a recipe that is applied has the values given there, each time its own', () => {
@@ -90,7 +110,7 @@ test('the importer decides what to calibrate with and how large inputs are', () 
 		],
 	);
 	const without = check({ 'r.prune': 'use "./a.prune"', ...used });
-	assert.is(without.recipe?.calibrate?.path, 'a.npz');
+	assert.is(without.recipe?.calibrate?.path, join(relative('.', without.folder), 'a.npz'));
 });
 
 test('a recipe that is used twice applies once, and that is said', () => {

@@ -10,12 +10,12 @@ import { checkAgreement } from './check-agreement.ts';
 import { unitFields } from './check-condition.ts';
 import { checkRequirement } from './check-require.ts';
 import { checkTransform } from './check-transform.ts';
+import { settlePaths } from './imported-paths.ts';
 import { link, type Setting } from './link.ts';
 import { type Checking, quantityOf } from './checking.ts';
 import { checkParams, plainValue, type Parameter, type Settings } from './params.ts';
 import { placeParams } from './place-params.ts';
 import { type Recipe } from './recipe.ts';
-import { withoutRemoteReads } from './remote-reads.ts';
 import { assertValid } from './schema.ts';
 import { type Vocabulary } from './vocabulary.ts';
 
@@ -98,7 +98,7 @@ function settled(
 	const placed = statements.map((one) =>
 		one.kind === 'param' ? one : placeParams(one, { valueOf, missing, problems }),
 	);
-	return withoutRemoteReads(placed, problems);
+	return settlePaths(placed, problems);
 }
 
 function checkHeader(
