@@ -198,7 +198,12 @@ for (const [name, marked] of Object.entries(hovers)) {
 	test(`explains ${name}`, async () => {
 		const { at } = await client.open(marked);
 		const found = await client.request<{ contents: { value: string } } | null>('textDocument/hover', at);
-		golden(`lsp/hover/${name.replaceAll(/[ ,]+/g, '-')}.md`, `${found?.contents.value ?? 'nothing'}\n`);
+		// What a technique accepts is its own business, tested where the tables of the reference are made.
+		const said = (found?.contents.value ?? 'nothing').replace(
+			/^(also|amounts|clauses|metrics): .*$/gm,
+			'$1: …',
+		);
+		golden(`lsp/hover/${name.replaceAll(/[ ,]+/g, '-')}.md`, `${said}\n`);
 	});
 }
 
