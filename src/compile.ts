@@ -16,6 +16,7 @@ import { costOf, type Cost } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
+import { opened } from './ir/graph/open.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { unmetRequirements } from './ir/requirements.ts';
@@ -236,7 +237,8 @@ class Build {
 	private cost(shapes: Shapes): readonly [before: Cost, after: Cost] {
 		const [first, last] = [this.steps.at(0), this.steps.at(-1)];
 		if (first === undefined || last === undefined) {
-			const cost = costOf(this.loaded.model, inferFacts(this.loaded.model, shapes));
+			const model = opened(this.loaded.model);
+			const cost = costOf(model, inferFacts(model, shapes));
 			return [cost, cost];
 		}
 		return [

@@ -8,6 +8,7 @@ import { buildNet } from './ir/axes/net.ts';
 import { costOf, type Cost } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
+import { opened } from './ir/graph/open.ts';
 import { elementCount } from './ir/graph/graph.ts';
 import { type Drift } from './ir/proof.ts';
 
@@ -32,7 +33,8 @@ export type BlockReport = {
 	readonly reasons: readonly string[];
 };
 
-export function inspectModel({ model }: Loaded, shapes: Shapes = new Map()): Examined {
+export function inspectModel(loaded: Loaded, shapes: Shapes = new Map()): Examined {
+	const model = opened(loaded.model);
 	const facts = inferFacts(model, shapes);
 	const anatomy = findAnatomy(buildNet(model, facts));
 	const cut = new Map(

@@ -3,6 +3,7 @@ import { loadModel } from '../backends/onnx/load.ts';
 import { checkText } from '../check-text.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { describeEdit, type Patch } from '../ir/graph/patch.ts';
+import { opened } from '../ir/graph/open.ts';
 import { nearest } from '../messages/nearest.ts';
 import { readRecipe } from '../parser/read.ts';
 import { graphText } from '../report/graph.ts';
@@ -50,8 +51,8 @@ function printValue(value: unknown): void {
 function printGraph(path: string, flags: Flags): void {
 	const loaded = loadModel(path);
 	try {
-		const facts = inferFacts(loaded.model, pipelineOptions(flags).shapes);
-		print(graphText(loaded.model.graph, facts));
+		const model = opened(loaded.model);
+		print(graphText(model.graph, inferFacts(model, pipelineOptions(flags).shapes)));
 	} finally {
 		loaded.file.close();
 	}

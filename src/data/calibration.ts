@@ -1,6 +1,7 @@
 /** Inputs for proofs, statistics and drift: the user's data where given, else the seeded generator. */
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
+import { opened } from '../ir/graph/open.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { draw, holdOut } from './draw.ts';
 import { generate } from './generate.ts';
@@ -64,7 +65,7 @@ export async function readInputs(model: Model, options: InputOptions): Promise<I
 
 function generated(model: Model, { shapes, seed, samples }: InputOptions, kept: Kept): Sample[] {
 	return Array.from({ length: samples }, (_, at) => {
-		const sizes = inferFacts(model, shapes).shapes[at % 2 === 0 ? 0 : 1];
+		const sizes = inferFacts(opened(model), shapes).shapes[at % 2 === 0 ? 0 : 1];
 		const cut = new Map(
 			[...sizes].map(([name, dims]) => [
 				name,

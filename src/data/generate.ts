@@ -3,6 +3,7 @@ import { fedInputs, type Shapes } from '../ir/graph/bindings.ts';
 import { elementType } from '../ir/graph/dtype.ts';
 import { elementCount, type Model, type Node, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
 import { constantsOf } from '../ir/graph/constants.ts';
+import { opened } from '../ir/graph/open.ts';
 
 export type Generated = {
 	readonly type: number;
@@ -61,7 +62,8 @@ function drawer(
 }
 
 /** Rows of the tables that integer inputs select from, through operators that keep the numbers. */
-function tableSizes(model: Model): Map<ValueName, number> {
+function tableSizes(given: Model): Map<ValueName, number> {
+	const model = opened(given);
 	const constants = constantsOf(model.graph);
 	const readers = new Map<ValueName, Node[]>();
 	for (const node of model.graph.nodes)

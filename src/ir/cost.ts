@@ -1,17 +1,11 @@
 /** What a model costs: parameters, bytes of weights, multiply–adds. */
 import { buildNet, type NetNode } from './axes/net.ts';
-import { inferFacts, type Facts } from './graph/facts.ts';
+import { turnsOf } from './axes/rows-flow.ts';
+import { type Facts } from './graph/facts.ts';
 import { constantTensor } from './graph/constants.ts';
 import { byteLength, elementType } from './graph/dtype.ts';
-import {
-	elementCount,
-	subgraphs,
-	type Attribute,
-	type Graph,
-	type Model,
-	type Node,
-	type Tensor,
-} from './graph/graph.ts';
+import { elementCount, subgraphs, type Graph, type Model, type Scope, type Tensor } from './graph/graph.ts';
+import { around } from './graph/scope.ts';
 
 export type Cost = { readonly params: number; readonly macs: number };
 
@@ -28,6 +22,7 @@ const products = new Set([
 	'ConvInteger',
 ]);
 
+/** Costs of an opened model. */
 export function costOf(model: Model, facts: Facts): Cost {
 	return { params: countParameters(model.graph), macs: countMacs(model, facts) };
 }
@@ -61,41 +56,26 @@ export function parametersOf({ type, dims }: Tensor): number {
 }
 
 /**
- * Multiply–adds of products and convolutions at the first sample's sizes. Of an `If` those of the branch that has more, what its own
- * branches hold left aside; bodies of `Loop` and `Scan` are not counted.
+ * Multiply–adds of products and convolutions at the first sample's sizes: of an `If` those of the branch that has more, of a loop
+ * those of a turn times the turns it takes, or once where its condition may end it.
  */
 function countMacs(model: Model, facts: Facts): number {
-	const branching = model.graph.nodes.find((node) => node.op === 'If' && subgraphs(node).some(hasProducts));
-	if (branching === undefined) return ownMacs(model, facts);
-	const [dearer] = subgraphs(branching)
-		.map((branch) => {
-			const taken = inlined(model, branching, branch);
-			const own = inferFacts(taken, facts.shapes[0]);
-			return { taken, own, macs: ownMacs(taken, own) };
-		})
-		.sort((a, b) => b.macs - a.macs);
-	return dearer === undefined ? 0 : countMacs(dearer.taken, dearer.own);
+	const standing = new Map<Scope | undefined, NetNode[]>();
+	for (const node of buildNet(model, facts).nodes) {
+		const body = around(node.node.scope).find((scope) => scope.body !== undefined);
+		standing.set(body, [...(standing.get(body) ?? []), node]);
+	}
+	return macsIn(undefined, standing);
 }
 
-function hasProducts({ nodes }: Graph): boolean {
-	return nodes.some((node) => products.has(node.op) || subgraphs(node).some(hasProducts));
-}
-
-/** The model as it runs when a branch is taken; names are unique across scopes (https://onnx.ai/onnx/repo-docs/IR.html). */
-function inlined(model: Model, branching: Node, branch: Graph): Model {
-	const results = branch.outputs.map(({ name }, slot): Node => ({
-		...{ id: -1, name: '', op: 'Identity', domain: '', attributes: new Map<string, Attribute>() },
-		...{ inputs: [name], outputs: [branching.outputs[slot] ?? ''] },
-	}));
-	const nodes = model.graph.nodes.flatMap((node) =>
-		node === branching ? [...branch.nodes, ...results] : [node],
-	);
-	const initializers = new Map([...model.graph.initializers, ...branch.initializers]);
-	return { ...model, graph: { ...model.graph, nodes, initializers } };
-}
-
-function ownMacs(model: Model, facts: Facts): number {
-	return buildNet(model, facts).nodes.reduce((sum, node) => sum + macsOfNode(node), 0);
+function macsIn(scope: Scope | undefined, standing: ReadonlyMap<Scope | undefined, NetNode[]>): number {
+	return (standing.get(scope) ?? []).reduce((sum, one) => {
+		const { bodies = [], op } = one.node;
+		if (bodies.length === 0) return sum + macsOfNode(one);
+		if (op === 'LoopIn' || op === 'ScanIn') return sum;
+		const inside = bodies.map((body) => macsIn(body, standing));
+		return sum + Math.max(...inside) * (op === 'If' ? 1 : (turnsOf(one.view) ?? 1));
+	}, 0);
 }
 
 /** Letters x0, x1 … are input positions of convolutions: the output's and the kernel's say how often each is used. */

@@ -18,6 +18,15 @@ export const sessionFailed = defineDiagnostic({
 		`onnxruntime cannot run the ${which} model: ${cause}`,
 	hint: () => 'if the inputs do not fit, give their sizes with --shape or their values with --data',
 });
+export const insideBody = defineDiagnostic({
+	code: 'run/inside-body',
+	severity: 'error',
+	explain:
+		'Statistics come from extra outputs of the model, and a value inside the body of an If, Loop or Scan cannot be one: it may not be computed, or many times.',
+	message: ({ value }: { value: string }) =>
+		`'${value}' is made inside a body and cannot be measured from outside`,
+	hint: () => 'use a metric that needs no data, such as `by l2`, or leave what lies in bodies out',
+});
 export const proofFailed = defineDiagnostic({
 	code: 'verify/proof-failed',
 	severity: 'error',

@@ -155,7 +155,7 @@ function whatNeedsMore(
 ): string | undefined {
 	const later = anatomy.layers.filter((_, at) => (numbering.layers[at] ?? at) > layer);
 	const blocks = new Set(later.flatMap((one) => one.blocks.map(({ node }) => node.node)));
-	if (head.some((node) => subgraphs(node).length > 0))
+	if (head.some((node) => node.bodies !== undefined || subgraphs(node).length > 0))
 		return 'a node with a body stands behind the last layer (several exits go into one statement)';
 	if (!stages.slice(0, exit + 1).some((nodes) => nodes.some((node) => blocks.has(node)))) return undefined;
 	const output = graph.outputs.find(

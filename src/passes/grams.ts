@@ -15,7 +15,8 @@ const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul'])
 /** Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`. */
 export function linearReaders({ family }: UnitGroup): Reader[] {
 	return readersOf(family).filter(
-		({ node, weight, inputIndex, weightIndex }) =>
+		({ node, input, weight, inputIndex, weightIndex }) =>
+			!input.inBody &&
 			products.has(node.node.op) &&
 			inputIndex === null &&
 			weightIndex === null &&

@@ -17,7 +17,7 @@ import {
 	type PlanRequest,
 	type Technique,
 } from './technique.ts';
-import { type UnitGroup } from './units.ts';
+import { isMeasurable, readersOf, type UnitGroup } from './units.ts';
 
 /** The groups of units in a statement's scope, what cannot go and why, and how many units there are in all. */
 export type Found = {
@@ -131,9 +131,13 @@ function sharedRefusal({ step }: PlanRequest, label: string, name: string): Diag
 	return pinned({ what: label, why }, { span: step.span, at: name });
 }
 
-/** With data, what a refitted reader would lose, or what is read times its weight; without, the size of the weights. */
+/**
+ * With data, what a refitted reader would lose, or what is read times its weight; without, or where units are read inside bodies
+ * alone, the size of the weights.
+ */
 function defaultMetric({ refits }: Target, groups: readonly UnitGroup[], lab: PlanRequest['lab']): string {
-	if (!lab?.calibrated) return 'l2';
+	const measurable = groups.every(({ family }) => readersOf(family).some(isMeasurable));
+	if (!lab?.calibrated || !measurable) return 'l2';
 	return refits && groups.every((group) => linearReaders(group).length > 0) ? 'obs' : 'wanda';
 }
 

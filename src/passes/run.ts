@@ -4,8 +4,10 @@ import { findAnatomy } from '../ir/anatomy/anatomy.ts';
 import { buildNet, type Net } from '../ir/axes/net.ts';
 import { costOf, weightBytes, type Cost } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
+import { closed } from '../ir/graph/close.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { opened } from '../ir/graph/open.ts';
 import { seedWeights } from '../ir/graph/seed.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
@@ -67,8 +69,9 @@ type Made = { readonly planned: Planned; readonly done: Done };
 export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
 	const tensors = new Map<string, Tensor>();
 	const steps: StepPlan[] = [];
-	const run = new Run(recipe, model, options);
-	let state: State = { model, kept: new Map() };
+	const flat = opened(model);
+	const run = new Run(recipe, flat, options);
+	let state: State = { model: flat, kept: new Map() };
 	for (const statement of statementsOf(recipe.steps)) {
 		const { made, after } = await run.statement(statement, state);
 		for (const { planned, done } of made) {
@@ -78,7 +81,7 @@ export async function runRecipe(recipe: Recipe, model: Model, options: RunOption
 		}
 		state = after;
 	}
-	return { model: state.model, steps, tensors, kept: state.kept };
+	return { model: closed(state.model), steps, tensors, kept: state.kept };
 }
 
 /** Steps that are carried out together: those of one statement with a goal, any other alone. */
@@ -141,7 +144,7 @@ class Run {
 			const done = carryOut(request.net, planned.plan, planned.tensors, this.options.shapes);
 			made.push({ planned, done });
 			const kept = compose(after.kept, done.kept);
-			after = { model: done.after, numbering: planned.numbering, kept };
+			after = { model: opened(done.after), numbering: planned.numbering, kept };
 		}
 		return { made, after };
 	}
@@ -200,7 +203,7 @@ export async function runPlan(
 	model: Model,
 	options: RunOptions,
 ): Promise<{ readonly model: Model; readonly kept: Kept }> {
-	let current = model;
+	let current = opened(model);
 	let kept: Kept = new Map();
 	for (const [at, plan] of steps.entries()) {
 		const own = new Map(
@@ -211,9 +214,9 @@ export async function runPlan(
 		const done = carryOut(netOf(current, options.shapes), plan, own, options.shapes);
 		await options.onStep?.(done, at + 1);
 		kept = compose(kept, done.kept);
-		current = done.after;
+		current = opened(done.after);
 	}
-	return { model: current, kept };
+	return { model: closed(current), kept };
 }
 
 function netOf(model: Model, shapes: Shapes): Net {
@@ -242,7 +245,8 @@ function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>
 	const after = checked(net.model, lowered.patch);
 	const kept = lowered.kept ?? new Map();
 	const shrunk = shrinkShapes(shapes, kept);
-	const cost = [costOf(net.model, net.facts), costOf(after, inferFacts(after, shrunk))] as const;
+	const small = opened(after);
+	const cost = [costOf(net.model, net.facts), costOf(small, inferFacts(small, shrunk))] as const;
 	const seeded = (): ReturnType<Done['seeded']> => {
 		const before = seedWeights(net);
 		const again = technique.lower({ ...task, net: netOf(before, shapes) });
@@ -269,7 +273,7 @@ function shrinkShapes(shapes: Shapes, kept: Kept): Shapes {
 
 function checked(model: Model, patch: Patch): Model {
 	const after = applyPatch(model, patch);
-	const problems: Diagnostic[] = patch.edits.length === 0 ? [] : verifyModel(after);
+	const problems: Diagnostic[] = patch.edits.length === 0 ? [] : verifyModel(closed(after));
 	if (problems.length > 0) throw new Fault(...problems.map(({ message }) => broken({ why: message })));
 	return after;
 }

@@ -11,7 +11,7 @@ import { needsData, noReader } from '../messages/plan.ts';
 import { type NetTensor } from '../ir/axes/net.ts';
 import { surgeonScores } from '../numerics/brain-surgeon.ts';
 import { weightMatrix, type Grams } from './grams.ts';
-import { readersOf, type Reader, type UnitGroup } from './units.ts';
+import { isMeasurable, readersOf, type Reader, type UnitGroup } from './units.ts';
 
 export type ScoreContext = {
 	readonly model: Model;
@@ -111,7 +111,7 @@ async function readings(
 	metric: string,
 ): Promise<Reading[]> {
 	if (lab === undefined) throw new Fault(needsData({ metric }));
-	const readers = readersOf(family);
+	const readers = readersOf(family).filter(isMeasurable);
 	if (readers.length === 0) throw new Fault(noReader({ metric, what: label }));
 	const requests = readers.map(({ input, inputAxis }) => ({ value: input.name, axis: inputAxis }));
 	const moments = await lab.moments(model, requests);

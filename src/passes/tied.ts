@@ -1,5 +1,6 @@
 /** Groups that cut one tensor: truly tied weights (ALBERT's shared layers, one matrix in two layers) stay one when they lose the same units. */
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
+import { readsOf } from '../ir/axes/stretches.ts';
 import { type Candidate } from './select.ts';
 
 /** The number of the class of each candidate: those that cut the same tensor along the same axis in the same way are one. */
@@ -59,16 +60,45 @@ export function splitters(net: Net, candidates: readonly Candidate[]): Map<Candi
 
 const isShareable = ({ constant, sizes }: NetTensor): boolean => constant !== undefined && sizes.length > 1;
 
-/** How many uses of each tensor are cut in one way. */
+/** How many uses of each tensor are cut in one way. Slices that each read a stretch of it cut it together. */
 function usesCut({ family }: Candidate): Map<string, number> {
-	const counts = new Map<string, number>();
+	const uses = new Map<
+		string,
+		{ readonly tensor: NetTensor; readonly units: Int32Array; readonly axis: number }[]
+	>();
 	for (const [tensor, axes] of family.axes) {
 		if (!isShareable(tensor)) continue;
 		axes.forEach((units, axis) => {
 			if (!units?.some((unit) => unit >= 0)) return;
-			const key = `${tensor.name}|${axis}|${units.join(',')}`;
-			counts.set(key, (counts.get(key) ?? 0) + 1);
+			const key = `${tensor.name}|${axis}`;
+			uses.set(key, [...(uses.get(key) ?? []), { tensor, units, axis }]);
 		});
 	}
+	const counts = new Map<string, number>();
+	for (const [key, all] of uses) {
+		const together = all.length > 1 ? joined(all) : undefined;
+		for (const { units } of all) {
+			const own = `${key}|${(together ?? units).join(',')}`;
+			counts.set(own, (counts.get(own) ?? 0) + 1);
+		}
+	}
 	return counts;
+}
+
+/** The unit at each position, from the use that reads it; undefined where two uses read a position differently. */
+function joined(
+	uses: readonly { readonly tensor: NetTensor; readonly units: Int32Array; readonly axis: number }[],
+): Int32Array | undefined {
+	const [first] = uses;
+	const together = new Int32Array(first?.units.length ?? 0).fill(-1);
+	const read = new Uint8Array(together.length);
+	for (const { tensor, units, axis } of uses) {
+		const reads = readsOf(tensor, axis);
+		for (const [at, unit] of units.entries()) {
+			if (reads[at] !== 1) continue;
+			if (read[at] === 1 && together[at] !== unit) return undefined;
+			[together[at], read[at]] = [unit, 1];
+		}
+	}
+	return together;
 }

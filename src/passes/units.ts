@@ -43,6 +43,9 @@ export function readersOf(family: Family): Reader[] {
 		);
 }
 
+/** Whether what a reader reads can be measured: a value inside the body of an If, Loop or Scan cannot. */
+export const isMeasurable = ({ input }: Reader): boolean => !input.inBody;
+
 function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | undefined {
 	const terms = (node.row?.terms ?? []).filter(
 		({ side, parts }) => side === 'in' && parts.some((part) => part.letter === letter),

@@ -41,8 +41,18 @@ function attributeOf(value: Plain): Attribute {
 	return 'kind' in value ? value : { kind: 'ints', value };
 }
 
-/** Weights are drawn about normal over the square root of their first size; `constants` puts them into Constant nodes. */
-export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false } = {}): Build {
+/**
+ * Weights are drawn about normal over the square root of their first size; `constants` puts them into Constant nodes. A body of
+ * another graph has names that begin with a `prefix` of its own, and ids from `firstId` on.
+ */
+export function modelBuilder({
+	opset = 17,
+	ir = 8,
+	seed = 1,
+	constants = false,
+	prefix = '',
+	firstId = 0,
+} = {}): Build {
 	const next = stream(seed);
 	const nodes: Node[] = [];
 	const initializers = new Map<string, Tensor>();
@@ -53,7 +63,7 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 		else {
 			const attributes = new Map<string, Attribute>([['value', { kind: 'tensor', value: tensor }]]);
 			nodes.push({
-				id: nodes.length,
+				id: firstId + nodes.length,
 				name: '',
 				op: 'Constant',
 				domain: '',
@@ -69,7 +79,7 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 			inputs.push({ name, type, dims });
 			return name;
 		},
-		weight: (dims, name = `w${initializers.size + nodes.length}`) => {
+		weight: (dims, name = `${prefix}w${initializers.size + nodes.length}`) => {
 			const count = dims.reduce((product, dim) => product * dim, 1);
 			const scale = Math.sqrt(12 / (dims[0] ?? 1));
 			return add(
@@ -83,21 +93,33 @@ export function modelBuilder({ opset = 17, ir = 8, seed = 1, constants = false }
 		positive: (size) =>
 			add(
 				floats(
-					`p${initializers.size + nodes.length}`,
+					`${prefix}p${initializers.size + nodes.length}`,
 					[size],
 					Float32Array.from({ length: size }, () => 0.5 + next()),
 				),
 			),
-		ints: (values, dims = [values.length]) => add(ints(`i${initializers.size + nodes.length}`, dims, values)),
+		ints: (values, dims = [values.length]) =>
+			add(ints(`${prefix}i${initializers.size + nodes.length}`, dims, values)),
 		floats: (values, dims = [values.length]) =>
-			add(floats(`f${initializers.size + nodes.length}`, dims, values)),
+			add(floats(`${prefix}f${initializers.size + nodes.length}`, dims, values)),
 		constant: ({ type, dims, data }) =>
-			add(tensorOf(`c${initializers.size + nodes.length}`, type, dims, data)),
+			add(tensorOf(`${prefix}c${initializers.size + nodes.length}`, type, dims, data)),
 		node: (op, from, attributes = {}, domain = '', count = 1) => {
-			const id = nodes.length;
-			const names = Array.from({ length: count }, (_, at) => `${op}_${id}${at === 0 ? '' : `_${at}`}`);
+			const at = nodes.length;
+			const names = Array.from(
+				{ length: count },
+				(_, slot) => `${prefix}${op}_${at}${slot === 0 ? '' : `_${slot}`}`,
+			);
 			const map = new Map(Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)]));
-			nodes.push({ id, name: `${op}_${id}`, op, domain, inputs: from, outputs: names, attributes: map });
+			nodes.push({
+				id: firstId + at,
+				name: `${prefix}${op}_${at}`,
+				op,
+				domain,
+				inputs: from,
+				outputs: names,
+				attributes: map,
+			});
 			return names[0] ?? '';
 		},
 		output: (name, dims) => outputs.push({ name, type: 1, ...(dims && { dims }) }),

@@ -7,6 +7,7 @@ import {
 	type Bytes,
 	type Dim,
 	type Graph,
+	type LocalFunction,
 	type Model,
 	type Node,
 	type Tensor,
@@ -69,20 +70,12 @@ class Decoder extends FieldReader {
 		const fields = fieldsOf(message);
 		const graphField = fields.find(({ number, wire }) => number === 7 && wire === 2);
 		if (graphField === undefined) throw new Fault(malformed({ problem: 'there is no graph', offset: 0 }));
-		const opsets = this.each(fields, 8, message).map((entry): [string, number] => {
-			const own = fieldsOf(entry);
-			const domain = this.text(own, 1);
-			return [domain === 'ai.onnx' ? '' : domain, this.int(own, 2)];
-		});
 		const model: Model = {
 			irVersion: this.int(fields, 1),
-			opsets: named(opsets, 'operator set', message.place),
+			opsets: this.opsets(fields, 8, message),
 			graph: this.graph(this.inner(message, graphField, 'graph')),
 			metadata: new Map(this.entries(fields, 14, message)),
-			functions: this.each(fields, 25, message).map((entry) => {
-				const own = fieldsOf(entry);
-				return { domain: this.text(own, 10), name: this.text(own, 1) };
-			}),
+			functions: this.each(fields, 25, message, 'functions').map((entry) => this.localFunction(entry)),
 		};
 		return remember(model, message);
 	}
@@ -107,6 +100,32 @@ class Decoder extends FieldReader {
 			};
 			return remember(graph, message);
 		});
+	}
+
+	private opsets(fields: readonly Field[], number: number, message: Message): Map<string, number> {
+		const opsets = this.each(fields, number, message).map((entry): [string, number] => {
+			const own = fieldsOf(entry);
+			const domain = this.text(own, 1);
+			return [domain === 'ai.onnx' ? '' : domain, this.int(own, 2)];
+		});
+		return named(opsets, 'operator set', message.place);
+	}
+
+	private localFunction(message: Message): LocalFunction {
+		const fields = fieldsOf(message);
+		const list = (number: number, name: string): Message[] => this.each(fields, number, message, name);
+		const made: LocalFunction = {
+			domain: this.text(fields, 10),
+			name: this.text(fields, 1),
+			overload: this.text(fields, 13),
+			inputs: this.texts(fields, 4),
+			outputs: this.texts(fields, 5),
+			attributes: this.texts(fields, 6),
+			defaults: new Map(list(11, 'attribute').map((entry) => this.attribute(entry))),
+			opsets: this.opsets(fields, 9, message),
+			nodes: list(7, 'node').map((entry) => this.node(entry)),
+		};
+		return remember(made, message);
 	}
 
 	private node(message: Message): Node {
@@ -135,6 +154,8 @@ class Decoder extends FieldReader {
 
 	private attributeValue(fields: readonly Field[], message: Message): Attribute {
 		const type = this.int(fields, 20) || guessType(fields);
+		const referred = this.text(fields, 21);
+		if (referred !== '') return { kind: 'reference', value: referred, type };
 		const one = (number: number): Message | undefined =>
 			this.each(fields, number, message, number === 5 ? 'tensor' : 'graph')[0];
 		const [tensor, graph] = [one(5), one(6)];

@@ -5,12 +5,14 @@ import {
 	type Attribute,
 	type Bytes,
 	type Graph,
+	type LocalFunction,
 	type Model,
 	type Node,
 	type Tensor,
 	type ValueInfo,
 } from '../../ir/graph/graph.ts';
 import { byteLength } from '../../ir/graph/dtype.ts';
+import { closed } from '../../ir/graph/close.ts';
 import { derivedFrom, untouched } from './origin.ts';
 import {
 	bytesField,
@@ -71,17 +73,13 @@ export function fingerprint(graph: Graph): string {
 		.digest('hex');
 }
 
-export function modelChunks(model: Model, place: Place = inline): Chunk[] {
+export function modelChunks(given: Model, place: Place = inline): Chunk[] {
+	const model = closed(given);
 	const same = place === inline ? untouched(model) : undefined;
 	if (same !== undefined) return [extentOf(same)];
 	const lists = new Map<number, Chunk[]>([
 		[1, varintField(1, model.irVersion)],
-		[
-			8,
-			[...model.opsets].flatMap(([domain, version]) =>
-				bytesField(8, [...textField(1, domain), ...varintField(2, version)]),
-			),
-		],
+		[8, opsetChunks(8, model.opsets)],
 		[7, bytesField(7, graphChunks(model.graph, place))],
 		[
 			14,
@@ -89,8 +87,32 @@ export function modelChunks(model: Model, place: Place = inline): Chunk[] {
 				bytesField(14, [...textField(1, key), ...textField(2, value)]),
 			),
 		],
+		[25, model.functions.flatMap((made) => bytesField(25, functionChunks(made)))],
 	]);
 	return rebuild(derivedFrom(model), lists);
+}
+
+function opsetChunks(number: number, opsets: ReadonlyMap<string, number>): Chunk[] {
+	return [...opsets].flatMap(([domain, version]) =>
+		bytesField(number, [...textField(1, domain), ...varintField(2, version)]),
+	);
+}
+
+function functionChunks(made: LocalFunction): Chunk[] {
+	const same = untouched(made);
+	if (same !== undefined) return [extentOf(same)];
+	const lists = new Map<number, Chunk[]>([
+		[1, textField(1, made.name)],
+		[4, made.inputs.flatMap((name) => textField(4, name))],
+		[5, made.outputs.flatMap((name) => textField(5, name))],
+		[6, made.attributes.flatMap((name) => textField(6, name))],
+		[7, made.nodes.flatMap((node) => bytesField(7, nodeChunks(node)))],
+		[9, opsetChunks(9, made.opsets)],
+		[10, textField(10, made.domain)],
+		[11, [...made.defaults].flatMap(([name, value]) => bytesField(11, attributeChunks(name, value)))],
+		...(made.overload === '' ? [] : [[13, textField(13, made.overload)] as const]),
+	]);
+	return rebuild(derivedFrom(made), lists);
 }
 
 /** The fields of the old message in their order; those in `lists` come out new, at the place of their first. */
@@ -174,6 +196,8 @@ function attributeValue(attribute: Attribute): Chunk[] {
 			return [...attribute.value.flatMap((value) => textField(9, value)), ...type(8)];
 		case 'graphs':
 			return [...attribute.value.flatMap((graph) => bytesField(11, graphChunks(graph, inline))), ...type(10)];
+		case 'reference':
+			return [...textField(21, attribute.value), ...type(attribute.type)];
 		case 'other':
 			return type(attribute.type);
 	}
@@ -217,11 +241,8 @@ function valueChunks(info: ValueInfo): Chunk[] {
 		bytesField(1, dim === null ? [] : typeof dim === 'string' ? textField(2, dim) : varintField(1, dim)),
 	);
 	const tensorType = [...varintField(1, info.type), ...(dims === undefined ? [] : bytesField(2, dims))];
-	return rebuild(
-		derivedFrom(info),
-		new Map([
-			[1, textField(1, info.name)],
-			[2, bytesField(2, bytesField(1, tensorType))],
-		]),
-	);
+	const name = [1, textField(1, info.name)] as const;
+	// Of what is no tensor, the type stays as it was read.
+	const fields = info.type === 0 ? [name] : [name, [2, bytesField(2, bytesField(1, tensorType))] as const];
+	return rebuild(derivedFrom(info), new Map(fields));
 }

@@ -1,9 +1,11 @@
 /** The lab over onnxruntime: statistics from runs with extra outputs. */
-import { present } from '../../diagnostic.ts';
+import { Fault, present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
+import { valuesInBodies } from '../../ir/graph/scope.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
+import { insideBody } from '../../messages/run.ts';
 import { measureGrams } from './grams.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
@@ -33,7 +35,7 @@ export function labOf(
 			);
 			return sums;
 		},
-		grams: (model, requests) => measureGrams(model, requests, examples, threads),
+		grams: (model, requests) => gramsOf(model, requests, examples, threads),
 		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
 		similarity: async (model, pairs) => {
 			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
@@ -48,6 +50,19 @@ export function labOf(
 		},
 	};
 }
+
+/** Throws `Fault` for a value that only a body sees. */
+function checkOutside({ graph }: Model, values: readonly ValueName[]): void {
+	const inside = valuesInBodies(graph);
+	const value = values.find((name) => inside.has(name));
+	if (value !== undefined) throw new Fault(insideBody({ value }));
+}
+
+const gramsOf: typeof measureGrams = (model, requests, ...rest) => {
+	const others = requests.flatMap(({ against }) => (against ? [against.value] : []));
+	checkOutside(model, [...requests.map(({ value }) => value), ...others]);
+	return measureGrams(model, requests, ...rest);
+};
 
 /** What a value holds on every fifth example, a row for each position before its last axis. */
 async function heldOutRows(
@@ -77,6 +92,7 @@ type Collect = (
 /** Runs a model on all examples with extra outputs. */
 function collector(examples: readonly Example[], threads: number): Collect {
 	return async (model, names, take) => {
+		checkOutside(model, names);
 		const session = await openSession(model, { which: 'original', threads, extra: names });
 		try {
 			for (const { feeds, mask } of examples) take(await session.run(feeds, [...new Set(names)]), mask);

@@ -3,6 +3,7 @@ import { bug } from '../../diagnostic.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { FLOAT16 } from '../../ir/graph/dtype.ts';
 import { type Claim, type Kept, type OutputError, type Proof } from '../../ir/proof.ts';
+import { boundedOutputs } from '../../ir/graph/bounded.ts';
 import { cutFeeds, cutValue, distance, largest, runAll, type Runs } from './runs.ts';
 import { type Feeds, type Value } from './session.ts';
 
@@ -44,8 +45,9 @@ async function proveClaim(
 	const fast = await runAll(model, 'pruned', small, { optimize: 'all', threads });
 	const runs = { ...baseline, reference, pruned, fast };
 	const names = [...(baseline.original[0]?.keys() ?? [])].filter((name) => pruned[0]?.has(name));
+	const bounded = boundedOutputs(claim.reference);
 	const judged = (fastReference: Runs): OutputError[] =>
-		names.map((name) => judge(name, kept.get(name), { ...runs, fastReference }));
+		names.map((name) => judge(name, kept.get(name), { ...runs, fastReference }, bounded.has(name)));
 	let errors = judged(reference);
 	// New weights may make a graph more sensitive to rounding than the original was: then the reference's own is measured too.
 	if (errors.some(({ maxAbs, tolerance }) => maxAbs > tolerance))
@@ -116,6 +118,7 @@ function judge(
 	name: ValueName,
 	kept: ReadonlyMap<number, Int32Array> | undefined,
 	runs: Compared,
+	bounded: boolean,
 ): OutputError {
 	let [plain, fast, given, left, own, effect, half] = [0, 0, 0, 0, 0, 0, false];
 	for (const [at, values] of runs.original.entries()) {
@@ -136,7 +139,7 @@ function judge(
 		plain = Math.max(plain, distance(reference, pick(runs.pruned)));
 		fast = Math.max(fast, distance(reference, pick(runs.fast)));
 	}
-	return { name, effect, control: 0, ...verdict({ plain, fast, given, left, own, half }) };
+	return { name, effect, control: 0, ...verdict({ plain, fast, given, left, own, half, bounded }) };
 }
 
 type Measured = {
@@ -149,6 +152,8 @@ type Measured = {
 	/** The original's own difference between optimizations off and on. */
 	readonly own: number;
 	readonly half: boolean;
+	/** The output comes out of a function onto [-1, 1]. */
+	readonly bounded: boolean;
 };
 
 /**
@@ -157,12 +162,16 @@ type Measured = {
  * become integer kernels that differ by a step: there the original's own difference is the measure.
  */
 function verdict(measured: Measured): Pick<OutputError, 'maxAbs' | 'maxRel' | 'tolerance'> {
-	const { plain, fast, given, left, own, half } = measured;
+	const { plain, fast, given, left, own, half, bounded } = measured;
 	// float32 sums of a few thousand terms differ by about 1e-6 of the largest; half precision carries 11 bits.
 	const rounding = half ? 1e-2 : 1e-5;
 	const scale = Math.max(given, left);
-	const loose = Math.max(rounding * scale, 8 * own);
-	const strict = [rounding * left, rounding * scale].find((tolerance) => plain <= tolerance && tolerance > 0);
+	// Kernels of sigmoids and softmaxes are off by a few units in the last place of 1, however small the result.
+	const floor = bounded ? 2 ** -21 : 0;
+	const loose = Math.max(rounding * scale, 8 * own, floor);
+	const strict = [rounding * left, rounding * scale, floor].find(
+		(tolerance) => plain <= tolerance && tolerance > 0,
+	);
 	const equal = strict !== undefined && fast <= loose;
 	const maxAbs = equal ? plain : Math.max(plain, fast);
 	return { maxAbs, maxRel: scale > 0 ? maxAbs / scale : maxAbs, tolerance: equal ? strict : loose };

@@ -1,4 +1,5 @@
 /** State pairs: caches that go in as `past` and come out as `present`, found by where they meet. */
+import { elementCount } from '../graph/graph.ts';
 import { type Net, type NetNode, type NetTensor } from '../axes/net.ts';
 
 const layout: ReadonlySet<string> = new Set([
@@ -14,15 +15,26 @@ const layout: ReadonlySet<string> = new Set([
 	'Concat',
 	'Expand',
 	'Flatten',
+	'If',
 ]);
-/** Fused operators that append to a cache: its input slots. */
+/** Operators that take a state in and give it out, a cache or what a recurrence remembers: its input slots. */
 const caches: Readonly<Record<string, readonly number[]>> = {
 	Attention: [4],
 	MultiHeadAttention: [6, 7],
 	GroupQueryAttention: [3, 4],
 	DecoderMaskedMultiHeadAttention: [5, 6],
 	QAttention: [8],
+	LSTM: [5, 6],
+	GRU: [5],
+	RNN: [5],
 };
+
+/** Layout operators, and arithmetic with a single number. */
+function passes({ node, inputs }: NetNode): boolean {
+	if (layout.has(node.op)) return true;
+	const single = inputs.some((input) => input !== undefined && elementCount(input.sizes) === 1);
+	return ['Add', 'Sub', 'Mul', 'Div'].includes(node.op) && single;
+}
 
 /** Whether a tensor is a graph input or output that carries state: its shape follows what it belongs to. */
 export function isStateTensor(net: Net, tensor: NetTensor): boolean {
@@ -49,8 +61,7 @@ function meetings(tensor: NetTensor): NetNode[] {
 			const slots = caches[node.node.op];
 			if (slots?.some((slot) => node.inputs[slot] === next)) found.push(node);
 			else if (node.node.op === 'Concat' && node.inputs.some((input) => input !== next)) found.push(node);
-			else if (layout.has(node.node.op))
-				pending.push(...node.outputs.filter((output) => output !== undefined));
+			else if (passes(node)) pending.push(...node.outputs.filter((output) => output !== undefined));
 		}
 	}
 	return found;
@@ -64,8 +75,7 @@ function reachesOutput(node: NetNode): boolean {
 		seen.add(next);
 		if (next.io.includes('output')) return true;
 		for (const reader of next.consumers) {
-			if (layout.has(reader.node.op))
-				pending.push(...reader.outputs.filter((output) => output !== undefined));
+			if (passes(reader)) pending.push(...reader.outputs.filter((output) => output !== undefined));
 		}
 	}
 	return false;
@@ -78,7 +88,7 @@ function ancestorsByLayout(tensor: NetTensor): Set<NetNode> {
 		const { producer } = next;
 		if (producer === undefined || seen.has(producer)) continue;
 		seen.add(producer);
-		if (layout.has(producer.node.op)) pending.push(...producer.inputs.filter((input) => input !== undefined));
+		if (passes(producer)) pending.push(...producer.inputs.filter((input) => input !== undefined));
 	}
 	return seen;
 }

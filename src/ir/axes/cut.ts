@@ -1,8 +1,9 @@
 /** A cut: which positions of which axes go, as plain sets, and the check that every operator's relation holds. */
 import { nodeLabel } from '../graph/graph.ts';
-import { operandOf, termKey, type Net, type NetNode, type NetTensor } from './net.ts';
+import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { type Family } from './families.ts';
-import { type Term } from './row.ts';
+import { termKey, type Term } from './row.ts';
+import { joinStretches } from './stretches.ts';
 
 export type Cut = {
 	/** 1 where a position of a tensor's axis goes. */
@@ -23,6 +24,7 @@ export function cutOf(chosen: readonly Chosen[]): Cut {
 		for (const [tensor, axes] of family.axes) mark(dead, tensor, axes, goes);
 		for (const [node, classes] of family.letters) mark(letters, node, classes, goes);
 	}
+	joinStretches(dead, letters);
 	return { dead, letters };
 }
 

@@ -6,6 +6,7 @@ import { passes, type Permit } from './barriers.ts';
 import { NONE, PIN, type Classes } from './classes.ts';
 import { Walk, type Choices, type Seed } from './walk.ts';
 import { type Term } from './row.ts';
+import { unreadOf } from './stretches.ts';
 
 export type Family = {
 	readonly seed: Seed;
@@ -67,7 +68,7 @@ class Finder {
 		}
 		const found: Walk[] = [];
 		for (let seed = this.queue.shift(); seed !== undefined; seed = this.queue.shift()) {
-			const covered = this.coverage.get(seed.node)?.[seed.letter];
+			const covered = this.coveredAt(seed);
 			if (covered?.every(Boolean)) continue;
 			for (const walk of walksAt(seed, covered)) {
 				this.cover(walk);
@@ -77,6 +78,12 @@ class Finder {
 			this.coverSeed(seed);
 		}
 		return found;
+	}
+
+	private coveredAt({ node, letter }: Seed): Uint8Array | undefined {
+		const covered = this.coverage.get(node)?.[letter];
+		const unread = unreadOf(node, letter);
+		return unread?.map((is, at) => is | (covered?.[at] ?? 0)) ?? covered;
 	}
 
 	private askAll(node: NetNode, term: Term): void {

@@ -3,6 +3,7 @@ import { constantsOf } from '../graph/constants.ts';
 import { type Facts } from '../graph/facts.ts';
 import {
 	capturedNames,
+	flowDomain,
 	nodeLabel,
 	subgraphs,
 	type Model,
@@ -11,8 +12,9 @@ import {
 	type ValueName,
 } from '../graph/graph.ts';
 import { sortNodes } from '../graph/order.ts';
+import { valuesInBodies } from '../graph/scope.ts';
 import { operatorOf } from './table.ts';
-import { isRow, type Row, type Term } from './row.ts';
+import { isRow, termKey, type Row, type Term } from './row.ts';
 import { type NodeView } from './view.ts';
 
 export type NetTensor = {
@@ -23,8 +25,10 @@ export type NetTensor = {
 	readonly dynamic: readonly boolean[];
 	readonly constant?: Tensor;
 	readonly io: readonly ('input' | 'output')[];
-	/** Read inside an If, Loop or Scan body, where no row follows. */
+	/** Read inside a body that is not opened, where no row follows. */
 	readonly captured: boolean;
+	/** Made inside an opened body: it cannot be an output of the model, as what is measured must be. */
+	readonly inBody: boolean;
 	/** Made of constants alone: a weight, whatever unpacks, dequantizes or casts it. */
 	fixed: boolean;
 	producer?: NetNode;
@@ -54,9 +58,6 @@ export type Net = {
 	readonly byNode: ReadonlyMap<number, NetNode>;
 };
 
-export const termKey = (term: Pick<Term, 'side' | 'slot' | 'axis'>): string =>
-	`${term.side}${term.slot}.${term.axis}`;
-
 export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetTensor | undefined {
 	return side === 'in' ? node.inputs[slot] : node.outputs[slot];
 }
@@ -76,6 +77,7 @@ class NetBuilder {
 	private readonly constants: ReadonlyMap<ValueName, Tensor>;
 	private readonly captured: ReadonlySet<ValueName>;
 	private readonly io = new Map<ValueName, ('input' | 'output')[]>();
+	private readonly inBodies: ReadonlySet<ValueName>;
 	private readonly model: Model;
 	private readonly facts: Facts;
 
@@ -86,6 +88,7 @@ class NetBuilder {
 		this.captured = new Set(
 			model.graph.nodes.flatMap(subgraphs).flatMap((inner) => [...capturedNames(inner)]),
 		);
+		this.inBodies = valuesInBodies(model.graph);
 		model.graph.inputs.forEach(({ name }) => this.io.set(name, ['input']));
 		model.graph.outputs.forEach(({ name }) => this.io.set(name, [...(this.io.get(name) ?? []), 'output']));
 	}
@@ -115,7 +118,10 @@ class NetBuilder {
 		const net = { index, node, view, row, why, readsShape, inputs, outputs, terms };
 		new Set(inputs).forEach((tensor) => tensor?.consumers.push(net));
 		const fixed =
-			inputs.length > 0 && subgraphs(node).length === 0 && inputs.every((tensor) => tensor?.fixed ?? true);
+			inputs.length > 0 &&
+			subgraphs(node).length === 0 &&
+			node.domain !== flowDomain &&
+			inputs.every((tensor) => tensor?.fixed ?? true);
 		outputs.forEach((tensor) => {
 			if (tensor === undefined) return;
 			tensor.producer = net;
@@ -142,6 +148,7 @@ class NetBuilder {
 					? (this.io.get(name) ?? [])
 					: (this.io.get(name) ?? []).filter((side) => side === 'output'),
 			captured: this.captured.has(name),
+			inBody: this.inBodies.has(name),
 			fixed: constant !== undefined,
 			consumers: [],
 		};

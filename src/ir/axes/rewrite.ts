@@ -137,7 +137,8 @@ class Rewriter {
 				? operatorOf(node.node)?.resize?.(node.view, this.removal(node, node.row))
 				: undefined;
 		if (resized?.refused !== undefined) this.refused ??= `${nodeLabel(node.node)}: ${resized.refused}`;
-		if (names === undefined && resized === undefined) return;
+		const renamed = names?.some((name, slot) => name !== node.node.inputs[slot]) ?? false;
+		if (!renamed && Object.keys(resized ?? {}).length === 0) return;
 		this.edits.push({ kind: 'node', node: this.resized(node, resized ?? {}) });
 	}
 

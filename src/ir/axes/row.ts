@@ -46,6 +46,10 @@ export type Term = {
 	readonly parts: readonly Part[];
 };
 
+/** What a node's terms are found by. */
+export const termKey = ({ side, slot, axis }: Pick<Term, 'side' | 'slot' | 'axis'>): string =>
+	`${side}${slot}.${axis}`;
+
 export type Row = {
 	readonly letters: readonly Letter[];
 	readonly terms: readonly Term[];

@@ -7,6 +7,8 @@ import { inputSizes, intAttribute, intsAttribute, sampledInts, type NodeView } f
 const int = (value: number): Attribute => ({ kind: 'int', value });
 const random = 'it draws random numbers, one a position';
 const body = 'it runs a body of its own';
+const opens =
+	'axes run through its bodies, whose operators are those of this table; states and results keep their places';
 const sequence = 'the tensors of a sequence are not followed';
 const texts = 'its elements are texts';
 const window = 'its length comes from its operand';
@@ -88,7 +90,8 @@ const signals: readonly Operator[] = [
 
 export const pinnedRows: readonly Operator[] = [
 	pinned('Constant', 'a constant is an operand of each of its readers'),
-	pinned(['If', 'Loop', 'Scan', 'SequenceMap'], body),
+	pinned(['If', 'Loop', 'Scan'], opens),
+	pinned('SequenceMap', body),
 	pinned(['BeamSearch', 'GreedySearch', 'Sampling', 'WhisperBeamSearch'], body, { domain: 'com.microsoft' }),
 	pinned(
 		[

@@ -7,6 +7,7 @@ import { attentionRows } from './rows-attention.ts';
 import { qlinearRows } from './rows-qlinear.ts';
 import { recurrentRows } from './rows-recurrent.ts';
 import { standardAttentionRows } from './rows-standard-attention.ts';
+import { flowRows } from './rows-flow.ts';
 import { fusedRows } from './rows-fused.ts';
 import { indexRows } from './rows-index.ts';
 import { layoutRows } from './rows-layout.ts';
@@ -63,7 +64,7 @@ export const operators: readonly Operator[] = [
 ];
 
 const byDomain = new Map<string, Map<string, Operator>>();
-for (const entry of operators) {
+for (const entry of [...operators, ...flowRows]) {
 	const names = byDomain.get(entry.domain) ?? new Map<string, Operator>();
 	byDomain.set(entry.domain, names);
 	for (const op of entry.ops) names.set(op, entry);

@@ -6,8 +6,8 @@ import { nodeLabel } from '../graph/graph.ts';
 import { blocking, roleReason, type Barrier } from './barriers.ts';
 import { Classes, NONE } from './classes.ts';
 import { areDisjoint, fits } from './composite.ts';
-import { operandOf, termKey, type NetNode, type NetTensor } from './net.ts';
-import { type Part, type Term } from './row.ts';
+import { operandOf, type NetNode, type NetTensor } from './net.ts';
+import { termKey, type Part, type Term } from './row.ts';
 
 export type Seed = { readonly node: NetNode; readonly letter: number };
 

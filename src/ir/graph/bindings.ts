@@ -23,6 +23,9 @@ export const samples: readonly [Sample, Sample] = [
 	{ batch: 3, length: 3, past: 2, space: 3 },
 ];
 
+/** Every symbol at its least: some sizes are asked for being 1. */
+export const smallest: Sample = { batch: 1, length: 1, past: 1, space: 1 };
+
 /** Inputs a caller must feed: those without an initializer. */
 export function fedInputs(model: Model): ValueInfo[] {
 	return model.graph.inputs.filter((input) => !model.graph.initializers.has(input.name));

@@ -2,10 +2,11 @@
  * Sizes and small integers of every value, without running the model: the operators' own size rules are evaluated at
  * two samples of the symbolic dimensions; what differs between them is dynamic.
  */
-import { type Model, type Node, type Tensor, type ValueName } from './graph.ts';
+import { flowDomain, type Model, type Node, type Tensor, type ValueName } from './graph.ts';
 import { constantsOf, smallNumbers } from './constants.ts';
 import { sortNodes } from './order.ts';
-import { bindShapes, fedInputs, samples, type Sample, type Shapes } from './bindings.ts';
+import { bindShapes, fedInputs, samples, smallest, type Sample, type Shapes } from './bindings.ts';
+import { statePairs } from '../axes/rows-flow.ts';
 import { operatorOf } from '../axes/table.ts';
 import { type Known, type NodeView, type Operand } from '../axes/view.ts';
 
@@ -92,6 +93,9 @@ function evaluated(model: Model, given: Shapes): Facts {
 	const shapes = [firstShapes, secondShapes] as const;
 	const merged = new Map<ValueName, Operand>();
 	for (const [name, value] of first) merged.set(name, merge(value, second.get(name)));
+	const picks = conditionsOf(order);
+	const least = picks.length === 0 ? undefined : atLeast(model, order, start, given);
+	for (const name of picks) merged.set(name, settled(merged.get(name) ?? none, least?.get(name)));
 	const of = (name: ValueName): Operand | undefined => merged.get(name);
 	const operands = (names: readonly ValueName[]): (Operand | undefined)[] =>
 		names.map((name) => (name === '' ? undefined : (merged.get(name) ?? none)));
@@ -108,6 +112,33 @@ function evaluated(model: Model, given: Shapes): Facts {
 function moves(model: Model, given: Shapes): boolean {
 	const [first, second] = samples.map((sample) => [...bindShapes(model, sample, given)]);
 	return JSON.stringify(first) !== JSON.stringify(second);
+}
+
+/** Conditions of branches. */
+function conditionsOf(order: readonly Node[]): ValueName[] {
+	return order.flatMap(({ domain, op, inputs }) =>
+		domain === flowDomain && op === 'If' ? [inputs[0] ?? ''] : [],
+	);
+}
+
+/** What everything is at the smallest sizes. */
+function atLeast(model: Model, order: readonly Node[], start: Sampled, given: Shapes): Sampled {
+	return evaluate(
+		model,
+		order,
+		bindShapes(model, smallest, given),
+		start,
+		{ at: 0, asked: false },
+		new Map(),
+	);
+}
+
+/** A condition on sizes is settled when the smallest ones give the same answer: whether a size is 1 is what exporters ask. */
+function settled(condition: Operand, least: Operand | undefined): Operand {
+	const { known } = condition;
+	if (known === undefined) return condition;
+	const fixed = known.fixed.map((is, at) => is && known.values[at] === least?.known?.values[at]);
+	return { ...condition, known: { values: known.values, fixed } };
 }
 
 /** Longer inputs, until no operator is left with nothing: a window over audio needs more than a few samples. */
@@ -129,42 +160,83 @@ function fitting(
 	let best: [Shapes, Sampled] | undefined;
 	for (const one of tries) {
 		const shapes = bindShapes(model, one, given);
-		const values = evaluate(model, order, shapes, start, turn);
+		const values = turned(model, order, shapes, start, turn);
 		best ??= [shapes, values];
-		if (!isEmptied(values, start)) return [shapes, values];
+		if (!isEmptied(values, order)) return [shapes, values];
 	}
 	return best ?? [new Map(), start];
 }
 
-/** Whether some value that is not given as empty has no elements. */
-function isEmptied(values: Sampled, start: Sampled): boolean {
-	for (const [name, { sizes }] of values)
-		if (!start.has(name) && sizes?.some((size) => size <= 0)) return true;
-	return false;
+/** Whether some operator of the main graph makes a value without elements; a branch that is not taken may. */
+function isEmptied(values: Sampled, order: readonly Node[]): boolean {
+	return order.some(
+		({ scope, outputs }) =>
+			scope === undefined && outputs.some((name) => values.get(name)?.sizes?.some((size) => size <= 0)),
+	);
+}
+
+/** At the second sample loops are in their third turn, so that the sizes of what grows in them are seen to move. */
+function turned(model: Model, order: readonly Node[], shapes: Shapes, start: Sampled, turn: Turn): Sampled {
+	let values = evaluate(model, order, shapes, start, turn, new Map());
+	for (let times = 1; times < 3; times++) {
+		const grown = grownStates(model, order, values, turn);
+		if (grown.size === 0) break;
+		turn.asked = true;
+		if (turn.at === 0) break;
+		values = evaluate(model, order, shapes, start, turn, grown);
+	}
+	return values;
+}
+
+/** States of loops that come out of a turn with other sizes than they went in with, as the next turn sees them. */
+function grownStates(model: Model, order: readonly Node[], values: Sampled, turn: Turn): Sampled {
+	const grown: Sampled = new Map();
+	for (const node of order) {
+		if (node.domain !== flowDomain) continue;
+		for (const { into, out } of statePairs(viewAt(model, node, values, turn))) {
+			const name = node.inputs[into] ?? '';
+			const [before, after] = [values.get(name), values.get(node.inputs[out] ?? '')];
+			if (before?.sizes?.join() === after?.sizes?.join()) continue;
+			const same = before?.sizes?.length === after?.sizes?.length;
+			grown.set(name, operandOf(before?.type ?? 0, same ? after?.sizes : undefined, undefined));
+		}
+	}
+	return grown;
 }
 
 function opsetOf(model: Model, node: Node): number {
 	return model.opsets.get(node.domain) ?? 1;
 }
 
-function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: Sampled, turn: Turn): Sampled {
+function viewAt(model: Model, node: Node, values: Sampled, turn: Turn): NodeView {
+	return {
+		node,
+		get turn(): 0 | 1 {
+			turn.asked = true;
+			return turn.at;
+		},
+		opset: opsetOf(model, node),
+		inputs: node.inputs.map((name) => (name === '' ? undefined : (values.get(name) ?? none))),
+		outputs: node.outputs.map(() => none),
+	};
+}
+
+/** `states` are what loops see of their states in place of what they start with. */
+function evaluate(
+	model: Model,
+	order: readonly Node[],
+	shapes: Shapes,
+	start: Sampled,
+	turn: Turn,
+	states: Sampled,
+): Sampled {
 	const values: Sampled = new Map(start);
 	for (const { name, type } of fedInputs(model))
 		values.set(name, operandOf(type, shapes.get(name), undefined));
 	for (const node of order) {
-		const view: NodeView = {
-			node,
-			opset: opsetOf(model, node),
-			get turn(): 0 | 1 {
-				turn.asked = true;
-				return turn.at;
-			},
-			inputs: node.inputs.map((name) => (name === '' ? undefined : (values.get(name) ?? none))),
-			outputs: node.outputs.map(() => none),
-		};
-		outputsOf(node, view).forEach((value, slot) => {
+		outputsOf(node, viewAt(model, node, values, turn)).forEach((value, slot) => {
 			const name = node.outputs[slot];
-			if (name !== undefined && name !== '') values.set(name, value);
+			if (name !== undefined && name !== '') values.set(name, states.get(name) ?? value);
 		});
 	}
 	return values;
@@ -173,7 +245,9 @@ function evaluate(model: Model, order: readonly Node[], shapes: Shapes, start: S
 function outputsOf(node: Node, view: NodeView): Operand[] {
 	const operator = operatorOf(node);
 	const first = view.inputs.find((input) => input !== undefined)?.type ?? 0;
-	const blind = view.inputs.some((input) => input !== undefined && input.sizes === undefined);
+	const blind =
+		node.domain !== flowDomain &&
+		view.inputs.some((input) => input !== undefined && input.sizes === undefined);
 	const sizes = blind ? [] : (operator?.sizes(view) ?? []);
 	return node.outputs.map((_, slot) => {
 		const own = sizes[slot];

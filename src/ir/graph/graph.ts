@@ -24,6 +24,8 @@ export type Tensor = {
 	/** Row-major elements in `raw_data` form; undefined when the data is absent (external file missing) or of strings. */
 	readonly bytes?: Bytes;
 	readonly origin?: Origin;
+	/** In an opened graph: the body it was read in. */
+	readonly scope?: Scope;
 };
 
 export type Attribute =
@@ -36,7 +38,9 @@ export type Attribute =
 	| { readonly kind: 'tensor'; readonly value: Tensor }
 	| { readonly kind: 'graph'; readonly value: Graph }
 	| { readonly kind: 'graphs'; readonly value: readonly Graph[] }
-	/** Anything else (sparse tensors, type protos, references): kept as it was read. */
+	/** Inside a function: the attribute of the call with this name. */
+	| { readonly kind: 'reference'; readonly value: string; readonly type: number }
+	/** Anything else (sparse tensors, type protos): kept as it was read. */
 	| { readonly kind: 'other'; readonly type: number };
 
 export type Node = {
@@ -50,6 +54,19 @@ export type Node = {
 	readonly outputs: readonly ValueName[];
 	readonly attributes: ReadonlyMap<string, Attribute>;
 	readonly origin?: Origin;
+	/** In an opened graph: the body or call that it stands in; absent in the main graph and for new nodes. */
+	readonly scope?: Scope;
+	/** In an opened graph, of the nodes that stand for an If, Loop or Scan: its bodies. */
+	readonly bodies?: readonly Scope[];
+};
+
+/** A stretch of an opened graph: a body of an If, Loop or Scan, or what a call of a model-local function comes to (`open.ts`). */
+export type Scope = {
+	readonly parent?: Scope;
+	/** The node it belongs to, with the names of the opened graph. */
+	readonly owner: Node;
+	/** The body as it was read, and the attribute that holds it; absent for a call. */
+	readonly body?: { readonly graph: Graph; readonly attribute: string };
 };
 
 /** A typed value: a graph input, output or annotation. `dims` is undefined when the rank is unknown. */
@@ -71,6 +88,23 @@ export type Graph = {
 	readonly origin?: Origin;
 };
 
+/** A model-local function (FunctionProto): nodes that a call of it stands for. */
+export type LocalFunction = {
+	readonly domain: string;
+	readonly name: string;
+	/** Tells functions of one name apart; '' where there is but one. */
+	readonly overload: string;
+	readonly inputs: readonly ValueName[];
+	readonly outputs: readonly ValueName[];
+	/** Attributes that every call must give. */
+	readonly attributes: readonly string[];
+	/** Attributes that a call leaves out. */
+	readonly defaults: ReadonlyMap<string, Attribute>;
+	readonly opsets: ReadonlyMap<string, number>;
+	readonly nodes: readonly Node[];
+	readonly origin?: Origin;
+};
+
 export type Model = {
 	readonly irVersion: number;
 	/** Operator set versions by domain. */
@@ -78,14 +112,17 @@ export type Model = {
 	readonly graph: Graph;
 	/** `metadata_props`. */
 	readonly metadata: ReadonlyMap<string, string>;
-	/** Domain and name of each model-local function: a node that calls one is opaque to the engine. */
-	readonly functions: readonly { readonly domain: string; readonly name: string }[];
+	readonly functions: readonly LocalFunction[];
 	readonly origin?: Origin;
 };
+
+/** The domain of the nodes that stand for control flow in an opened graph. */
+export const flowDomain = 'prunec.flow';
 
 /** How a node is named in messages: `MatMul '/layer.0/query/MatMul'`. */
 export function nodeLabel(node: Node): string {
 	const label = node.name || (node.outputs.find((name) => name !== '') ?? '');
+	if (node.domain === flowDomain) return `${node.op.replace(/In$/, '')} '${label}'`;
 	return `${node.domain ? `${node.domain}.` : ''}${node.op} '${label}'`;
 }
 
@@ -99,6 +136,12 @@ export function subgraphs(node: Node): Graph[] {
 		if (attribute.kind === 'graph') return [attribute.value];
 		return attribute.kind === 'graphs' ? [...attribute.value] : [];
 	});
+}
+
+/** The highest id among a graph's nodes, those of bodies included; -1 when it has none. */
+export function highestId(graph: Graph): number {
+	const inner = graph.nodes.flatMap(subgraphs).map(highestId);
+	return Math.max(-1, ...inner, ...graph.nodes.map(({ id }) => id));
 }
 
 /** Names that a graph's nodes read from the graphs around it. */

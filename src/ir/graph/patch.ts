@@ -3,6 +3,7 @@ import { bug } from '../../diagnostic.ts';
 import { sortNodes } from './order.ts';
 import {
 	capturedNames,
+	highestId,
 	nodeLabel,
 	subgraphs,
 	type Graph,
@@ -202,11 +203,6 @@ class Draft {
 
 function sameDims(left: readonly number[], right: ValueInfo['dims']): boolean {
 	return right?.length === left.length && left.every((dim, at) => dim === right[at]);
-}
-
-function highestId(graph: Graph): number {
-	const inner = graph.nodes.flatMap(subgraphs).map(highestId);
-	return Math.max(-1, ...inner, ...graph.nodes.map(({ id }) => id));
 }
 
 /** Nodes that some graph output depends on, in their old order. */
