@@ -1,5 +1,5 @@
 /** Structures inside bodies of control flow and in model-local functions, and across their borders. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -287,10 +287,7 @@ test('leaves a model with bodies as it is, byte for byte, where nothing goes', a
 		const out = join(folder, `${count++}.onnx`);
 		const document = await compile({ recipe: '', model: path, out, threads: 1, samples: 2 });
 		assert.equal(document.diagnostics, []);
-		const [before, after] = [loadModel(path), loadModel(out)];
-		assert.is(before.file.sha256(), after.file.sha256());
-		before.file.close();
-		after.file.close();
+		assert.ok(readFileSync(path).equals(readFileSync(out)));
 	}
 });
 
