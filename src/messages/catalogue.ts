@@ -14,6 +14,7 @@ import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
 import * as quality from './quality.ts';
+import * as positions from './positions.ts';
 import * as project from './project.ts';
 import * as quantities from './quantities.ts';
 import * as run from './run.ts';
@@ -42,6 +43,7 @@ export const catalogue: readonly Entry[] = [
 	exit,
 	factorize,
 	goals,
+	positions,
 	tokens,
 	run,
 	data,

@@ -13,6 +13,7 @@ import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
 import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
 import { pruneBias } from './prune-bias.ts';
+import { prunePositions } from './prune-positions.ts';
 import { pruneSoftmax } from './prune-softmax.ts';
 import { pruneVocab } from './prune-vocab.ts';
 import { metrics } from './scores.ts';
@@ -34,6 +35,7 @@ export const techniques: readonly Technique[] = [
 	pruneNorms,
 	pruneBias,
 	pruneSoftmax,
+	prunePositions,
 	fuseLinears,
 	fuseQkv,
 	fuseGates,
