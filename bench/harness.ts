@@ -69,3 +69,9 @@ export function report(results: ReadonlyMap<string, readonly Measured[]>, agains
 export function ratio(runs: readonly Measured[], base: readonly Measured[], what: keyof Measured): number {
 	return median(runs.map((run, at) => run[what] / (base[at]?.[what] ?? NaN)));
 }
+
+/** Processor time that this process has used, in seconds. */
+export function processorSeconds(): number {
+	const { user, system } = process.cpuUsage();
+	return (user + system) / 1e6;
+}

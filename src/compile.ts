@@ -9,6 +9,7 @@ import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
 import { timeModels } from './backends/ort/latency.ts';
 import { proveStep } from './backends/ort/prove.ts';
+import { widenedFeeds } from './backends/ort/runs.ts';
 import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { compareShares } from './evaluate.ts';
@@ -179,7 +180,7 @@ class Build {
 		if (proof.weak && proof.ok && plan.selected > 0 && plan.exact !== true) {
 			const again = done.seeded();
 			const seeded = { original: again.before, pruned: again.after, claims: again.lowered.claims, kept };
-			proof = await proveStep({ ...seeded, weights: 'seeded' }, feeds, this.threads());
+			proof = await proveStep({ ...seeded, weights: 'seeded' }, widenedFeeds(feeds), this.threads());
 		}
 		const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
 		if (worst !== undefined)

@@ -1,14 +1,21 @@
-/** Builds one statement on one model and prints what became of it as one line of JSON. Run by `table.ts`, one process each. */
+/** Builds statements on one model, one after another, and prints a line of JSON for each. Run by `table.ts`, one process a model. */
 import { performance } from 'node:perf_hooks';
+import { loadModel } from '../../src/backends/onnx/load.ts';
 import { compile } from '../../src/compile.ts';
 import { Fault } from '../../src/diagnostic.ts';
 
-const [model = '', recipe = ''] = process.argv.slice(2);
-const start = performance.now();
+const [model = '', ...statements] = process.argv.slice(2);
+
+/** Names of the outputs as a recipe lists them. */
+function outputsOf(path: string): string {
+	const { model: loaded, file } = loadModel(path);
+	file.close();
+	return loaded.graph.outputs.map(({ name }) => JSON.stringify(name)).join(', ');
+}
 
 type Outcome = Readonly<Record<string, unknown>>;
 
-async function outcome(): Promise<Outcome> {
+async function outcome(recipe: string): Promise<Outcome> {
 	try {
 		const { ok, steps, proof, diagnostics } = await compile({ recipe, model, samples: 4 });
 		const [step] = steps;
@@ -17,13 +24,7 @@ async function outcome(): Promise<Outcome> {
 			selected: step?.selected,
 			of: step?.of,
 			params: step?.params,
-			...(proof && {
-				proven: proof.ok,
-				weak: proof.weak,
-				weights: proof.weights,
-				error: proof.maxAbs,
-				tolerance: proof.tolerance,
-			}),
+			...(proof && { proven: proof.ok, weak: proof.weak, weights: proof.weights, error: proof.maxRel }),
 			diagnostics: diagnostics.map(({ code, message }) => `${code}: ${message}`),
 		};
 	} catch (problem) {
@@ -32,5 +33,9 @@ async function outcome(): Promise<Outcome> {
 	}
 }
 
-const result = await outcome();
-process.stdout.write(`${JSON.stringify({ ...result, seconds: (performance.now() - start) / 1000 })}\n`);
+for (const statement of statements) {
+	const start = performance.now();
+	const result = await outcome(statement.replace('$outputs', () => outputsOf(model)));
+	const seconds = (performance.now() - start) / 1000;
+	process.stdout.write(`${JSON.stringify({ statement, ...result, seconds })}\n`);
+}

@@ -1,28 +1,32 @@
 /**
- * A table of models × statements: proven, refused and why, or not applicable.
+ * A table of models × what can be pruned: proven, refused and why, or not applicable; as Markdown.
  *
- *     node --import tsx bench/zoo/table.ts <folder or model>… [-- <statement>…]
+ *     node --import tsx bench/zoo/table.ts docs/zoo.md <folder or model>…
+ *
+ * Results are kept beside the table as they come in (`<table>.jsonl`), and a model that is there already is not built again.
  */
-import { execFile } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { page, type Result } from './page.ts';
+import { targets } from './targets.ts';
 
-const usual = [
-	'prune heads 50%',
-	'prune ffn 50%',
-	'prune layers [0]',
-	'prune channels 50%',
-	'prune filters 50%',
-	'prune hidden 25%',
-	'prune units 50%',
-	'factorize ffn rank 4',
-];
-const minutes = 3;
-const divider = process.argv.indexOf('--', 2);
-const paths = process.argv.slice(2, divider < 0 ? undefined : divider);
-const statements = divider < 0 ? usual : process.argv.slice(divider + 1);
+/** What one statement may take. */
+const seconds = 90;
+
+const [table = '', ...paths] = process.argv.slice(2);
 const one = fileURLToPath(new URL('one.ts', import.meta.url));
+const kept = `${table}.jsonl`;
+
+const results: Result[] = existsSync(kept)
+	? readFileSync(kept, 'utf8')
+			.trim()
+			.split('\n')
+			.map((line) => JSON.parse(line) as Result)
+	: [];
+const done = new Set(results.map(({ model, statement }) => `${model}|${statement}`));
 
 const models = paths.flatMap((path) =>
 	statSync(path).isDirectory()
@@ -32,55 +36,36 @@ const models = paths.flatMap((path) =>
 				.map((name) => join(path, name))
 		: [path],
 );
-for (const model of models) {
-	for (const statement of statements) {
-		process.stdout.write(`${basename(model)}\t${statement}\t${await verdict(model, statement)}\n`);
-	}
+for (const path of models) {
+	const model = basename(path, '.onnx');
+	const all = targets.flatMap(({ plain, aligned }) => [plain, ...(aligned === undefined ? [] : [aligned])]);
+	let rest = all.filter((statement) => !done.has(`${model}|${statement}`));
+	while (rest.length > 0) rest = rest.slice(await buildSome(path, model, rest));
+	writeFileSync(table, page(results, seconds));
 }
 
-type Result = {
-	readonly ok?: boolean;
-	readonly crash?: string;
-	readonly selected?: number;
-	readonly of?: number;
-	readonly params?: readonly [number, number];
-	readonly proven?: boolean;
-	readonly weak?: boolean;
-	readonly weights?: string;
-	readonly error?: number;
-	readonly diagnostics?: readonly string[];
-	readonly seconds: number;
-};
-
-async function verdict(model: string, statement: string): Promise<string> {
-	const result = await run(model, statement);
-	const why = (result.diagnostics ?? []).slice(0, 3).join(' | ');
-	if (result.crash !== undefined) return `CRASH\t${result.crash.split('\n').slice(0, 3).join(' / ')}`;
-	if (result.ok !== true || result.selected === undefined)
-		return `${why.includes('plan/nothing-found') ? 'none' : 'REFUSED'}\t${why}`;
-	const [before = 0, after = 0] = result.params ?? [];
-	const share = `${result.selected}/${result.of ?? 0} units, ${((100 * after) / Math.max(1, before)).toFixed(1)}% of parameters left`;
-	const how = `error ${result.error?.toExponential(1) ?? '-'}${result.weights === 'seeded' ? ', seeded weights' : ''}, ${result.seconds.toFixed(1)} s`;
-	const word =
-		result.selected === 0 ? 'NOTHING' : result.proven !== true ? 'FAILED' : result.weak ? 'WEAK' : 'proven';
-	return `${word}\t${share}; ${how}${why === '' ? '' : `\t${why}`}`;
-}
-
-function run(model: string, statement: string): Promise<Result> {
-	return new Promise((resolve) => {
-		execFile(
-			process.execPath,
-			['--import', 'tsx', one, model, statement],
-			{ timeout: minutes * 60_000, maxBuffer: 1 << 26 },
-			(problem, stdout, stderr) => {
-				const line = stdout.trim().split('\n').at(-1) ?? '';
-				try {
-					resolve(JSON.parse(line) as Result);
-				} catch {
-					const text = problem?.killed === true ? `longer than ${minutes} minutes` : stderr.slice(0, 300);
-					resolve({ crash: text || 'no answer', seconds: 0 });
-				}
-			},
-		);
+/** Builds statements in one process until one takes too long; how many are done. */
+async function buildSome(path: string, model: string, statements: readonly string[]): Promise<number> {
+	const child = spawn(process.execPath, ['--import', 'tsx', one, path, ...statements], {
+		stdio: ['ignore', 'pipe', 'ignore'],
 	});
+	let count = 0;
+	let timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+	for await (const line of createInterface({ input: child.stdout })) {
+		clearTimeout(timer);
+		timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+		note({ ...(JSON.parse(line) as Result), model });
+		count++;
+	}
+	clearTimeout(timer);
+	if (count === statements.length) return count;
+	const crash = child.signalCode === 'SIGKILL' ? `longer than ${seconds} s` : 'the process ended';
+	note({ model, statement: statements[count] ?? '', ok: false, crash, seconds });
+	return count + 1;
+}
+
+function note(result: Result): void {
+	results.push(result);
+	appendFileSync(kept, `${JSON.stringify(result)}\n`);
+	process.stdout.write(`${result.model}\t${result.statement}\t${result.seconds.toFixed(1)} s\n`);
 }

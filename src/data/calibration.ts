@@ -1,5 +1,5 @@
 /** Inputs for proofs, statistics and drift: the user's data where given, else the seeded generator. */
-import { type Shapes } from '../ir/graph/bindings.ts';
+import { bindShapes, samples, type Shapes } from '../ir/graph/bindings.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { opened } from '../ir/graph/open.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
@@ -63,9 +63,19 @@ export async function readInputs(model: Model, options: InputOptions): Promise<I
 	};
 }
 
-function generated(model: Model, { shapes, seed, samples }: InputOptions, kept: Kept): Sample[] {
-	return Array.from({ length: samples }, (_, at) => {
-		const sizes = inferFacts(opened(model), shapes).shapes[at % 2 === 0 ? 0 : 1];
+/** onnxruntime's grouped attention takes several new positions behind a cache of one sequence alone. */
+const takesOne = ({ graph }: Model): boolean =>
+	graph.nodes.some(({ op, inputs }) => op === 'GroupQueryAttention' && (inputs[3] ?? '') !== '');
+
+/** Input sizes at one of the two samples. */
+function sizesAt(model: Model, shapes: Shapes, turn: 0 | 1): Shapes {
+	if (takesOne(model)) return bindShapes(model, { ...samples[turn], batch: 1 }, shapes);
+	return inferFacts(opened(model), shapes).shapes[turn];
+}
+
+function generated(model: Model, { shapes, seed, samples: count }: InputOptions, kept: Kept): Sample[] {
+	return Array.from({ length: count }, (_, at) => {
+		const sizes = sizesAt(model, shapes, at % 2 === 0 ? 0 : 1);
 		const cut = new Map(
 			[...sizes].map(([name, dims]) => [
 				name,

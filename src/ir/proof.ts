@@ -52,7 +52,10 @@ export type OutputError = {
 export type Proof = {
 	/** What it was compared with. */
 	readonly reference: string;
-	/** Whose weights it ran with: seeded ones where the model's own would not show a mistake (all equal, or tiny). */
+	/**
+	 * Whose weights it ran with: seeded ones in single precision where the model's own would not show a mistake (all equal, tiny, or
+	 * as coarse as half precision).
+	 */
 	readonly weights: 'own' | 'seeded';
 	readonly ok: boolean;
 	readonly samples: number;

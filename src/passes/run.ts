@@ -9,6 +9,7 @@ import { inferFacts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { opened } from '../ir/graph/open.ts';
 import { seedWeights } from '../ir/graph/seed.ts';
+import { widened } from '../ir/graph/widen.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
@@ -39,7 +40,7 @@ export type Done = {
 	readonly lowered: Lowered;
 	readonly kept: Kept;
 	readonly cost: readonly [before: Cost, after: Cost];
-	/** The same decision on the same graph with seeded weights, for a proof that the model's own weights make weak. */
+	/** The same decision on the same graph with seeded weights in single precision, for a proof that the model's own numbers make weak. */
 	readonly seeded: () => { readonly before: Model; readonly after: Model; readonly lowered: Lowered };
 };
 
@@ -248,7 +249,7 @@ function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>
 	const small = opened(after);
 	const cost = [costOf(net.model, net.facts), costOf(small, inferFacts(small, shrunk))] as const;
 	const seeded = (): ReturnType<Done['seeded']> => {
-		const before = seedWeights(net);
+		const before = widened(seedWeights(net));
 		const again = technique.lower({ ...task, net: netOf(before, shapes) });
 		return { before, after: checked(before, again.patch), lowered: again };
 	};

@@ -1,4 +1,5 @@
 /** Running one model on many inputs, and comparing what came out. */
+import { FLOAT, FLOAT16 } from '../../ir/graph/dtype.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Kept } from '../../ir/proof.ts';
 import { openSession, type Feeds, type Value } from './session.ts';
@@ -27,6 +28,12 @@ export function cutFeeds(feeds: readonly Feeds[], kept: Kept): readonly Feeds[] 
 	return feeds.map(
 		(feed) => new Map([...feed].map(([name, value]) => [name, cutValue(value, kept.get(name))] as const)),
 	);
+}
+
+/** The inputs of a model that was widened to single precision. */
+export function widenedFeeds(feeds: readonly Feeds[]): readonly Feeds[] {
+	const wide = (value: Value): Value => (value.type === FLOAT16 ? { ...value, type: FLOAT } : value);
+	return feeds.map((feed) => new Map([...feed].map(([name, value]) => [name, wide(value)] as const)));
 }
 
 /** Largest magnitude; infinite when a number is missing. */
