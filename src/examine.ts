@@ -3,20 +3,19 @@ import { loadModel, type Loaded } from './backends/onnx/load.ts';
 import { measureDrift } from './backends/ort/drift.ts';
 import { readInputs } from './data/calibration.ts';
 import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
+import { type Survey } from './ir/anatomy/groups.ts';
 import { type Block } from './ir/anatomy/parts.ts';
 import { buildNet } from './ir/axes/net.ts';
 import { costOf, type Cost } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
 import { opened } from './ir/graph/open.ts';
-import { elementCount } from './ir/graph/graph.ts';
 import { type Drift } from './ir/proof.ts';
+import { survey } from './passes/survey.ts';
 
-export type Examined = {
+export type Examined = Survey & {
 	readonly anatomy: Anatomy;
 	readonly cost: Cost;
-	/** Parameters in tensors that some live group of units cuts. */
-	readonly removable: number;
 	readonly layers: readonly {
 		readonly index: number;
 		readonly name: string;
@@ -37,18 +36,6 @@ export function inspectModel(loaded: Loaded, shapes: Shapes = new Map()): Examin
 	const model = opened(loaded.model);
 	const facts = inferFacts(model, shapes);
 	const anatomy = findAnatomy(buildNet(model, facts));
-	const cut = new Map(
-		anatomy.families
-			.filter(({ units }) => units > 1)
-			.flatMap(({ axes }) =>
-				[...axes.entries()]
-					.filter(([, classes]) => classes.some((one) => one?.some((unit) => unit >= 0)))
-					.map(([tensor]) => tensor),
-			)
-			.flatMap((tensor) =>
-				tensor.constant === undefined ? [] : [[tensor.name, elementCount(tensor.sizes)] as const],
-			),
-	);
 	const layers = anatomy.layers.map(({ index, name, blocks }) => ({
 		index,
 		name,
@@ -65,8 +52,8 @@ export function inspectModel(loaded: Loaded, shapes: Shapes = new Map()): Examin
 	return {
 		anatomy,
 		cost: costOf(model, facts),
-		removable: [...cut.values()].reduce((sum, size) => sum + size, 0),
 		layers,
+		...survey(anatomy),
 	};
 }
 

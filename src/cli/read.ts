@@ -11,7 +11,7 @@ import { catalogue } from '../messages/catalogue.ts';
 import { metrics } from '../passes/scores.ts';
 import { techniques } from '../passes/table.ts';
 import { operatorLines } from '../report/operators.ts';
-import { anatomyTable, blockers, count, percent, table } from '../report/tables.ts';
+import { anatomyTable, blockers, count, groupTable, percent, table } from '../report/tables.ts';
 import { complain, pipelineOptions, print, printJson, Usage, type Flags, type Status } from './shared.ts';
 
 export function inspect(path: string, flags: Flags): Status {
@@ -27,6 +27,8 @@ export function inspect(path: string, flags: Flags): Status {
 					model: { path, bytes: loaded.file.bytes, ...cost, opset: loaded.model.opsets.get('') ?? 0 },
 					removable,
 					layers: found.layers,
+					groups: found.groups,
+					stuck: found.stuck,
 					blocked: blockers(anatomy),
 				},
 				diagnostics: loaded.diagnostics,
@@ -41,6 +43,7 @@ export function inspect(path: string, flags: Flags): Status {
 		);
 		print(anatomyTable(anatomy));
 		for (const line of blockers(anatomy)) print(line);
+		if (found.groups.length + found.stuck.length > 0) print(`\n${groupTable(found)}`);
 		complain(loaded.diagnostics);
 		return 0;
 	} finally {

@@ -2,9 +2,9 @@
 import { type Diagnostic } from '../diagnostic.ts';
 import { type Block } from '../ir/anatomy/parts.ts';
 import { pinned } from '../messages/plan.ts';
-import { pruneUnits, type Found } from './prune-units.ts';
+import { pruneUnits } from './prune-units.ts';
 import { layersInScope, namesOfBlock } from './scope.ts';
-import { type PlanRequest } from './technique.ts';
+import { type Found, type PlanRequest } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 
 export const pruneHeads = pruneUnits({

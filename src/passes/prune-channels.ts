@@ -1,9 +1,9 @@
 /** Channels and filters of convolutions, and the features of the linear layers behind them. */
 import { type Family } from '../ir/axes/families.ts';
 import { type NetNode } from '../ir/axes/net.ts';
-import { pruneUnits, type Found } from './prune-units.ts';
+import { pruneUnits } from './prune-units.ts';
 import { groupsOf, wideFamilies, writesAt } from './structures.ts';
-import { type PlanRequest } from './technique.ts';
+import { type Found, type PlanRequest } from './technique.ts';
 
 const convolutions: ReadonlySet<string> = new Set([
 	'Conv',
@@ -27,6 +27,7 @@ const linears: ReadonlySet<string> = new Set([
 export const pruneChannels = pruneUnits({
 	target: 'channels',
 	unit: 'channels',
+	listed: true,
 	aliases: ['channel', 'features'],
 	align: 16,
 	summary:

@@ -1,13 +1,14 @@
 /** The width of the residual stream: what every layer reads and writes. */
 import { type Family } from '../ir/axes/families.ts';
 import { linearOf } from '../ir/anatomy/parts.ts';
-import { pruneUnits, type Found } from './prune-units.ts';
+import { pruneUnits } from './prune-units.ts';
 import { groupsOf, wideFamilies } from './structures.ts';
-import { type PlanRequest } from './technique.ts';
+import { type Found, type PlanRequest } from './technique.ts';
 
 export const pruneHidden = pruneUnits({
 	target: 'hidden',
 	unit: 'dimensions',
+	listed: true,
 	aliases: ['width', 'embedding-dimensions'],
 	align: 16,
 	summary:

@@ -14,6 +14,7 @@ const recurrences: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN', 'Dynamic
 export const pruneRecurrent = pruneUnits({
 	target: 'units',
 	unit: 'units',
+	listed: true,
 	aliases: ['unit'],
 	align: 4,
 	summary:

@@ -11,6 +11,7 @@ import { offerUnits } from './offer.ts';
 import { select, selectAllotted, type Candidate, type Selected } from './select.ts';
 import {
 	defineTechnique,
+	type Found,
 	type Numbering,
 	type Offered,
 	type Planned,
@@ -18,13 +19,6 @@ import {
 	type Technique,
 } from './technique.ts';
 import { isMeasurable, readersOf, type UnitGroup } from './units.ts';
-
-/** The groups of units in a statement's scope, what cannot go and why, and how many units there are in all. */
-export type Found = {
-	readonly groups: readonly UnitGroup[];
-	readonly refused: readonly Diagnostic[];
-	readonly total: number;
-};
 
 export type Target = {
 	readonly target: string;
@@ -38,6 +32,8 @@ export type Target = {
 	/** Whether those who read the units are products, refitted to what stays when there is data. */
 	readonly refits?: boolean;
 	readonly find: (request: PlanRequest) => Found;
+	/** Whether `inspect` lists its groups apart; not what it lists with the layers or by another target. */
+	readonly listed?: boolean;
 };
 
 const compensation = {
@@ -60,6 +56,7 @@ export function pruneUnits(target: Target): Technique {
 			...(target.refits && { choices: { without: [compensation] } }),
 			metrics: [...(target.refits ? ['obs'] : []), 'wanda', 'l2', 'l1', 'activation', 'random'],
 		},
+		...(target.listed && { survey: target.find }),
 		offer: (request) => offer(request, target),
 		plan: (request) => plan(request, target),
 		lower: lowerCut,

@@ -6,9 +6,8 @@ import { operandOf, type NetNode } from '../ir/axes/net.ts';
 import { type Part } from '../ir/axes/row.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { pinned } from '../messages/plan.ts';
-import { type Found } from './prune-units.ts';
 import { layersInScope, namesOf } from './scope.ts';
-import { type PlanRequest } from './technique.ts';
+import { type Found, type PlanRequest } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 
 /** Families that may pass norms and means: their reference computes the statistic over what is kept. */

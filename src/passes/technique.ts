@@ -10,6 +10,7 @@ import { type Lexicon } from '../ir/lexicon.ts';
 import { type Certificate, type Claim, type Kept } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
+import { type UnitGroup } from './units.ts';
 
 /**
  * All that is needed to carry a step out again, as plain JSON (tensors apart): no scoring, no search. What is in it is
@@ -105,6 +106,13 @@ export type LowerTask<D = Decision> = {
 	readonly label: string;
 };
 
+/** The groups of units in a statement's scope, what cannot go and why, and how many units there are in all. */
+export type Found = {
+	readonly groups: readonly UnitGroup[];
+	readonly refused: readonly Diagnostic[];
+	readonly total: number;
+};
+
 /** Units that a goal may take, least harmful first. Groups that share a weight are one. */
 export type Offered = {
 	/** Keys of the groups. */
@@ -133,6 +141,8 @@ export type Reached = {
 
 export type Technique = {
 	readonly words: TechniqueWords;
+	/** Groups of units that it could cut, where they are not listed with the layers or by another technique. */
+	survey?(request: PlanRequest): Found;
 	/** What a goal can choose from; a technique without it takes no goals. */
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
 	/** The statements that a statement is made of, carried out one after another; absent where it is always one. */
@@ -146,6 +156,7 @@ export type Technique = {
 /** A technique whose decisions are of a type of its own; outside of it they are just JSON. */
 export function defineTechnique<D extends object>(technique: {
 	readonly words: TechniqueWords;
+	survey?(request: PlanRequest): Found;
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
 	parts?(request: PlanRequest): readonly Step[];
 	plan(request: PlanRequest): Promise<Planned<D>>;

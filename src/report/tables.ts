@@ -1,5 +1,6 @@
 /** What people read: tables of plain text. */
 import { type Anatomy } from '../ir/anatomy/anatomy.ts';
+import { type Survey } from '../ir/anatomy/groups.ts';
 import { type Block } from '../ir/anatomy/parts.ts';
 
 /** Rows with their columns lined up; numbers to the right. */
@@ -80,4 +81,30 @@ export function blockers({ layers }: Anatomy): string[] {
 					`layer ${index}: ${kind === 'attention' ? 'heads' : 'neurons'} stay: ${reasons[0] ?? 'nothing there can go'}`,
 			),
 	);
+}
+
+/** Rows of a table of groups before the rest is only counted. */
+const longest = 24;
+
+/** Groups outside of the layers' blocks: what goes together, and what cannot go and why. The largest, in graph order. */
+export function groupTable({ groups, stuck }: Pick<Survey, 'groups' | 'stuck'>): string {
+	const shown = new Set(groups.toSorted((a, b) => b.params - a.params).slice(0, longest));
+	const rows = groups
+		.filter((group) => shown.has(group))
+		.map(({ target, name, units, pinned, params, members }) => [
+			target,
+			String(units),
+			String(pinned),
+			count(params),
+			`${name || '-'}${members.length > 1 ? ` and ${members.length - 1} more` : ''}`,
+		]);
+	const more = groups.length - rows.length;
+	return [
+		...(rows.length > 0
+			? [table([['target', 'units', 'stay', 'in weights of', 'nodes and weights'], ...rows])]
+			: []),
+		...(more > 0 ? [`${more} smaller groups: --json lists them with their members`] : []),
+		...stuck.slice(0, longest).map(({ target, why }) => `${target}: ${why}`),
+		...(stuck.length > longest ? [`${stuck.length - longest} more stay: --json says why`] : []),
+	].join('\n');
 }
