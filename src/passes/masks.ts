@@ -20,8 +20,11 @@ export type Mask = {
 	readonly side: 'in' | 'out';
 	readonly slot: number;
 	readonly axis: number;
-	/** `zero`: multiplied with zero. `without`: the operator works on the other positions only. */
-	readonly how: 'zero' | 'without';
+	/**
+	 * `zero`: multiplied with zero. `without`: the operator works on the other positions only. `shunned`: scores of minus infinity, so
+	 * that they are never chosen.
+	 */
+	readonly how: 'zero' | 'without' | 'shunned';
 	readonly dead: readonly number[];
 };
 
@@ -30,6 +33,7 @@ const hows: Partial<Record<Role, Mask['how']>> = {
 	recurrent: 'zero',
 	statistic: 'without',
 	competing: 'without',
+	routed: 'shunned',
 };
 
 /** Where the chosen units act on others: on axes whose letter is summed over, fed back, or averaged. */
@@ -40,7 +44,8 @@ export function masksOf({ family, units }: Chosen): Mask[] {
 			const owners = classes[at];
 			if (how === undefined || !owners?.some((unit) => units.has(unit))) return [];
 			const masks = masksAt(node, at, how, owners, units);
-			return letter.role === 'contracted' ? oneFactor(node, masks) : masks;
+			if (letter.role === 'contracted') return oneFactor(node, masks);
+			return how === 'shunned' ? masks.filter((mask) => isActivation(node, mask)) : masks;
 		}),
 	);
 }
@@ -65,7 +70,7 @@ function masksAt(
 	return (node.row?.terms ?? []).flatMap(({ side, slot, axis, parts }): Mask[] => {
 		const part = parts.find((one) => one.letter === letter);
 		const operand = operandOf(node, side, slot);
-		if (part === undefined || operand === undefined || (side === 'out' && how === 'zero')) return [];
+		if (part === undefined || operand === undefined || (side === 'out' && how !== 'without')) return [];
 		const dead: number[] = [];
 		for (let position = 0; position < (operand.sizes[axis] ?? 0); position++) {
 			const at = part.index === null ? position : (part.index[position] ?? -1);
@@ -103,6 +108,7 @@ type Names = ValueName[];
 type Fresh = (base: string) => ValueName;
 
 function maskEdits(net: Net, node: NetNode, mask: Mask, names: Names, fresh: Fresh): Edit[] {
+	if (mask.how === 'shunned') return shunEdits(net, node, mask, names, fresh);
 	if (mask.how === 'zero') return zeroEdits(net, node, mask, names, fresh);
 	return mask.side === 'in'
 		? gatherEdits(node, mask, names, fresh)
@@ -129,6 +135,22 @@ function zeroEdits(net: Net, { node, inputs }: NetNode, mask: Mask, names: Names
 	return [
 		{ kind: 'constant', tensor: tensorOf(keep, 9, dims, flags) },
 		insert('Where', [keep, value, zero], masked),
+	];
+}
+
+/** The scores with minus infinity at the dead positions. */
+function shunEdits(net: Net, { inputs }: NetNode, mask: Mask, names: Names, fresh: Fresh): Edit[] {
+	const { slot, axis, dead } = mask;
+	const operand = present(inputs[slot], 'a masked operand');
+	const dims = operand.sizes.map((size, at) => (at === axis ? size : 1));
+	const type = net.facts.of(operand.name)?.type ?? FLOAT;
+	const value = names[slot] ?? '';
+	const [least, shunned] = [fresh(`${operand.name}_least`), fresh(`${operand.name}_shunned`)];
+	names[slot] = shunned;
+	const added = flagsOf(operand.sizes[axis] ?? 0, dead).map((stays) => (stays === 1 ? 0 : -Infinity));
+	return [
+		{ kind: 'constant', tensor: tensorOf(least, type, dims, added) },
+		insert('Add', [value, least], shunned),
 	];
 }
 

@@ -3,18 +3,18 @@ import { type Diagnostic } from '../diagnostic.ts';
 import { isStateTensor } from '../ir/anatomy/state.ts';
 import { findFamilies, type Family } from '../ir/axes/families.ts';
 import { operandOf, type NetNode } from '../ir/axes/net.ts';
-import { type Part } from '../ir/axes/row.ts';
+import { type Part, type Role } from '../ir/axes/row.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { pinned } from '../messages/plan.ts';
 import { layersInScope, namesOf } from './scope.ts';
 import { type Found, type PlanRequest } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 
-/** Families that may pass norms and means: their reference computes the statistic over what is kept. */
-export function wideFamilies({ net, mayChange }: PlanRequest): Family[] {
+/** Families that may pass norms and means, whose reference computes the statistic over what is kept, and other roles asked for. */
+export function wideFamilies({ net, mayChange }: PlanRequest, ...roles: readonly Role[]): Family[] {
 	return findFamilies(net, {
 		io: (tensor) => isStateTensor(net, tensor) || mayChange.includes(tensor.name),
-		roles: new Set(['statistic']),
+		roles: new Set<Role>(['statistic', ...roles]),
 	});
 }
 

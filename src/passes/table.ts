@@ -4,6 +4,8 @@ import { exit } from './exit.ts';
 import { factorizeFilters } from './factorize-filters.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
 import { pruneChannels, pruneFilters } from './prune-channels.ts';
+import { pruneExperts } from './prune-experts.ts';
+import { pruneGroups } from './prune-groups.ts';
 import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
@@ -26,7 +28,9 @@ export const techniques: readonly Technique[] = [
 	pruneLayers,
 	pruneChannels,
 	pruneFilters,
+	pruneGroups,
 	pruneHidden,
+	pruneExperts,
 	pruneRecurrent,
 	pruneVocab,
 	factorizeFfn,

@@ -20,6 +20,7 @@ const shown: readonly Role[] = [
 		'recurrent',
 		'statistic',
 		'competing',
+		'routed',
 		'scale',
 		'gate',
 		'indexed',
@@ -94,6 +95,7 @@ column are carried: cutting the inputs cuts the outputs and changes nothing else
 | contracted | summed over: cutting equals zeroing |
 | recurrent | positions act on each other by sums: cutting equals zeroing where they act, and cutting the output |
 | statistic | a mean or norm runs over the axis, and over fewer positions afterwards |
+| routed | chosen among by a score each; those that stay are chosen among |
 | scale | the operator computes a factor from the size |
 | gate | positions have fixed meanings |
 | indexed | selected by run-time numbers, which would have to be remapped |

@@ -20,7 +20,9 @@ export type Permit = {
 };
 
 /** Roles that a permit may let pass. */
-export const blocking: ReadonlySet<Role> = new Set(['statistic', 'competing', 'indexed', 'scale', 'gate']);
+export const blocking: ReadonlySet<Role> = new Set([
+	...(['statistic', 'competing', 'routed', 'indexed', 'scale', 'gate'] as const),
+]);
 
 export function passes({ at }: Barrier, { roles, io }: Permit): boolean {
 	return typeof at === 'string' ? roles?.has(at) === true : io?.(at) === true;
@@ -33,6 +35,7 @@ export function roleReason(role: Role, node: NetNode): string {
 		pinned: `${label} mixes every position of this axis`,
 		competing: `${label} mixes every position of this axis`,
 		statistic: `${label} takes a statistic over this axis`,
+		routed: `${label} chooses among the positions of this axis`,
 		indexed: `${label} selects rows of this axis by run-time index`,
 		scale: `${label} computes its scale from this axis`,
 		gate: `positions of this axis have fixed meanings at ${label}`,

@@ -11,6 +11,7 @@
  * - `contracted`: cutting is the same as zeroing (a summed axis).
  * - `statistic`: legal, but a mean or norm over the axis then runs over fewer positions.
  * - `competing`: positions share one sum (softmax): legal, but those that stay then have larger parts of it.
+ * - `routed`: positions are chosen among by a score each: legal; those that stay are chosen among.
  * - `indexed`: rows may go if the indices that select them are remapped.
  * - `scale`: the operator computes a factor from the size (fused attention's 1/√d).
  * - `gate`: positions have fixed meanings (gates of an LSTM, the three of packed q, k, v).
@@ -24,6 +25,7 @@ export type Role =
 	| 'contracted'
 	| 'statistic'
 	| 'competing'
+	| 'routed'
 	| 'indexed'
 	| 'scale'
 	| 'gate'

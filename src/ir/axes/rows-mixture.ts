@@ -1,7 +1,7 @@
 /** Fused decoders and mixtures of experts. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md */
-import { INT32 } from '../graph/dtype.ts';
+import { INT32, UINT8 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
-import { noted, type Operator } from './operator.ts';
+import { noted, type Operator, type Removal, type Resized } from './operator.ts';
 import { inputSizes, intAttribute, stringAttribute, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
@@ -41,6 +41,25 @@ function mixtureAxes(view: NodeView): string {
 	return `${tokens} i, ${flat ? 't' : '!t'} e, ${experts}, ${gate} -> ${tokens} i`;
 }
 
+/** Widths are packed and scaled in blocks, and stay; experts lie first in everything that is theirs. */
+function quantizedMixtureAxes(view: NodeView): string {
+	const flat = inputSizes(view, 0)?.length === 2;
+	const tokens = flat ? 't !i' : '!b !s !i';
+	const own = view.inputs.slice(2).map((operand) => {
+		const rank = operand?.sizes?.length ?? 0;
+		return rank === 0 ? '_' : ['e', ...Array.from({ length: rank - 1 }, () => '_')].join(' ');
+	});
+	return `${[tokens, `${flat ? 't' : '!t'} e`, ...own].join(', ')} -> ${tokens}`;
+}
+
+/** A token goes to `k` experts, so that many must stay. */
+function enoughExperts(view: NodeView, removal: Removal): Resized {
+	const k = intAttribute(view, 'k', 1);
+	return removal.count('e') < k
+		? { refused: `${k} experts a token are asked for, and fewer would be left` }
+		: {};
+}
+
 export const mixtureRows: readonly Operator[] = [
 	noted('DecoderMaskedMultiHeadAttention', {
 		domain: ms,
@@ -70,10 +89,11 @@ export const mixtureRows: readonly Operator[] = [
 	noted('MoE', {
 		domain: ms,
 		axes: mixtureAxes,
-		hints: () => ({ sizes: { z: 2 }, roles: { i: 'recurrent', e: 'statistic' } }),
+		hints: () => ({ sizes: { z: 2 }, roles: { i: 'recurrent', e: 'routed' } }),
 		// An expert's own unit is silent once what it writes is zero; its bias speaks even where its weights are zero.
 		zeroPoints: { 2: null, 3: null },
 		sizes: (view) => [inputSizes(view, 0)],
+		resize: enoughExperts,
 		examples: [
 			{
 				inputs: [
@@ -97,6 +117,32 @@ export const mixtureRows: readonly Operator[] = [
 				],
 				attributes: {
 					k: int(2),
+					activation_type: { kind: 'string', value: 'swiglu' },
+					swiglu_fusion: int(1),
+				},
+			},
+		],
+	}),
+	noted('QMoE', {
+		domain: ms,
+		axes: quantizedMixtureAxes,
+		hints: () => ({ roles: { e: 'routed' } }),
+		sizes: (view) => [inputSizes(view, 0)],
+		resize: enoughExperts,
+		examples: [
+			{
+				inputs: [
+					[6, 16],
+					[6, 4],
+					{ sizes: [4, 64, 16], type: UINT8, below: 255 },
+					{ sizes: [4, 64], positive: true },
+					null,
+					{ sizes: [4, 16, 32], type: UINT8, below: 255 },
+					{ sizes: [4, 16], positive: true },
+				],
+				attributes: {
+					k: int(2),
+					expert_weight_bits: int(8),
 					activation_type: { kind: 'string', value: 'swiglu' },
 					swiglu_fusion: int(1),
 				},

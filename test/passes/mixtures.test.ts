@@ -1,0 +1,148 @@
+/** Groups of grouped convolutions, and experts of mixtures: fused, and written in single operators. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UINT8 } from '../../src/ir/graph/dtype.ts';
+import { elementCount, type Model } from '../../src/ir/graph/graph.ts';
+import { drawAt } from '../../src/ir/graph/random.ts';
+import { buildOf, type Built } from '../harness/exact.ts';
+import { modelBuilder, type Build } from '../harness/model.ts';
+
+const test = suite('mixtures');
+
+async function build(model: Model, recipe: string): Promise<Built> {
+	const built = await buildOf(model, recipe, { again: true });
+	const { proof } = built.document;
+	assert.ok(proof?.ok && !proof.weak, `${recipe}: ${JSON.stringify(proof)}`);
+	assert.ok(built.same, 'the plan makes the same bytes');
+	return built;
+}
+
+const removed = ({ document }: Built): number[] =>
+	document.steps[0]!.removed.map(({ units }) => units.length);
+const dimsOf = ({ model }: Built, name: string): readonly number[] | undefined =>
+	model.graph.initializers.get(name)?.dims;
+
+/** Narrow, grouped, wide: a block as ResNeXt has it. */
+function resnext(): Model {
+	const b = modelBuilder();
+	const conv = (x: string, dims: readonly number[], attributes = {}, name?: string): string =>
+		b.node('Conv', [x, b.weight(dims, name), b.weight([dims[0] ?? 1])], attributes);
+	const x = b.node('Relu', [conv(b.input('x', ['batch', 3, 8, 8]), [16, 3, 1, 1])]);
+	const narrow = b.node('Relu', [conv(x, [12, 16, 1, 1], {}, 'narrow')]);
+	const middle = b.node('Relu', [conv(narrow, [12, 3, 3, 3], { group: 4, pads: [1, 1, 1, 1] }, 'grouped')]);
+	const sum = b.node('Add', [x, conv(middle, [16, 12, 1, 1], {}, 'wide')]);
+	const pooled = b.node('Flatten', [b.node('GlobalAveragePool', [sum])]);
+	b.output(b.node('Gemm', [pooled, b.weight([16, 5])]), ['batch', 5]);
+	return b.build();
+}
+
+test('removes whole groups of a grouped convolution with the channels in and out of them', async () => {
+	const made = await build(resnext(), 'prune groups 50%');
+	assert.equal(removed(made), [2]);
+	assert.equal(dimsOf(made, 'narrow'), [6, 16, 1, 1]);
+	assert.equal(dimsOf(made, 'grouped'), [6, 3, 3, 3]);
+	assert.equal(dimsOf(made, 'wide'), [16, 6, 1, 1]);
+});
+
+const router = (b: Build, x: string, experts: number): string =>
+	b.node('MatMul', [x, b.weight([8, experts], 'router')]);
+
+/** onnxruntime's fused mixture: two of four experts a token. */
+function fused(): Model {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 8])]);
+	const y = b.node(
+		'MoE',
+		[
+			x,
+			router(b, x, 4),
+			b.weight([4, 12, 8], 'up'),
+			b.weight([4, 12]),
+			b.weight([4, 8, 12], 'down'),
+			b.weight([4, 8]),
+		],
+		{ k: 2, activation_type: 'relu', normalize_routing_weights: 1 },
+		'com.microsoft',
+	);
+	b.output(b.node('MatMul', [y, b.weight([8, 5])]), ['tokens', 5]);
+	return b.build();
+}
+
+test('removes experts of a fused mixture; the router chooses among the others', async () => {
+	const made = await build(fused(), 'prune experts 25%');
+	assert.equal(removed(made), [1]);
+	assert.equal(dimsOf(made, 'router'), [8, 3]);
+	assert.equal(dimsOf(made, 'up'), [3, 12, 8]);
+	assert.equal(dimsOf(made, 'down'), [3, 8, 12]);
+});
+
+/** The same quantized to bytes, up and gate side by side. */
+function quantized(): Model {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 16])]);
+	const scores = b.node('MatMul', [x, b.weight([16, 4], 'router')]);
+	const bytes = (dims: readonly number[]): string => {
+		const data = Float64Array.from({ length: elementCount(dims) }, (_, at) =>
+			Math.floor(drawAt(5, at) * 255),
+		);
+		return b.constant({ type: UINT8, dims, data });
+	};
+	const scales = (dims: readonly number[]): string =>
+		b.floats(
+			Array.from({ length: elementCount(dims) }, (_, at) => 0.001 + 0.004 * drawAt(6, at)),
+			dims,
+		);
+	const up = bytes([4, 64, 16]);
+	const y = b.node(
+		'QMoE',
+		[x, scores, up, scales([4, 64]), '', bytes([4, 16, 32]), scales([4, 16])],
+		{ k: 2, expert_weight_bits: 8, activation_type: 'swiglu', swiglu_fusion: 1 },
+		'com.microsoft',
+	);
+	b.output(b.node('MatMul', [y, b.weight([16, 5])]), ['tokens', 5]);
+	return b.build();
+}
+
+test('removes experts of a quantized mixture with their scales', async () => {
+	const made = await build(quantized(), 'prune experts 25%');
+	assert.equal(removed(made), [1]);
+	assert.equal(dimsOf(made, 'router'), [16, 3]);
+	assert.equal(
+		[...made.model.graph.initializers.values()].filter(({ type }) => type === UINT8).map(({ dims }) => dims),
+		[
+			[3, 64, 16],
+			[3, 16, 32],
+		],
+	);
+});
+
+test('keeps as many experts as a token is sent to', async () => {
+	try {
+		await build(fused(), 'prune experts 3');
+		assert.unreachable();
+	} catch (problem) {
+		assert.match((problem as Error).message, /2 experts a token/);
+	}
+});
+
+/** Every expert runs on every token; a softmax weighs them. */
+function dense(): Model {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 8])]);
+	const gates = b.node('Softmax', [router(b, x, 4)], { axis: 1 });
+	const up = b.node('Relu', [b.node('MatMul', [x, b.weight([4, 8, 12], 'up')])]);
+	const each = b.node('MatMul', [up, b.weight([4, 12, 8], 'down')]);
+	const weights = b.node('Unsqueeze', [b.node('Transpose', [gates], { perm: [1, 0] }), b.ints([2])]);
+	const sum = b.node('ReduceSum', [b.node('Mul', [each, weights]), b.ints([0])], { keepdims: 0 });
+	b.output(b.node('MatMul', [b.node('Add', [x, sum]), b.weight([8, 5])]), ['tokens', 5]);
+	return b.build();
+}
+
+test('removes experts that a softmax weighs, which then weighs the others', async () => {
+	const made = await build(dense(), 'prune experts 2');
+	assert.equal(removed(made), [2]);
+	assert.equal(dimsOf(made, 'router'), [8, 2]);
+	assert.equal(dimsOf(made, 'up'), [2, 8, 12]);
+});
+
+test.run();
