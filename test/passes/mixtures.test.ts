@@ -82,9 +82,7 @@ function quantized(): Model {
 	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 16])]);
 	const scores = b.node('MatMul', [x, b.weight([16, 4], 'router')]);
 	const bytes = (dims: readonly number[]): string => {
-		const data = Float64Array.from({ length: elementCount(dims) }, (_, at) =>
-			Math.floor(drawAt(5, at) * 255),
-		);
+		const data = Array.from({ length: elementCount(dims) }, (_, at) => Math.floor(drawAt(5, at) * 255));
 		return b.constant({ type: UINT8, dims, data });
 	};
 	const scales = (dims: readonly number[]): string =>
