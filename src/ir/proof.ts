@@ -1,7 +1,7 @@
 /** What a proof and a drift measurement say. */
 import { type Model, type ValueName } from './graph/graph.ts';
 
-/** Kept positions of graph inputs and outputs whose shape changed, by name and axis. */
+/** Kept positions of graph inputs and outputs whose shape changed, by name and axis; negative ones count from the end. */
 export type Kept = ReadonlyMap<ValueName, ReadonlyMap<number, Int32Array>>;
 
 /**

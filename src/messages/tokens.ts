@@ -23,6 +23,14 @@ export const unclearThreshold = defineDiagnostic({
 	message: () => '`where` of tokens compares one score with a number, by `<`',
 	hint: () => 'as in `where attention < 0.01`; what must stay is named by `except "[SEP]"`',
 });
+export const outputShortens = defineDiagnostic({
+	code: 'plan/output-shortens',
+	severity: 'error',
+	explain:
+		'Outputs keep their shape unless the recipe allows the change by name. `keep last` leaves an output with a row for every token the row of the last position alone: what a sampler reads.',
+	message: ({ output }: { output: string }) => `output '${output}' would have its last position alone`,
+	hint: ({ output }) => `add \`may change "${output}"\``,
+});
 export const opsetLacks = defineDiagnostic({
 	code: 'plan/opset',
 	severity: 'error',

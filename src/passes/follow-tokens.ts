@@ -29,7 +29,12 @@ export type Mix = {
 };
 
 /** Where tokens leave, and where they come back if they do. */
-export type Ends = { readonly start: NetTensor; readonly end: NetTensor | undefined };
+export type Ends = {
+	readonly start: NetTensor;
+	readonly end: NetTensor | undefined;
+	/** Whether outputs may have a row for each token that is left. */
+	readonly open?: boolean;
+};
 
 export type Followed = {
 	/** Values that have tokens on an axis, the first one included. */
@@ -84,7 +89,10 @@ class Following {
 
 	private readonly batch: BatchRows;
 
-	constructor(net: Net, { start, end }: Ends) {
+	private readonly open: boolean;
+
+	constructor(net: Net, { start, end, open = false }: Ends) {
+		this.open = open;
 		this.batch = new BatchRows(net, start);
 		this.start = start;
 		this.end = end;
@@ -107,7 +115,8 @@ class Following {
 
 	private checkEnd(tensor: NetTensor): void {
 		if (tensor === this.start || tensor === this.end) return;
-		if (tensor.io.includes('output')) refuse(`output '${tensor.name}' has a row for every token`);
+		if (tensor.io.includes('output') && !this.open)
+			refuse(`output '${tensor.name}' has a row for every token`);
 		if (tensor.captured) refuse(`'${tensor.name}' is read inside a body`);
 	}
 

@@ -1,5 +1,6 @@
 /** Tokens that leave the sequence while the model runs, chosen anew for each input by its own scores. */
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
+import { lowerLast, planLast, type KeptLast } from './keep-last.ts';
 import { lowerTokens, planTokens, tokenParts, type Leaving } from './leave-tokens.ts';
 import { defineTechnique } from './technique.ts';
 import { scoringMetrics } from './token-stage.ts';
@@ -37,7 +38,7 @@ export const tokenMetrics: readonly MetricWords[] = [
 	{ name: 'states', needs: 'nothing', summary: 'Tokens that merge: cosine of their hidden states.' },
 ];
 
-export const pruneTokens = defineTechnique<Leaving>({
+export const pruneTokens = defineTechnique<Leaving | KeptLast>({
 	words: {
 		name: 'prune-tokens',
 		verb: 'prune',
@@ -45,9 +46,9 @@ export const pruneTokens = defineTechnique<Leaving>({
 		aliases: ['token'],
 		summary: 'Positions of the sequence leave behind a layer, for each input those with the lowest scores.',
 		example: 'prune tokens keep 50% after layer 3 by attention',
-		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'schedule'],
+		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'schedule', 'keep-word'],
 		bare: false,
-		clauses: ['after', 'by', 'where', 'except'],
+		clauses: ['after', 'by', 'where', 'except', 'may change'],
 		choices: {
 			with: [
 				{
@@ -55,12 +56,19 @@ export const pruneTokens = defineTechnique<Leaving>({
 					summary: 'the lowest that stays becomes the mean of those that left, weighed by their scores',
 				},
 			],
+			keep: [{ word: 'last', summary: 'of an output for the next token, behind the last attention: exact' }],
 			without: [{ word: 'restore', summary: 'an output with a row for each token is refused, not restored' }],
 		},
 		needs: ['after'],
 		metrics: scoringMetrics,
 	},
 	parts: tokenParts,
-	plan: (request) => Promise.resolve(planTokens(request, 'attention')),
-	lower: lowerTokens,
+	plan: (request) =>
+		Promise.resolve(
+			request.step.amount?.kind === 'keep-word' ? planLast(request) : planTokens(request, 'attention'),
+		),
+	lower: (task) => {
+		const { decision } = task;
+		return 'last' in decision ? lowerLast({ ...task, decision }) : lowerTokens({ ...task, decision });
+	},
 });

@@ -287,7 +287,7 @@ function compose(first: Kept, second: Kept): Kept {
 		result.set(name, own);
 		for (const [axis, positions] of axes) {
 			const before = own.get(axis);
-			own.set(axis, before === undefined ? positions : positions.map((at) => before[at] ?? at));
+			own.set(axis, before === undefined ? positions : positions.map((at) => before.at(at) ?? at));
 		}
 	}
 	return result;

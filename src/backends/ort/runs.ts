@@ -66,7 +66,8 @@ export function cutValue(value: Value, kept: ReadonlyMap<number, Int32Array> | u
 		const data = new Float64Array(outer * positions.length * inner);
 		let at = 0;
 		for (let block = 0; block < outer; block++) {
-			for (const position of positions) {
+			for (const given of positions) {
+				const position = given < 0 ? given + size : given;
 				for (let offset = 0; offset < inner; offset++)
 					data[at++] = current.data[(block * size + position) * inner + offset] ?? 0;
 			}
