@@ -23,10 +23,12 @@ export type Emit = {
 	constant(base: string, type: number, dims: readonly number[], values: readonly number[]): ValueName;
 };
 
-/** Scores of classes, [batch, classes]. */
+/** Scores of classes, [batch, classes], or [batch, 1, classes]. */
 export type Scores = {
 	readonly value: ValueName;
 	readonly classes: number;
+	/** Whether an axis of one position stands between. */
+	readonly ofLast?: boolean;
 	/** They are the output of a softmax already. */
 	readonly areProbabilities: boolean;
 };
@@ -88,7 +90,9 @@ export function hasThresholds(when: Predicate): boolean {
 /** Adds what tells whether all rows of the batch meet the condition; runs from opset 11 on. */
 export function conditionOf(when: Predicate, scores: Scores, label: string, emit: Emit): Condition {
 	const thresholds: Threshold[] = [];
-	const plain = emit.node('Cast', [scores.value], { to: int(FLOAT) });
+	const cast = emit.node('Cast', [scores.value], { to: int(FLOAT) });
+	const flat = (): ValueName => emit.constant('flat', INT64, [2], [-1, scores.classes]);
+	const plain = scores.ofLast === true ? emit.node('Reshape', [cast, flat()]) : cast;
 	const probabilities = scores.areProbabilities ? plain : emit.node('Softmax', [plain], { axis: int(1) });
 	const known = new Map<string, ValueName>();
 	const signal = (name: string): ValueName => {

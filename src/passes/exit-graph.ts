@@ -14,6 +14,7 @@ import {
 	type ValueInfo,
 	type ValueName,
 } from '../ir/graph/graph.ts';
+import { INT64 } from '../ir/graph/dtype.ts';
 import { sortNodes } from '../ir/graph/order.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
@@ -24,6 +25,8 @@ export type Exit = {
 	/** Given index of the layer, and the residual value that it ends with. */
 	readonly layer: number;
 	readonly value: ValueName;
+	/** The value is the last position of this one: the head of a next-token model reads no other. */
+	readonly of?: ValueName;
 };
 
 export type Exits = {
@@ -68,6 +71,26 @@ export function stagesOf(graph: Graph, { exits, final }: Pick<Exits, 'exits' | '
 	};
 	const stages = exits.map(({ value }) => take(upstream(nodes, [value, ...beside])));
 	return { stages: [...stages, take(live)], head, outputs: graph.outputs.filter(isMade) };
+}
+
+/** The model with the last positions that exits read. Nothing reads them yet, which a patch would not leave standing. */
+export function withLastPositions(model: Model, exits: readonly Exit[]): Model {
+	const { graph } = model;
+	let id = Math.max(...graph.nodes.map((node) => node.id));
+	const added = exits.flatMap(({ value, of }) =>
+		of === undefined ? [] : lastOf(value, of).map((node): Node => ({ ...node, id: ++id })),
+	);
+	return { ...model, graph: { ...graph, nodes: [...graph.nodes, ...added] } };
+}
+
+/** The nodes that make the last position of a value. */
+export function lastOf(value: ValueName, of: ValueName): readonly Omit<Node, 'id'>[] {
+	const end = `${value}_place`;
+	const place = tensorOf(end, INT64, [1], [-1]);
+	return [
+		{ ...plain('Constant', [], [end]), attributes: new Map([['value', { kind: 'tensor', value: place }]]) },
+		{ ...plain('Gather', [of, end], [value]), attributes: new Map([['axis', { kind: 'int', value: 1 }]]) },
+	];
 }
 
 export type ExitGraph = {

@@ -1,7 +1,7 @@
 /** Early exits: a run stops behind a layer when the head of the model is sure of what it reads there. */
 import { Fault } from '../diagnostic.ts';
 import { isStateTensor } from '../ir/anatomy/state.ts';
-import { type Net } from '../ir/axes/net.ts';
+import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { isFloat } from '../ir/graph/dtype.ts';
 import { upstream } from '../ir/graph/flow.ts';
 import { subgraphs, type Model, type Tensor, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
@@ -14,7 +14,16 @@ import { alreadyRemoved } from '../messages/plan.ts';
 import { insert } from './edits.ts';
 import { agreementAsked, confidenceFor } from './exit-agreement.ts';
 import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
-import { mapNames, stagesOf, withExits, type Exit, type Exits, type Staging } from './exit-graph.ts';
+import {
+	lastOf,
+	mapNames,
+	stagesOf,
+	withExits,
+	withLastPositions,
+	type Exit,
+	type Exits,
+	type Staging,
+} from './exit-graph.ts';
 import { fitMaps } from './exit-map.ts';
 import {
 	defineTechnique,
@@ -47,7 +56,10 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	const { step, numbering, anatomy } = request;
 	const found = decide(request);
 	const first = found.exits[0]?.layer ?? 0;
-	const { tensors, fitted } = await fitMaps(request, found);
+	const { tensors, fitted } = await fitMaps(
+		{ ...request, model: withLastPositions(request.model, found.exits) },
+		found,
+	);
 	const decision = await withAgreement(request, found, tensors);
 	return {
 		plan: {
@@ -82,7 +94,7 @@ async function withAgreement(
 		const why = '`agreement` chooses the threshold of one exit';
 		throw new Fault(noExits({ why }, { span: request.step.spans.when ?? request.step.span }));
 	}
-	const early = bypassed(request.model, exit, decision.final, tensors);
+	const early = bypassed(withLastPositions(request.model, [exit]), exit, decision.final, tensors);
 	const { value, areProbabilities } = decision.scores;
 	return { ...decision, when: await confidenceFor(asked, early, value, areProbabilities, request) };
 }
@@ -95,7 +107,7 @@ function decide(request: PlanRequest): Exits {
 	if (final === undefined) throw refuse('no residual path ends in its last layer');
 	if ((model.opsets.get('') ?? 0) < 11) throw refuse('its opset is older than 11');
 	const exits = exitsOf(request, final);
-	const staging = stagesOf(model.graph, { exits, final });
+	const staging = stagesOf(withLastPositions(model, exits).graph, { exits, final });
 	exits.forEach(({ layer }, at) => {
 		const why = whatNeedsMore(request, staging, layer, at);
 		if (why !== undefined) throw new Fault(noExit({ layer, why }, { span: step.spans.after ?? step.span }));
@@ -112,7 +124,8 @@ function thresholdsOf({ step }: PlanRequest): Predicate {
 }
 
 /** The residual value behind each layer that `after` names. */
-function exitsOf({ step, numbering, anatomy, net }: PlanRequest, final: ValueName): Exit[] {
+function exitsOf({ step, numbering, anatomy, net, model }: PlanRequest, final: ValueName): Exit[] {
+	const fresh = freshNames(model.graph);
 	const span = step.spans.after ?? step.span;
 	const named = step.after.flatMap((point) =>
 		point.kind === 'layers' ? resolveRanges(point.ranges, numbering.layerCount) : [],
@@ -125,25 +138,37 @@ function exitsOf({ step, numbering, anatomy, net }: PlanRequest, final: ValueNam
 			const at = numbering.layers.indexOf(given);
 			if (at < 0) throw new Fault(alreadyRemoved({ index: given, what: 'layer', where: '' }, { span }));
 			const value = anatomy.layers[at]?.residuals.at(-1)?.after;
-			const why = whyNot(net, value, final, at === anatomy.layers.length - 1);
-			if (why !== undefined || value === undefined)
+			const [own, last] = [value === undefined ? undefined : net.tensors.get(value), net.tensors.get(final)];
+			const why = whyNot(own, last, at === anatomy.layers.length - 1);
+			if (why !== undefined || own === undefined)
 				throw new Fault(noExit({ layer: given, why: why ?? '' }, { span }));
-			return { layer: given, value };
+			if (sameSizes(own, last)) return { layer: given, value: own.name };
+			return { layer: given, value: fresh(`${own.name}_last`), of: own.name };
 		});
 }
 
 function whyNot(
-	net: Net,
-	value: ValueName | undefined,
-	final: ValueName,
+	own: NetTensor | undefined,
+	last: NetTensor | undefined,
 	isLast: boolean,
 ): string | undefined {
 	if (isLast) return 'it is the last layer';
-	if (value === undefined) return 'its residual path could not be followed';
-	const [own, last] = [net.tensors.get(value), net.tensors.get(final)];
-	const same =
-		own?.sizes.length === last?.sizes.length && own?.sizes.every((size, axis) => size === last?.sizes[axis]);
-	return same ? undefined : 'its result has other sizes than what the head reads';
+	if (own === undefined) return 'its residual path could not be followed';
+	return sameSizes(own, last) || endsIn(own, last)
+		? undefined
+		: 'its result has other sizes than what the head reads';
+}
+
+function sameSizes(own: NetTensor, last: NetTensor | undefined): boolean {
+	return (
+		own.sizes.length === last?.sizes.length && own.sizes.every((size, axis) => size === last.sizes[axis])
+	);
+}
+
+/** Whether the head reads the last position alone, of as many features. */
+function endsIn({ sizes: [batch, , features], sizes }: NetTensor, last: NetTensor | undefined): boolean {
+	const isOne = last?.sizes.length === 3 && last.sizes[1] === 1 && last.dynamic[1] !== true;
+	return isOne && sizes.length === 3 && last.sizes[0] === batch && last.sizes[2] === features;
 }
 
 /** Why the layers behind an exit would have to run all the same. */
@@ -171,10 +196,14 @@ function whatNeedsMore(
 
 /** The one output of class scores; or why there is none. */
 function scoresOf({ facts, model: { graph } }: Net, { head, outputs }: Staging): Scores | string {
-	const rank = ({ name }: ValueInfo): number | undefined => facts.of(name)?.sizes?.length;
+	/** Of an output; that of a single position counts as one of classes. */
+	const rank = ({ name }: ValueInfo): number | undefined => {
+		const { sizes, dynamic = [] } = facts.of(name) ?? {};
+		return sizes?.length === 3 && sizes[1] === 1 && dynamic[1] !== true ? 2 : sizes?.length;
+	};
 	const perToken = outputs.find((output) => (rank(output) ?? 3) > 2);
 	if (perToken !== undefined)
-		return `output '${perToken.name}' has a row for each token, and exits are for class scores`;
+		return `output '${perToken.name}' has a row for each token, and exits are for class scores (of a next-token model, \`prune tokens keep last after last attention\` leaves those of the last)`;
 	const found = outputs.filter((output) => rank(output) === 2 && isFloat(facts.of(output.name)?.type ?? 0));
 	const [output] = found;
 	if (output === undefined || found.length > 1)
@@ -182,19 +211,28 @@ function scoresOf({ facts, model: { graph } }: Net, { head, outputs }: Staging):
 			? `no output of class scores comes from the last layer (${graph.outputs.map(({ name }) => name).join(', ')})`
 			: `which output holds the class scores cannot be told: ${found.map(({ name }) => name).join(', ')}`;
 	const { sizes = [], dynamic = [] } = facts.of(output.name) ?? {};
-	const classes = sizes[1] ?? 0;
-	if (classes < 2 || dynamic[1] === true)
+	const classes = sizes.at(-1) ?? 0;
+	if (classes < 2 || dynamic.at(-1) === true)
 		return `output '${output.name}' does not have a fixed number of classes`;
 	const maker = head.find((node) => node.outputs.includes(output.name));
-	return { value: output.name, classes, areProbabilities: maker?.op === 'Softmax' };
+	const ofLast = sizes.length === 3;
+	return {
+		value: output.name,
+		classes,
+		areProbabilities: maker?.op === 'Softmax',
+		...(ofLast && { ofLast }),
+	};
 }
 
 /**
  * Rewrite: an `If` for each exit. References: thresholds that nothing meets, the model before; thresholds of one exit that
  * everything meets, the model before with the layers behind that exit bypassed.
  */
-function lower({ net: { model }, decision, tensors, label }: LowerTask<Exits>): Lowered {
-	const { edits, thresholds } = withExits(model, decision, tensors);
+function lower({ net, decision, tensors, label }: LowerTask<Exits>): Lowered {
+	const model = withLastPositions(net.model, decision.exits);
+	const { edits: made, thresholds } = withExits(model, decision, tensors);
+	const lasts = decision.exits.flatMap(({ value, of }) => (of === undefined ? [] : lastOf(value, of)));
+	const edits = [...lasts.map((node): Edit => ({ kind: 'insert', node })), ...made];
 	const hold = (open: number | undefined) => (after: Model) =>
 		applyPatch(after, {
 			label: 'thresholds',
@@ -207,7 +245,7 @@ function lower({ net: { model }, decision, tensors, label }: LowerTask<Exits>): 
 	const claims: Claim[] = [
 		{
 			says: 'the model before, with thresholds that nothing meets',
-			reference: model,
+			reference: net.model,
 			controls: [() => first],
 			rewritten: hold(undefined),
 		},

@@ -32,7 +32,7 @@ export type Mix = {
 export type Ends = {
 	readonly start: NetTensor;
 	readonly end: NetTensor | undefined;
-	/** Whether outputs may have a row for each token that is left. */
+	/** Whether outputs may have a row for each token that is left; then not even position 0 is sure to stay. */
 	readonly open?: boolean;
 };
 
@@ -140,7 +140,7 @@ class Following {
 	private checkRole(node: NetNode, letter: number, labels: Int32Array): void {
 		const { role } = node.row?.letters[letter] ?? { role: 'pinned' };
 		const picked = node.row?.selected?.find((one) => one.letter === letter);
-		if (picked?.coordinates.some((at) => at !== 0))
+		if (picked?.coordinates.some((at) => at !== 0 || this.open))
 			refuse(`${nodeLabel(node.node)} picks positions by number`);
 		if (role === 'carried') return;
 		const known = node.node.domain === '' ? mixing.get(node.node.op) : undefined;
@@ -196,7 +196,7 @@ class Following {
 		if (part === undefined) return undefined;
 		const known = letters.get(part.letter);
 		const labels = labelsBy(part, known);
-		if (labels?.every((token) => token === 0)) return undefined;
+		if (!this.open && labels?.every((token) => token === 0)) return undefined;
 		if (parts.length > 1 || !isEven(labels, this.count))
 			refuse(`${nodeLabel(node.node)} picks positions by number`);
 		return labels;

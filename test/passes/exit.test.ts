@@ -236,6 +236,21 @@ for (const [what, recipe, shape, says] of [
 		await assertRefused(given, `exit ${recipe} when confidence > 0.9`, says);
 	});
 
+test('a next-token model leaves by the scores of its last position', async () => {
+	const head = (b: Build, x: string): void => {
+		b.output(b.node('MatMul', [x, b.weight([8, 5])]), ['batch', 'seq', 5]);
+	};
+	const model = classifier({ head });
+	const { name } = model.graph.outputs[0]!;
+	const last = `prune tokens keep last after last attention may change "${name}"`;
+	const { document } = await buildOf(model, `${last}; exit after layers [0, 1] when confidence > 0.4`);
+	assert.ok(document.steps.every(({ proof }) => proof?.ok === true && !proof.weak));
+	assert.equal(
+		document.steps.map(({ selected }) => selected),
+		[1, 2],
+	);
+});
+
 test('agreement is not chosen without data', () =>
 	assertRefused(classifier(), 'exit after layer 0 when agreement >= 99%', /'agreement' must be measured/));
 

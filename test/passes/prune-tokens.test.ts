@@ -346,6 +346,19 @@ test('one token can carry what left', async () => {
 	await proves(encoderOf({ head: pooled }), 'prune tokens keep 40% after layer 0 with fused');
 });
 
+test('behind the last attention the last position is enough for a next token', async () => {
+	const rowed: Options['head'] = (b, x) => classes(b, x);
+	const model = encoderOf({ head: rowed, flat: true });
+	const { name } = present(model.graph.outputs[0], 'output');
+	const recipe = 'prune tokens keep last after last attention';
+	const { document } = await proves(model, `${recipe} may change "${name}"`);
+	assert.is(document.drift?.cosine, 1);
+	assert.match(await refusal(model, recipe), /plan\/output-shortens/);
+	assert.match(await refusal(encoderOf({ head: mean }), recipe), /ReduceMean mixes positions behind/);
+	assert.match(await refusal(encoderOf({ head: first }), recipe), /picks positions by number/);
+	assert.match(await refusal(model, 'prune tokens keep last after layer 0'), /stands `after last attention`/);
+});
+
 test('what cannot be followed is named, and nothing is written', async () => {
 	const convolved: Options['head'] = (b, x) => {
 		const turned = b.node('Transpose', [x], { perm: [0, 2, 1] });
