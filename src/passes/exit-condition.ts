@@ -1,7 +1,7 @@
 /**
  * When a run may stop: signals of class scores, compared with thresholds that are stored as constants, so that they can be set later.
  * Confidence is the largest probability, margin the distance to the second (both of the softmax of the scores), entropy is in nats
- * (BranchyNet, arXiv:1709.01686).
+ * (BranchyNet, arXiv:1709.01686). Patience is after PABEE (arXiv:2006.04152), saturation after CALM (arXiv:2207.07061).
  */
 import { bug } from '../diagnostic.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
@@ -45,10 +45,28 @@ export type Condition = {
 	readonly thresholds: readonly Threshold[];
 };
 
+/** The signals that a condition reads. */
+export function signalsIn(when: Predicate): ReadonlySet<string> {
+	if (when.kind === 'and' || when.kind === 'or')
+		return new Set([...signalsIn(when.left), ...signalsIn(when.right)]);
+	if (when.kind === 'not') return signalsIn(when.operand);
+	const name = comparisonOf(when)?.signal;
+	return new Set(name === undefined ? [] : [name]);
+}
+
 export const signals: readonly Choice[] = [
 	{ word: 'confidence', summary: 'the largest probability of a class, 0 to 1' },
 	{ word: 'margin', summary: 'the largest probability less the second, 0 to 1' },
 	{ word: 'entropy', summary: 'of the probabilities, in nats: 0 is sure' },
+	{
+		word: 'patience',
+		summary: 'how many exits before it, one behind the other, name the class that it names',
+	},
+	{
+		word: 'saturation',
+		summary:
+			'cosine between what the layer ends and begins with, mean over positions: 1 when it changes nothing',
+	},
 	{ word: 'agreement', summary: 'alone: `agreement >= 99%` chooses the confidence on calibration data' },
 ];
 
@@ -88,7 +106,13 @@ export function hasThresholds(when: Predicate): boolean {
 }
 
 /** Adds what tells whether all rows of the batch meet the condition; runs from opset 11 on. */
-export function conditionOf(when: Predicate, scores: Scores, label: string, emit: Emit): Condition {
+export function conditionOf(
+	when: Predicate,
+	scores: Scores,
+	label: string,
+	emit: Emit,
+	others: Readonly<Partial<Record<string, () => ValueName>>> = {},
+): Condition {
 	const thresholds: Threshold[] = [];
 	const cast = emit.node('Cast', [scores.value], { to: int(FLOAT) });
 	const flat = (): ValueName => emit.constant('flat', INT64, [2], [-1, scores.classes]);
@@ -96,7 +120,7 @@ export function conditionOf(when: Predicate, scores: Scores, label: string, emit
 	const probabilities = scores.areProbabilities ? plain : emit.node('Softmax', [plain], { axis: int(1) });
 	const known = new Map<string, ValueName>();
 	const signal = (name: string): ValueName => {
-		const value = known.get(name) ?? signalOf(name, probabilities, scores.classes, emit);
+		const value = known.get(name) ?? others[name]?.() ?? signalOf(name, probabilities, scores.classes, emit);
 		known.set(name, value);
 		return value;
 	};
@@ -133,6 +157,38 @@ function signalOf(name: string, probabilities: ValueName, classes: number, emit:
 	const two = emit.constant('two', INT64, [1], [2]);
 	const top = emit.node('TopK', [probabilities, two], { axis: int(1) }, 2);
 	return emit.node('MatMul', [top, emit.constant(name, FLOAT, [2, 1], [1, name === 'margin' ? -1 : 0])]);
+}
+
+/** The class each row names, [batch, 1]; and how many exits in a row named it before: `earlier` is what this gave for the exit before. */
+export type Patience = { readonly named: ValueName; readonly count: ValueName };
+
+export function patienceOf({ value, classes }: Scores, earlier: Patience | undefined, emit: Emit): Patience {
+	const flat = emit.node('Reshape', [value, emit.constant('flat', INT64, [2], [-1, classes])]);
+	const named = emit.node('ArgMax', [flat], { axis: int(1), keepdims: int(1) });
+	const isFirst = earlier === undefined;
+	const same = emit.node('Cast', [emit.node('Equal', [named, isFirst ? named : earlier.named])], {
+		to: int(FLOAT),
+	});
+	const one = emit.constant('one', FLOAT, [], [1]);
+	const count = isFirst
+		? emit.node('Sub', [same, one])
+		: emit.node('Mul', [same, emit.node('Add', [earlier.count, one])]);
+	return { named, count };
+}
+
+/** Mean over positions of the cosine between two values of [batch, …, features]: [batch, 1]. */
+export function saturationOf(before: ValueName, after: ValueName, features: number, emit: Emit): ValueName {
+	const [a, b] = [before, after].map((value) => emit.node('Cast', [value], { to: int(FLOAT) }));
+	const ones = emit.constant('ones', FLOAT, [features, 1], new Array<number>(features).fill(1));
+	const dot = (left = '', right = ''): ValueName =>
+		emit.node('MatMul', [emit.node('Mul', [left, right]), ones]);
+	const norms = emit.node('Sqrt', [emit.node('Mul', [dot(a, a), dot(b, b)])]);
+	const tiny = emit.constant('smallest', FLOAT, [], [1.2e-38]);
+	const cosines = emit.node('Div', [dot(a, b), emit.node('Max', [norms, tiny])]);
+	// Pooling takes a mean over any number of positions in the same words at every opset.
+	const rows = emit.node('Reshape', [cosines, emit.constant('rows', INT64, [3], [0, 1, -1])]);
+	const mean = emit.node('GlobalAveragePool', [rows]);
+	return emit.node('Reshape', [mean, emit.constant('column', INT64, [2], [-1, 1])]);
 }
 
 /** The edits that hold a condition open or shut. */

@@ -19,7 +19,16 @@ import { sortNodes } from '../ir/graph/order.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
-import { conditionOf, type Emit, type Scores, type Threshold } from './exit-condition.ts';
+import {
+	conditionOf,
+	patienceOf,
+	saturationOf,
+	signalsIn,
+	type Emit,
+	type Patience,
+	type Scores,
+	type Threshold,
+} from './exit-condition.ts';
 
 export type Exit = {
 	/** Given index of the layer, and the residual value that it ends with. */
@@ -27,6 +36,9 @@ export type Exit = {
 	readonly value: ValueName;
 	/** The value is the last position of this one: the head of a next-token model reads no other. */
 	readonly of?: ValueName;
+	/** What the layer begins with, and how many features it has. */
+	readonly before: ValueName;
+	readonly features: number;
 };
 
 export type Exits = {
@@ -69,7 +81,7 @@ export function stagesOf(graph: Graph, { exits, final }: Pick<Exits, 'exits' | '
 		own.forEach((node) => seen.add(node));
 		return own;
 	};
-	const stages = exits.map(({ value }) => take(upstream(nodes, [value, ...beside])));
+	const stages = exits.map(({ value, before }) => take(upstream(nodes, [value, before, ...beside])));
 	return { stages: [...stages, take(live)], head, outputs: graph.outputs.filter(isMade) };
 }
 
@@ -114,6 +126,8 @@ class ExitBuilder {
 	private readonly constants: Tensor[] = [];
 	private readonly thresholds: (readonly Threshold[])[] = [];
 	private readonly decision: Exits;
+	/** What the exit before said; later ones stand inside its branch and see it. */
+	private patience: Patience | undefined;
 	private readonly tensors: ReadonlyMap<string, Tensor>;
 
 	constructor(graph: Graph, decision: Exits, tensors: ReadonlyMap<string, Tensor>) {
@@ -152,7 +166,12 @@ class ExitBuilder {
 		const own = new Map([[this.decision.final, this.mapped(exit, emit)]]);
 		nodes.push(...this.copied(own, this.staging.head, label));
 		const scores = { ...this.decision.scores, value: own.get(this.decision.scores.value) ?? '' };
-		const condition = conditionOf(this.decision.when, scores, `${label}_when`, emit);
+		const patient = signalsIn(this.decision.when).has('patience');
+		if (patient) this.patience = patienceOf(scores, this.patience, emit);
+		const condition = conditionOf(this.decision.when, scores, `${label}_when`, emit, {
+			patience: () => this.patience?.count ?? '',
+			saturation: () => this.saturation(exit, emit),
+		});
 		this.thresholds[at] = condition.thresholds;
 		const taken = this.taken(
 			this.staging.outputs.map(({ name }) => own.get(name) ?? ''),
@@ -166,6 +185,13 @@ class ExitBuilder {
 			...nodes,
 			{ ...plain('If', [condition.met], names), name: this.fresh(`${label}_if`), attributes },
 		];
+	}
+
+	private saturation({ value, of, before, features }: Exit, emit: Emit): ValueName {
+		const place = (): ValueName => emit.constant('place', INT64, [1], [-1]);
+		const began =
+			of === undefined ? before : emit.node('Gather', [before, place()], { axis: { kind: 'int', value: 1 } });
+		return saturationOf(began, value, features, emit);
 	}
 
 	/** The residual value as the head reads it: through the fitted map where there is one. */

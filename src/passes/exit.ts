@@ -2,6 +2,7 @@
 import { Fault } from '../diagnostic.ts';
 import { isStateTensor } from '../ir/anatomy/state.ts';
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
+import { matchesGlob } from '../ir/glob.ts';
 import { isFloat } from '../ir/graph/dtype.ts';
 import { upstream } from '../ir/graph/flow.ts';
 import { subgraphs, type Model, type Tensor, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
@@ -25,6 +26,7 @@ import {
 	type Staging,
 } from './exit-graph.ts';
 import { fitMaps } from './exit-map.ts';
+import { namesOf } from './scope.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -109,7 +111,7 @@ function decide(request: PlanRequest): Exits {
 	const exits = exitsOf(request, final);
 	const staging = stagesOf(withLastPositions(model, exits).graph, { exits, final });
 	exits.forEach(({ layer }, at) => {
-		const why = whatNeedsMore(request, staging, layer, at);
+		const why = whatIsProtected(request, layer) ?? whatNeedsMore(request, staging, layer, at);
 		if (why !== undefined) throw new Fault(noExit({ layer, why }, { span: step.spans.after ?? step.span }));
 	});
 	const scores = scoresOf(net, staging);
@@ -142,8 +144,10 @@ function exitsOf({ step, numbering, anatomy, net, model }: PlanRequest, final: V
 			const why = whyNot(own, last, at === anatomy.layers.length - 1);
 			if (why !== undefined || own === undefined)
 				throw new Fault(noExit({ layer: given, why: why ?? '' }, { span }));
-			if (sameSizes(own, last)) return { layer: given, value: own.name };
-			return { layer: given, value: fresh(`${own.name}_last`), of: own.name };
+			const before = anatomy.layers[at]?.residuals[0]?.before ?? own.name;
+			const common = { layer: given, before, features: own.sizes.at(-1) ?? 1 };
+			if (sameSizes(own, last)) return { ...common, value: own.name };
+			return { ...common, value: fresh(`${own.name}_last`), of: own.name };
 		});
 }
 
@@ -169,6 +173,17 @@ function sameSizes(own: NetTensor, last: NetTensor | undefined): boolean {
 function endsIn({ sizes: [batch, , features], sizes }: NetTensor, last: NetTensor | undefined): boolean {
 	const isOne = last?.sizes.length === 3 && last.sizes[1] === 1 && last.dynamic[1] !== true;
 	return isOne && sizes.length === 3 && last.sizes[0] === batch && last.sizes[2] === features;
+}
+
+/** A layer that no statement touches cannot be left out. */
+function whatIsProtected({ anatomy, numbering, protect }: PlanRequest, exit: number): string | undefined {
+	const found = anatomy.layers
+		.map((layer, at) => ({ layer, given: numbering.layers[at] ?? at }))
+		.find(
+			({ layer, given }) =>
+				given > exit && namesOf(layer).some((name) => protect.some((glob) => matchesGlob(glob, name))),
+		);
+	return found && `layer ${found.given}, which it would leave out, is protected`;
 }
 
 /** Why the layers behind an exit would have to run all the same. */
