@@ -1,86 +1,27 @@
 /** Early exits: proven open and shut, row by row in between, and refused where layers could not be left out. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSession, type Feeds } from '../../src/backends/ort/session.ts';
-import { stream } from '../../src/data/generate.ts';
 import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
-import { FLOAT } from '../../src/ir/graph/dtype.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { matrix } from '../../src/ir/matrix.ts';
 import { confidenceFor } from '../../src/passes/exit-agreement.ts';
 import { type PlanRequest } from '../../src/passes/technique.ts';
 import { upperBound } from '../../src/numerics/binomial.ts';
 import { buildOf } from '../harness/exact.ts';
-import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
+import {
+	pooled,
+	classes,
+	classifier,
+	feedsOf,
+	scoresOf,
+	measures,
+	far,
+	assertRefused,
+	type Shape,
+} from '../harness/exits.ts';
+import { type Build } from '../harness/model.ts';
 
 const test = suite('exit');
-const sizes = { heads: 2, width: 4, hidden: 16 };
-
-type Shape = {
-	readonly layers?: number;
-	readonly post?: boolean;
-	readonly opset?: number;
-	/** From the last layer's result to the outputs; the values of all layers come along. */
-	readonly head?: (b: Build, x: string, all: readonly string[]) => void;
-};
-
-const pooled = (b: Build, x: string): string => b.node('Gather', [x, b.ints([0], [])], { axis: 1 });
-
-/** The first token, a hidden layer, five classes. */
-const classes = (b: Build, x: string): string => {
-	const hidden = b.node('Tanh', [b.node('MatMul', [pooled(b, x), b.weight([8, 8])])]);
-	return b.node('Mul', [b.node('MatMul', [hidden, b.weight([8, 5])]), b.floats([2], [])]);
-};
-
-function classifier({ layers = 3, post = false, opset = 17, head }: Shape = {}): Model {
-	const b = modelBuilder({ opset });
-	const all = [b.input('x', ['batch', 'seq', 8])];
-	for (let layer = 0; layer < layers; layer++) all.push(encoderLayer(b, all.at(-1)!, { ...sizes, post }));
-	const plain = (): void => {
-		b.output(classes(b, all.at(-1)!), ['batch', 5]);
-	};
-	(head ?? plain)(b, all.at(-1)!, all);
-	return b.build();
-}
-
-function feedsOf(seed: number, batch: number): Feeds {
-	const next = stream(seed);
-	const data = Float32Array.from({ length: batch * 6 * 8 }, () => 4 * next() - 2);
-	return new Map([['x', { type: FLOAT, dims: [batch, 6, 8], data }]]);
-}
-
-/** The scores of each row, for each of the feeds. */
-async function scoresOf(model: Model, feeds: readonly Feeds[]): Promise<number[][][]> {
-	const session = await openSession(model, { which: 'given', optimize: 'all', threads: 1 });
-	const name = model.graph.outputs[0]!.name;
-	const results: number[][][] = [];
-	for (const own of feeds) {
-		const { data, dims } = (await session.run(own)).get(name)!;
-		const flat = Array.from(data, Number);
-		results.push(
-			Array.from({ length: dims[0]! }, (_, row) => flat.slice(row * dims[1]!, (row + 1) * dims[1]!)),
-		);
-	}
-	await session.release();
-	return results;
-}
-
-function probabilities(scores: readonly number[]): number[] {
-	const powers = scores.map((score) => Math.exp(score - Math.max(...scores)));
-	const sum = powers.reduce((all, one) => all + one, 0);
-	return powers.map((one) => one / sum).sort((a, b) => b - a);
-}
-
-/** What the words mean, computed without a graph. */
-const measures: Readonly<Record<string, (scores: readonly number[]) => number>> = {
-	confidence: (scores) => probabilities(scores)[0]!,
-	margin: (scores) => probabilities(scores)[0]! - probabilities(scores)[1]!,
-	entropy: (scores) => -probabilities(scores).reduce((sum, p) => sum + p * Math.log(p), 0),
-};
-
-const far = (left: readonly number[][], right: readonly number[][]): number =>
-	Math.max(...left.flat().map((value, at) => Math.abs(value - right.flat()[at]!)));
-
 for (const [post, opset] of [
 	[false, 17],
 	[true, 21],
@@ -156,86 +97,6 @@ test('the first of several exits whose condition holds is taken', async () => {
 		taken.join(' '),
 	);
 });
-
-test('patience counts exits in a row that name the same class, and the exit that has enough is taken', async () => {
-	const model = classifier({ layers: 4 });
-	const alone = async (layer: number): Promise<Model> =>
-		(await buildOf(model, `exit after layer ${layer} when confidence > -1`)).model;
-	const { document, model: built } = await buildOf(model, 'exit after layers [0, 1, 2] when patience >= 1');
-	assert.ok(document.proof!.ok && !document.proof!.weak);
-	const feeds = Array.from({ length: 16 }, (_, seed) => feedsOf(seed + 1, 1));
-	const exits = [];
-	for (const layer of [0, 1, 2]) exits.push(await scoresOf(await alone(layer), feeds));
-	const [whole, found] = [await scoresOf(model, feeds), await scoresOf(built, feeds)];
-	const named = (row: readonly number[]): number => row.indexOf(Math.max(...row));
-	const taken = [0, 0, 0, 0];
-	for (const [seed, rows] of found.entries()) {
-		const said = exits.map((exit) => named(exit[seed]![0]!));
-		const stage = said[1] === said[0] ? 1 : said[2] === said[1] ? 2 : 3;
-		taken[stage]!++;
-		assert.ok(far(rows, stage === 3 ? whole[seed]! : exits[stage]![seed]!) < 1e-5, `feeds ${seed}`);
-	}
-	assert.ok(taken[1]! > 0 && taken[2]! + taken[3]! > 0, taken.join(' '));
-});
-
-test('saturation is the cosine between what the layer begins and ends with', async () => {
-	const model = classifier();
-	const early = (await buildOf(model, 'exit after layer 1 when confidence > -1')).model;
-	const values = [...model.graph.nodes.map(({ outputs }) => outputs[0]!)].filter((name) =>
-		name.startsWith('Add'),
-	);
-	const feeds = Array.from({ length: 12 }, (_, at) => feedsOf(at + 1, 1));
-	// The sums that end the feed-forward blocks of layers 0 and 1.
-	const ends = await residualsOf(model, values, feeds);
-	const cosines = ends.map(([from, to]) => meanCosine(from, to));
-	const middle = cosines.toSorted((a, b) => a - b)[6]! + 1e-4;
-	const { document, model: built } = await buildOf(
-		model,
-		`exit after layer 1 when saturation > ${middle.toFixed(6)}`,
-	);
-	assert.ok(document.proof!.ok && !document.proof!.weak);
-	const [full, exits, found] = [
-		await scoresOf(model, feeds),
-		await scoresOf(early, feeds),
-		await scoresOf(built, feeds),
-	];
-	const wrong = cosines.filter((cosine, at) => far(found[at]!, (cosine > middle ? exits : full)[at]!) > 1e-5);
-	assert.equal(wrong, []);
-	assert.ok(cosines.some((cosine) => cosine > middle) && cosines.some((cosine) => cosine < middle));
-});
-
-/** What layers 0 and 1 end with, [6 positions, 8 features] each. */
-async function residualsOf(
-	model: Model,
-	sums: readonly string[],
-	feeds: readonly Feeds[],
-): Promise<Float64Array[][]> {
-	// A layer adds four times to weights' products and twice to the residual path; the last sum of each is its result.
-	const per = sums.length / 3;
-	const extra = [sums[per - 1]!, sums[2 * per - 1]!];
-	const session = await openSession(model, { which: 'given', optimize: 'disabled', threads: 1, extra });
-	const found: Float64Array[][] = [];
-	for (const own of feeds) {
-		const run = await session.run(own, extra);
-		found.push(extra.map((name) => Float64Array.from(run.get(name)!.data, Number)));
-	}
-	await session.release();
-	return found;
-}
-
-function meanCosine(from: Float64Array = new Float64Array(), to: Float64Array = new Float64Array()): number {
-	let sum = 0;
-	for (let at = 0; at < from.length; at += 8) {
-		let [dot, left, right] = [0, 0, 0];
-		for (let feature = at; feature < at + 8; feature++) {
-			dot += from[feature]! * to[feature]!;
-			left += from[feature]! ** 2;
-			right += to[feature]! ** 2;
-		}
-		sum += dot / Math.sqrt(left * right);
-	}
-	return sum / (from.length / 8);
-}
 
 test('a protected layer is not left out', async () => {
 	const { model } = await buildOf(classifier(), 'share');
@@ -401,16 +262,5 @@ test('refused: a second statement, which would have to look into a branch', () =
 		'exit after layer 1 when confidence > 0.9\nexit after layer 0 when confidence > 0.9',
 		/several exits go into one statement|this model can have no exits/,
 	));
-
-async function assertRefused(model: Model, recipe: string, says: RegExp): Promise<void> {
-	try {
-		await buildOf(model, recipe);
-	} catch (problem) {
-		const { message } = problem as Error;
-		assert.ok(says.test(message), message);
-		return;
-	}
-	assert.unreachable(`${recipe} was carried out`);
-}
 
 test.run();
