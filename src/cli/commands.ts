@@ -65,8 +65,8 @@ const measuring: readonly Declared[] = [
 	{
 		usage: 'bench <models...>',
 		about: 'Time models side by side, in turns, with the spread.',
-		flags: ['shape', 'times', 'json'],
-		examples: ['bench model.onnx small.onnx', 'bench model.onnx --threads 1 --samples 5 --json'],
+		flags: ['timed', 'taken', 'shape', 'times', 'json'],
+		examples: ['bench model.onnx small.onnx', 'bench model.onnx small.onnx --data test.npy --take 4'],
 		run: async ([models], flags) => (await import('./measure.ts')).bench(texts(models), flags),
 	},
 ];

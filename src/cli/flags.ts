@@ -26,6 +26,10 @@ const lines = {
 		text: 'draws what --take takes; of onnxruntime (2)',
 	},
 	times: { flags: [['--threads <n>'], ['--samples <n>']], text: 'of onnxruntime (2), of runs (15)' },
+	timed: {
+		flags: [['--data <path>']],
+		text: 'on data: mean, p95, agreement, and where models with exits leave',
+	},
 	verify: { flags: [['--no-verify']], text: 'skip proof and drift; the report says so' },
 	bench: { flags: [['--bench']], text: 'time both models' },
 	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },

@@ -5,7 +5,17 @@ import { applyPlan } from '../compile.ts';
 import { driftBetween } from '../examine.ts';
 import { buildReport } from '../report/build.ts';
 import { table } from '../report/tables.ts';
-import { complain, pipelineOptions, print, printJson, statusOf, type Flags, type Status } from './shared.ts';
+import { timeOnData, type TimedOnData } from '../time-data.ts';
+import {
+	complain,
+	pipelineOptions,
+	print,
+	printJson,
+	statusOf,
+	whole,
+	type Flags,
+	type Status,
+} from './shared.ts';
 import { progress } from './terminal.ts';
 
 /** With a plan: proves again what the build proved. Without: how far the outputs are apart, and says that this is all. */
@@ -34,6 +44,7 @@ async function provePlan(plan: string, original: string, pruned: string, flags: 
 }
 
 export async function bench(paths: readonly string[], flags: Flags): Promise<Status> {
+	if (flags.data !== undefined) return benchOnData(paths, flags.data, flags);
 	const { shapes = new Map<string, number[]>(), threads = 2, samples = 15 } = pipelineOptions(flags);
 	const loaded: Loaded[] = [];
 	try {
@@ -48,6 +59,50 @@ export async function bench(paths: readonly string[], flags: Flags): Promise<Sta
 	} finally {
 		for (const { file } of loaded) file.close();
 	}
+}
+
+/** On data: mean and 95th percentile, and for models whose work depends on the input what they did. */
+async function benchOnData(paths: readonly string[], path: string, flags: Flags): Promise<Status> {
+	const { shapes, threads = 2 } = pipelineOptions(flags);
+	const loaded: Loaded[] = [];
+	try {
+		for (const one of paths) loaded.push(loadModel(one));
+		const { words, examples, models } = await timeOnData(
+			loaded.map(({ model }) => model),
+			{
+				...{ path, modelPath: paths[0] ?? '', threads, onProgress: progress.say },
+				...(shapes && { shapes }),
+				...(flags.tokens !== undefined && { tokens: whole('tokens', flags.tokens) }),
+				...(flags.take !== undefined && { take: whole('take', flags.take) }),
+			},
+		);
+		progress.clear();
+		const rows = models.map((model, at) => ({ path: paths[at] ?? '', ...model }));
+		if (flags.json === true)
+			printJson({
+				...{ schema: 'prunec/bench@1', ok: true, data: words, examples, models: rows },
+				diagnostics: [],
+			});
+		else print(`${onDataTable(rows)}\n${words}`);
+		return 0;
+	} finally {
+		for (const { file } of loaded) file.close();
+	}
+}
+
+function onDataTable(rows: readonly (TimedOnData & { readonly path: string })[]): string {
+	const share = (value: number | undefined): string =>
+		value === undefined ? '' : `${(100 * value).toFixed(2)}%`;
+	return table([
+		['model', 'mean ms', 'p95 ms', 'times as fast', 'agrees', 'leaves after layer'],
+		...rows.map(({ path, meanMs, p95Ms, speedUp, agreement, exits = [] }) => [
+			path,
+			...[meanMs, p95Ms].map((ms) => ms.toFixed(2)),
+			speedUp.toFixed(2),
+			share(agreement),
+			exits.map((exit) => `${exit.layer}: ${share(exit.share)}`).join(', '),
+		]),
+	]);
 }
 
 function benchTable(rows: readonly (Timing & { readonly path: string })[]): string {
