@@ -56,13 +56,20 @@ function protectedOf(draw: Drawing, { stay, picks }: TokenStage, length: ValueNa
  * never fewer than stay in any case, and one.
  */
 function drawKept(draw: Drawing, stage: TokenStage, scored: Omit<Scored, 'kept'>): ValueName {
-	const { scores, length } = scored;
+	const { length } = scored;
 	const wanted = draw.least(asked(draw, stage.amount.kind, stage, scored), length);
-	const fixed =
-		stage.stay === undefined && stage.join !== 'alike'
-			? draw.ints([1])
-			: largestCount(draw, draw.op('Equal', [scores, draw.scalar(Infinity)]));
-	return draw.most(wanted, fixed);
+	return draw.most(wanted, leastKept(draw, stage, scored));
+}
+
+/** Those that stay in any case: the first; of tokens that merge also those of odd position, half of all; what is named has to be counted. */
+function leastKept(
+	draw: Drawing,
+	{ stay, join }: TokenStage,
+	{ scores, length }: Omit<Scored, 'kept'>,
+): ValueName {
+	if (stay !== undefined) return largestCount(draw, draw.op('Equal', [scores, draw.scalar(Infinity)]));
+	if (join !== 'alike') return draw.ints([1]);
+	return draw.op('Add', [draw.op('Div', [length, draw.ints([2])]), draw.ints([1])]);
 }
 
 function asked(
