@@ -13,6 +13,7 @@ import { indexRows } from './rows-index.ts';
 import { layoutRows } from './rows-layout.ts';
 import { linear } from './rows-linear.ts';
 import { pinnedRows } from './rows-pinned.ts';
+import { packedRows } from './rows-packed.ts';
 import { poolRows } from './rows-pool.ts';
 import { quantizedRows } from './rows-quantized.ts';
 import { mixtureRows } from './rows-mixture.ts';
@@ -41,6 +42,7 @@ const standard: readonly Operator[] = [
 	...shapeRows,
 	...attentionRows,
 	...standardAttentionRows,
+	...packedRows,
 	...recurrentRows,
 	...fusedRows,
 	...specialRows,
