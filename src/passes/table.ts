@@ -18,6 +18,7 @@ import { pruneBias } from './prune-bias.ts';
 import { prunePositions } from './prune-positions.ts';
 import { pruneSoftmax } from './prune-softmax.ts';
 import { pruneVocab } from './prune-vocab.ts';
+import { pruneWeights } from './prune-weights.ts';
 import { metrics } from './scores.ts';
 import { share } from './share.ts';
 import { type Technique } from './technique.ts';
@@ -40,6 +41,7 @@ export const techniques: readonly Technique[] = [
 	pruneBias,
 	pruneSoftmax,
 	prunePositions,
+	pruneWeights,
 	fuseLinears,
 	fuseQkv,
 	fuseGates,
