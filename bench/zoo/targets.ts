@@ -12,7 +12,7 @@ export const targets: readonly Target[] = [
 	free('hidden', 'prune hidden 25%'),
 	{ name: 'layers', plain: 'prune layers [0]' },
 	free('channels', 'prune channels 50%'),
-	free('filters', 'prune filters 50%'),
+	{ name: 'filters', plain: 'prune filters 50%' },
 	free('units', 'prune units 50%'),
 	{ name: 'vocab', plain: 'prune vocab keep 50% may change $outputs' },
 	{ name: 'factorize ffn', plain: 'factorize ffn rank 4' },

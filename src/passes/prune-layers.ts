@@ -1,11 +1,12 @@
 /** Whole layers, or their attention or feed-forward half: readers of the result read what went in. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { macsOfNode } from '../ir/cost.ts';
+import { FLOAT } from '../ir/graph/dtype.ts';
 import { elementCount } from '../ir/graph/graph.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
-import { floats } from '../ir/graph/tensor.ts';
+import { tensorOf } from '../ir/graph/tensor.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { missBy, valuesText } from '../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
@@ -13,6 +14,7 @@ import { everythingSelected, needsData, noAnatomy, nothingSelected, pinned } fro
 import { insert } from './edits.ts';
 import { listed } from './listed.ts';
 import { importance } from './select.ts';
+import { branchMuted, normAlone, sumInNorm } from './skip-norms.ts';
 import { layersInScope, type Placed } from './scope.ts';
 import { drawAt } from '../ir/graph/random.ts';
 import {
@@ -197,17 +199,24 @@ async function scoresOf(
 	return (await lab.similarity(model, pairs)).map((cosine) => 1 - cosine);
 }
 
-/** Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input). */
-function lower({ net: { model }, decision: { pairs }, label }: LowerTask<Bypass>): Lowered {
-	const patch: Patch = { label, edits: pairs.map(({ from, to }) => ({ kind: 'rewire', from, to })) };
+/**
+ * Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input); where the sum stands inside a
+ * norm that comes after it, the branch is multiplied by zero.
+ */
+function lower({ net: { model, facts }, decision: { pairs }, label }: LowerTask<Bypass>): Lowered {
+	const edits = pairs.flatMap(({ from, to }): Edit[] => {
+		const norm = sumInNorm(model.graph, from, to);
+		return norm === undefined ? [{ kind: 'rewire', from, to }] : normAlone(norm, to);
+	});
+	const patch: Patch = { label, edits };
 	const fresh = freshNames(model.graph);
 	const zero = fresh('zero');
 	const reference = pairs.reduce((current, { from, to }) => {
-		const constant: Edit = { kind: 'constant', tensor: floats(zero, [], [0]) };
-		return applyPatch(current, {
-			label: 'reference',
-			edits: [constant, ...blendEdits(current, fresh, from, to, zero)],
-		});
+		const type = facts.of(to)?.type ?? FLOAT;
+		const constant: Edit = { kind: 'constant', tensor: tensorOf(zero, type, [], [0]) };
+		const norm = sumInNorm(model.graph, from, to);
+		const edits = norm ? branchMuted(norm, to, zero, fresh) : blendEdits(current, fresh, from, to, zero);
+		return applyPatch(current, { label: 'reference', edits: [constant, ...edits] });
 	}, model);
 	const claim = { says: 'input + 0 · (result − input)', reference, controls: [() => model] };
 	return { patch, claims: [claim] };

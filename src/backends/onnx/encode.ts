@@ -161,10 +161,11 @@ function nodeChunks(node: Node): Chunk[] {
 	const lists = new Map<number, Chunk[]>([
 		[1, node.inputs.flatMap((name) => textField(1, name))],
 		[2, node.outputs.flatMap((name) => textField(2, name))],
-		...(node.name === '' ? [] : [[3, textField(3, node.name)] as const]),
+		// Named here also when empty: a field that is not is copied from what was read.
+		[3, node.name === '' ? [] : textField(3, node.name)],
 		[4, textField(4, node.op)],
 		[5, [...node.attributes].flatMap(([name, attribute]) => bytesField(5, attributeChunks(name, attribute)))],
-		...(node.domain === '' ? [] : [[7, textField(7, node.domain)] as const]),
+		[7, node.domain === '' ? [] : textField(7, node.domain)],
 	]);
 	return rebuild(derivedFrom(node), lists);
 }

@@ -38,7 +38,9 @@ function sumAt(node: NetNode, value: NetTensor): Sum | undefined {
 	const { op } = node.node;
 	if (op !== 'Add' && !skipNorms.has(op)) return undefined;
 	const skip = [operandOf(node, 'in', 0), operandOf(node, 'in', 1)].find((input) => input !== value);
-	const [output] = node.outputs;
+	// A norm that adds puts the sum out too, where somebody goes on with it.
+	const sum = node.outputs[3];
+	const output = (sum?.consumers.length ?? 0) > 0 ? sum : node.outputs[0];
 	if (skip === undefined || output === undefined || skip.fixed || !sameSizes(skip, value)) return undefined;
 	return { node, skip, output };
 }
