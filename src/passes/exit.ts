@@ -2,7 +2,6 @@
 import { Fault } from '../diagnostic.ts';
 import { isStateTensor } from '../ir/anatomy/state.ts';
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
-import { matchesGlob } from '../ir/glob.ts';
 import { isFloat } from '../ir/graph/dtype.ts';
 import { upstream } from '../ir/graph/flow.ts';
 import { subgraphs, type Model, type Tensor, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
@@ -26,7 +25,7 @@ import {
 	type Staging,
 } from './exit-graph.ts';
 import { fitMaps } from './exit-map.ts';
-import { namesOf } from './scope.ts';
+import { protectedBehind } from './scope.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -176,14 +175,9 @@ function endsIn({ sizes: [batch, , features], sizes }: NetTensor, last: NetTenso
 }
 
 /** A layer that no statement touches cannot be left out. */
-function whatIsProtected({ anatomy, numbering, protect }: PlanRequest, exit: number): string | undefined {
-	const found = anatomy.layers
-		.map((layer, at) => ({ layer, given: numbering.layers[at] ?? at }))
-		.find(
-			({ layer, given }) =>
-				given > exit && namesOf(layer).some((name) => protect.some((glob) => matchesGlob(glob, name))),
-		);
-	return found && `layer ${found.given}, which it would leave out, is protected`;
+function whatIsProtected(request: PlanRequest, exit: number): string | undefined {
+	const found = protectedBehind(request, exit);
+	return found === undefined ? undefined : `layer ${found}, which it would leave out, is protected`;
 }
 
 /** Why the layers behind an exit would have to run all the same. */

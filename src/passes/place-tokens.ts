@@ -8,7 +8,7 @@ import { upstream } from '../ir/graph/flow.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { noAnatomy, noSuchUnit } from '../messages/plan.ts';
 import { tokensStay } from '../messages/tokens.ts';
-import { type Placed } from './scope.ts';
+import { protectedBehind, type Placed } from './scope.ts';
 import { type PlanRequest } from './technique.ts';
 import { merges, sizesName, type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
 
@@ -41,6 +41,8 @@ export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenSt
 	const start = value === undefined ? undefined : net.tensors.get(value);
 	if (value === undefined || start === undefined || layer.residuals.length < layer.blocks.length)
 		throw refusal(request, `the residual path of layer ${given} could not be followed`);
+	const closed = protectedBehind(request, given);
+	if (closed !== undefined) throw refusal(request, `layer ${closed}, which would read fewer, is protected`);
 	const { picks, whole } = historyOf(request, start);
 	const mask = maskInput(request, whole);
 	const reads = ['attention', 'cls', 'value', 'keys'].includes(metric);

@@ -85,6 +85,19 @@ function isOf(layer: Layer, stack: 'encoder' | 'decoder'): boolean {
 		: namesOf(layer).some((name) => name.includes(stack));
 }
 
+/** The first layer behind a given one that `protect` names. */
+export function protectedBehind(
+	{ anatomy, numbering, protect }: PlanRequest,
+	given: number,
+): number | undefined {
+	const layers = anatomy.layers.map((layer, at) => ({ layer, own: numbering.layers[at] ?? at }));
+	const found = layers.find(
+		({ layer, own }) =>
+			own > given && namesOf(layer).some((name) => protect.some((glob) => matchesGlob(glob, name))),
+	);
+	return found?.own;
+}
+
 export function namesOf(layer: Layer): string[] {
 	return layer.blocks.flatMap(namesOfBlock);
 }

@@ -145,6 +145,10 @@ test('what cannot be followed is named, and nothing is written', async () => {
 		await refusal(encoderOf({ head: first }), 'prune tokens keep 50% after layer 7'),
 		/no layer 7/,
 	);
+	assert.match(
+		await refusal(encoderOf({ head: first }), 'protect "*"\nprune tokens keep 50% after layer 0'),
+		/layer 1, which would read fewer, is protected/,
+	);
 	const table: Options['head'] = (b, x) => b.node('MatMul', [x, b.weight([d, 5])]);
 	assert.match(
 		await refusal(encoderOf({ head: table }), 'prune tokens keep 50% after layer 0 without restore'),
