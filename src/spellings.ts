@@ -4,7 +4,7 @@ import { type Diagnostic, type Span } from './diagnostic.ts';
 import { locate } from './ir/recipe/json-places.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { readRecipeValue } from './ir/recipe/schema.ts';
-import { unparse } from './ir/recipe/unparse.ts';
+import { unparse, type Written } from './ir/recipe/unparse.ts';
 import { notJson } from './messages/declarations.ts';
 import { formatRecipe } from './parser/print.ts';
 
@@ -26,17 +26,20 @@ export function respell(original: string, spelling: 'yaml' | 'json'): Respelt {
 	const { recipe, diagnostics } = readRecipeValue(parsed.value, parsed.locate);
 	if (recipe === undefined) return { diagnostics, placeOf: stay };
 	const statements = unparse(recipe);
-	const starts: number[] = [];
-	let length = 0;
-	for (const { text } of statements) {
-		starts.push(length);
-		length += text.length + 1;
-	}
-	const placeOf = ({ start }: Span): Span => {
-		const at = starts.findLastIndex((begin) => begin <= start);
-		return parsed.locate(statements[at]?.pointer ?? '');
-	};
+	const places = placesOf(statements);
+	const placeOf = ({ start }: Span): Span =>
+		parsed.locate(places.findLast((one) => one.start <= start)?.pointer ?? '');
 	return { text: statements.map(({ text }) => text).join('\n'), diagnostics, placeOf };
+}
+
+/** Where each statement and each of its fields begins in the text of all. */
+function placesOf(statements: readonly Written[]): { readonly start: number; readonly pointer: string }[] {
+	let begin = 0;
+	return statements.flatMap(({ text, pointer, fields = [] }) => {
+		const own = [{ start: begin, pointer }, ...fields.map((one) => ({ ...one, start: begin + one.start }))];
+		begin += text.length + 1;
+		return own;
+	});
 }
 
 type Parsed =

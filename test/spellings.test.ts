@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { stringify } from 'yaml';
 import { checkRecipe } from '../src/ir/recipe/check.ts';
 import { type Recipe } from '../src/ir/recipe/recipe.ts';
 import { readRecipe } from '../src/parser/read.ts';
@@ -52,11 +53,62 @@ test('shows what the schema refuses and what the checker refuses on the line of 
 	const [problem] = checkRecipe(readRecipe(text!).syntax, vocabulary).diagnostics;
 	assert.is(problem!.code, 'check/unknown-target');
 	const lineOf = (at: number): number => yaml.join('\n').slice(0, at).split('\n').length;
-	assert.is(lineOf(placeOf(problem!.span!).start), 4);
+	assert.is(lineOf(placeOf(problem!.span!).start), 6);
 	const wrong = yaml.with(6, '    amount: { kind: keep-cuont, count: 8 }').join('\n');
 	const [refused] = respell(wrong, 'yaml').diagnostics;
 	assert.is(refused!.code, 'check/schema');
 	assert.is(lineOf(refused!.span!.start), 7);
+});
+
+test('what the checker refuses stands at the field that says it, in YAML and in JSON', () => {
+	const heads = { technique: 'prune-heads', verb: 'prune', target: 'heads' };
+	const share = { kind: 'remove-share', share: 0.25 };
+	const layers = (from: number, to: number): object => ({
+		kind: 'layers',
+		ranges: [{ from: { index: from }, to: { index: to } }],
+		span: { start: 0, end: 0 },
+	});
+	for (const [field, code, recipe] of [
+		['verb', 'check/unknown-verb', { steps: [{ ...heads, verb: 'prun', amount: share }] }],
+		['target', 'check/unknown-target', { steps: [{ ...heads, target: 'hads', amount: share }] }],
+		['amount', 'check/unsupported-amount', { steps: [{ ...heads, amount: { kind: 'rank', rank: 8 } }] }],
+		['amount', 'check/removes-all', { steps: [{ ...heads, amount: { kind: 'keep-count', count: 0 } }] }],
+		['by', 'check/unknown-metric', { steps: [{ ...heads, amount: share, by: 'l3' }] }],
+		['in', 'check/empty-range', { steps: [{ ...heads, amount: share, in: [layers(6, 4)] }] }],
+		[
+			'where',
+			'check/unknown-field',
+			{
+				steps: [
+					{
+						...heads,
+						where: {
+							kind: 'compare',
+							op: '<',
+							left: { kind: 'field', name: 'importanse' },
+							right: { kind: 'number', value: 0.1 },
+						},
+					},
+				],
+			},
+		],
+		['only', 'check/unsupported-clause', { steps: [{ ...heads, amount: share, only: 'ffn' }] }],
+	] as const) {
+		const value = { schema: 'prunec/recipe@1', ...recipe };
+		for (const [spelling, text] of [
+			['yaml', stringify(value)],
+			['json', JSON.stringify(value, undefined, 1)],
+		] as const) {
+			const { text: made, placeOf, diagnostics } = respell(text, spelling);
+			assert.equal(diagnostics, []);
+			const { syntax } = readRecipe(made!);
+			const found = checkRecipe(syntax, vocabulary).diagnostics.find((one) => one.code === code);
+			assert.ok(found, `${code} of ${made!}`);
+			const { start } = placeOf(found.span!);
+			const line = text.slice(text.lastIndexOf('\n', start) + 1).split('\n')[0];
+			assert.match(line!, new RegExp(`["\\s]${field}\\b|^ *- ${field}`), `${code} at ${line!}`);
+		}
+	}
 });
 
 test('says what is no YAML and no JSON', () => {

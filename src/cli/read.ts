@@ -2,10 +2,11 @@
 import { loadModel } from '../backends/onnx/load.ts';
 import { inspectModel } from '../examine.ts';
 import { noSuchCode } from '../messages/cli.ts';
-import { Fault } from '../diagnostic.ts';
+import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { nearest } from '../messages/nearest.ts';
 import { checkText } from '../check-text.ts';
 import { examples } from '../messages/examples.ts';
+import { samples } from '../messages/samples.ts';
 import { renderDiagnostics } from '../report/diagnostics.ts';
 import { catalogue } from '../messages/catalogue.ts';
 import { metrics } from '../passes/scores.ts';
@@ -58,16 +59,20 @@ export function explain(code: string, flags: Flags): Status {
 		throw new Fault(noSuchCode({ code, near: nearest(code, codes) }));
 	}
 	const { severity, explain: page } = found;
-	const example = examples[code];
-	const shown =
-		example === undefined ? [] : checkText(example).diagnostics.filter((one) => one.code === code);
-	const rendered =
-		example === undefined || shown.length === 0
-			? ''
-			: `\n\nFor example:\n\n${renderDiagnostics(shown, { file: 'example.prune', text: example })}`;
+	const example = examples[code] ?? samples[code]?.text;
+	const shown = shownOf(code);
+	const where = { file: 'example.prune', text: example ?? '' };
+	const rendered = shown.length === 0 ? '' : `\n\nFor example:\n\n${renderDiagnostics(shown, where)}`;
 	if (flags.json === true) print(JSON.stringify({ code, severity, explain: page, example }, null, '\t'));
 	else print(`${code} (${severity})\n\n${page}${rendered}`);
 	return 0;
+}
+
+/** What a diagnostic looks like: from a recipe that gets it, else a sample. */
+function shownOf(code: string): readonly Diagnostic[] {
+	const [example, sample] = [examples[code], samples[code]];
+	if (example !== undefined) return checkText(example).diagnostics.filter((one) => one.code === code);
+	return sample === undefined ? [] : [sample.diagnostic];
 }
 
 const lists: Readonly<Record<string, () => readonly (readonly string[])[]>> = {

@@ -13,7 +13,7 @@ export const noRuntime = defineDiagnostic({
 export const sessionFailed = defineDiagnostic({
 	code: 'run/session-failed',
 	severity: 'error',
-	explain: 'onnxruntime refuses to load or run a model.',
+	explain: 'A model that onnxruntime refuses to load or to run.',
 	message: ({ which, cause }: { which: string; cause: string }) =>
 		`onnxruntime cannot run the ${which} model: ${cause}`,
 	hint: () => 'if the inputs do not fit, give their sizes with --shape or their values with --data',

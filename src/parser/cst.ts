@@ -31,17 +31,24 @@ export function tokenSpan(token: IToken): Span {
 	return { start: token.startOffset, end: token.startOffset + token.image.length };
 }
 
+/** Spans of nodes that were asked for: every level of a tree asks for those below it. */
+const spans = new WeakMap<CstNode, Span | undefined>();
+
 /** From the first token to the last; a node without tokens is at 0. */
 export function spanOf(element: CstElement): Span {
-	if ('image' in element) return tokenSpan(element);
-	const spans = Object.values(element.children).flat().filter(hasTokens).map(spanOf);
-	if (spans.length === 0) return { start: 0, end: 0 };
-	return {
-		start: spans.reduce((least, span) => Math.min(least, span.start), Infinity),
-		end: spans.reduce((most, span) => Math.max(most, span.end), 0),
-	};
+	return extentOf(element) ?? { start: 0, end: 0 };
 }
 
-function hasTokens(element: CstElement): boolean {
-	return 'image' in element || Object.values(element.children).flat().some(hasTokens);
+function extentOf(element: CstElement): Span | undefined {
+	if ('image' in element) return tokenSpan(element);
+	if (spans.has(element)) return spans.get(element);
+	let extent: Span | undefined;
+	for (const child of Object.values(element.children).flat()) {
+		const inner = extentOf(child);
+		if (inner === undefined) continue;
+		const { start, end } = extent ?? inner;
+		extent = { start: Math.min(start, inner.start), end: Math.max(end, inner.end) };
+	}
+	spans.set(element, extent);
+	return extent;
 }

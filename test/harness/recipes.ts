@@ -1,5 +1,6 @@
 /** Recipes for tests of the language: everything that can be written, and arbitrary ones. */
 import fc from 'fast-check';
+import { readRecipe } from '../../src/parser/read.ts';
 
 /** Each statement form at least once, with odd but right spelling. */
 export const samples: readonly string[] = [
@@ -126,6 +127,12 @@ const transform = fc
 		fc.array(clause, { maxLength: 3 }),
 	)
 	.map(([begin, how, clauses]) => [begin, how, ...clauses].join(' '));
+/** Statements of the samples that stand on one line, each by itself. */
+const lines = fc.constantFrom(
+	...samples
+		.flatMap((sample) => sample.split(/\r\n|\r|\n/))
+		.filter((line) => readRecipe(line).syntax.complete && !/^\s/.test(line)),
+);
 const statement = fc.oneof(
 	{ weight: 4, arbitrary: transform },
 	fc.constantFrom(
@@ -136,6 +143,7 @@ const statement = fc.oneof(
 		'',
 		'## doc',
 	),
+	lines,
 );
 
 /** Statements that can be read; whether they mean something is left open. */

@@ -298,6 +298,50 @@ test('a stored recipe does not calibrate with files of this machine', () => {
 	assert.is(recipe?.calibrate, undefined);
 });
 
+/** What a stored recipe says, and what it then gets: the path in a parameter's default is the recipe's own. */
+const smuggled: Readonly<Record<string, readonly [text: string, codes: readonly string[]]>> = {
+	'calibrates with a path in a parameter': [
+		'param d = "/etc/passwd"\ncalibrate with $d',
+		['import/remote-data'],
+	],
+	'evaluates with a path in a parameter': [
+		'param d = "/etc/passwd"\nevaluate with $d',
+		['import/remote-data'],
+	],
+	'keeps what a path in a parameter lists': [
+		'param d = "/etc/passwd"\nprune vocab keep $d',
+		['import/remote-file'],
+	],
+	'keeps what a path lists': ['prune vocab keep "/etc/passwd"', ['import/remote-file']],
+	'keeps what a corpus holds': ['prune vocab keep seen 2 times in "/etc/passwd"', ['import/remote-file']],
+	'keeps what a corpus in a parameter holds': [
+		'param d = "/etc/passwd"\nprune vocab keep seen 2 times in $d',
+		['import/remote-file'],
+	],
+};
+for (const [what, [text, codes]] of Object.entries(smuggled)) {
+	test(`a stored recipe that ${what} reads nothing of this machine`, () => {
+		const { recipe, diagnostics } = checkAt(locked({ 'a.prune': `${text}\n` }));
+		assert.equal(
+			diagnostics.map(({ code }) => code),
+			codes,
+		);
+		assert.not.match(JSON.stringify({ ...recipe, params: {} }), '/etc/passwd');
+	});
+}
+
+test('a path that the user gives a stored recipe is read: on the command line, and where it is applied', () => {
+	const lite = 'param words = "none"\nprune vocab keep $words\n';
+	const given = locked({ 'a.prune': lite });
+	const path = join(given, 'r.prune');
+	const imports = importsOf(readFileSync(path, 'utf8'), path);
+	const used = checkText(readFileSync(path, 'utf8'), { words: 'mine.txt' }, { imports });
+	assert.equal(used.recipe?.steps[0]?.amount, { kind: 'keep-file', path: 'mine.txt' });
+	const text = 'use "npm:acme/a.prune" as a\napply a(words = "own.txt")\n';
+	const applied = checkText(text, {}, { imports: importsOf(text, path) });
+	assert.equal(applied.recipe?.steps[0]?.amount, { kind: 'keep-file', path: 'own.txt' });
+});
+
 const hash = integrity(good);
 /** Locks that are not what `add` writes. */
 const damaged: Readonly<Record<string, string | Uint8Array>> = {

@@ -10,10 +10,14 @@ import {
 	type Predicate,
 } from './recipe.ts';
 import { type Recipe, type Requirement, type Step, type Term } from './recipe.ts';
-import { statementName } from './vocabulary.ts';
 
 /** A statement and the JSON pointer of what it says. */
-export type Written = { readonly text: string; readonly pointer: string };
+export type Written = {
+	readonly text: string;
+	readonly pointer: string;
+	/** Where parts of the text begin that a field of their own says, in order. */
+	readonly fields?: readonly { readonly start: number; readonly pointer: string }[];
+};
 
 /** The statements of a recipe, in order; joined by line breaks they are its text. */
 export function unparse(recipe: Recipe): Written[] {
@@ -27,11 +31,11 @@ export function unparse(recipe: Recipe): Written[] {
 			text: `input ${wordOrText(input)} ${dims.join('x')}`,
 			pointer: `/inputs/${at}`,
 		})),
-		...(calibrate ? [{ text: dataText('calibrate', calibrate), pointer: '/calibrate' }] : []),
-		...(evaluate ? [{ text: dataText('evaluate', evaluate), pointer: '/evaluate' }] : []),
+		...(calibrate ? [written('/calibrate', dataPieces('calibrate', calibrate))] : []),
+		...(evaluate ? [written('/evaluate', dataPieces('evaluate', evaluate))] : []),
 		...recipe.protect.map((glob, at) => ({ text: `protect ${quote(glob)}`, pointer: `/protect/${at}` })),
 		...recipe.mayChange.map((one, at) => ({ text: `may change ${quote(one)}`, pointer: `/mayChange/${at}` })),
-		...recipe.steps.map((step, at) => ({ text: stepText(step, recipe.mayChange), pointer: `/steps/${at}` })),
+		...recipe.steps.map((step, at) => written(`/steps/${at}`, stepPieces(step, recipe.mayChange))),
 		...recipe.expectations.map((one, at) => ({ text: promiseText(one), pointer: `/expectations/${at}` })),
 	];
 }
@@ -44,14 +48,31 @@ function wordOrText(name: string): string {
 	return /^[A-Za-z_]\w*$/.test(name) ? name : quote(name);
 }
 
-function dataText(
+/** A part of a statement and the field that says it; a part without a text is left out. */
+type Piece = readonly [field: string, text: string | undefined | false];
+
+function written(pointer: string, pieces: readonly Piece[]): Written {
+	let text = '';
+	const fields: { start: number; pointer: string }[] = [];
+	for (const [field, said] of pieces) {
+		if (said === undefined || said === false) continue;
+		if (text !== '') text += ' ';
+		fields.push({ start: text.length, pointer: `${pointer}/${field}` });
+		text += said;
+	}
+	return { text, pointer, fields };
+}
+
+function dataPieces(
 	verb: 'calibrate' | 'evaluate',
 	data: { path: string; take?: number; tokens?: number; seed?: number; metric?: string },
-): string {
+): Piece[] {
 	const { path, take, tokens, seed, metric } = data;
 	const settings = Object.entries({ take, tokens, seed, metric });
-	const said = settings.flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]));
-	return join(verb, 'with', quote(path), ...said);
+	return [
+		['path', `${verb} with ${quote(path)}`],
+		...settings.map(([key, value]): Piece => [key, value !== undefined && `${key} ${value}`]),
+	];
 }
 
 function requirementText({ family, conditions }: Requirement): string {
@@ -74,29 +95,34 @@ function goalText({ subject, op, value, unit }: Goal): string {
 	return `${subject} ${op} ${written[unit]()}`;
 }
 
-function stepText(step: Step, shared: readonly string[]): string {
+function stepPieces(step: Step, shared: readonly string[]): Piece[] {
 	const { amount, by, only, at, where, when, fit, align, min } = step;
 	const own = step.mayChange.filter((name) => !shared.includes(name));
-	return join(
-		statementName(step),
-		amount && amountText(amount),
-		by !== undefined && `by ${by}`,
-		step.globally && 'globally',
-		where && `where ${conditionText(where)}`,
-		only !== undefined && `only ${only}`,
-		at !== undefined && `at ${at}`,
-		...(['in', 'except', 'across', 'after'] as const).map((word) => placesText(word, step[word])),
-		when && `when ${conditionText(when)}`,
-		fit && join('fit from', quote(fit.path), fit.take !== undefined && `take ${fit.take}`),
-		...(['until', 'while'] as const).map(
-			(word) => step[word].length > 0 && `${word} ${step[word].map(goalText).join(' and ')}`,
-		),
-		step.with !== undefined && `with ${step.with}`,
-		...step.without.map((word) => `without ${word}`),
-		align !== undefined && `align ${align}`,
-		min !== 1 && `min ${min}`,
-		own.length > 0 && `may change ${own.map(quote).join(', ')}`,
-	);
+	return [
+		['verb', step.verb],
+		['target', step.target],
+		['amount', amount && amountText(amount)],
+		['by', by !== undefined && `by ${by}`],
+		['globally', step.globally && 'globally'],
+		['where', where && `where ${conditionText(where)}`],
+		['only', only !== undefined && `only ${only}`],
+		['at', at !== undefined && `at ${at}`],
+		...(['in', 'except', 'across', 'after'] as const).map((word): Piece => [
+			word,
+			placesText(word, step[word]),
+		]),
+		['when', when && `when ${conditionText(when)}`],
+		['fit', fit && join('fit from', quote(fit.path), fit.take !== undefined && `take ${fit.take}`)],
+		...(['until', 'while'] as const).map((word): Piece => [
+			word,
+			step[word].length > 0 && `${word} ${step[word].map(goalText).join(' and ')}`,
+		]),
+		['with', step.with !== undefined && `with ${step.with}`],
+		['without', step.without.length > 0 && step.without.map((word) => `without ${word}`).join(' ')],
+		['align', align !== undefined && `align ${align}`],
+		['min', min !== 1 && `min ${min}`],
+		['mayChange', own.length > 0 && `may change ${own.map(quote).join(', ')}`],
+	];
 }
 
 function amountText(amount: Amount): string {

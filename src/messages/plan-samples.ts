@@ -1,0 +1,152 @@
+/** A diagnostic of every code about plans. */
+import * as exact from './exact.ts';
+import * as exit from './exit.ts';
+import * as factorize from './factorize.ts';
+import * as goals from './goals.ts';
+import * as plan from './plan.ts';
+import * as tokens from './tokens.ts';
+import { marked, plain, type Sample } from './sample.ts';
+
+/** By code. */
+export const planSamples: Readonly<Record<string, Sample>> = {
+	'plan/empty-range': marked('prune heads 25% in layers 6..12', 'layers 6..12', (place) =>
+		plan.emptyRange(
+			{
+				what: 'layers 6..12',
+				count: 6,
+				reading: 'layers 6 to 11',
+				names: ['encoder.layer.0', 'encoder.layer.5'],
+			},
+			place,
+		),
+	),
+	'plan/file': plain(plan.notPlan({ path: 'plan.json', why: 'its checksum is another one' })),
+	'plan/already-removed': marked('prune heads [2]\nprune heads [2]', '[2]', (place) =>
+		plan.alreadyRemoved({ index: 2, what: 'head', where: ' in layer 0' }, place),
+	),
+	'plan/range-over-removed': marked('prune layers [3]\nprune heads 25% in layers 2..5', '2..5', (place) =>
+		plan.rangeOverRemoved({ gone: [3], what: 'layer', where: '' }, place),
+	),
+	'plan/no-such-unit': marked('prune heads [12] in layers [0]', '[12]', (place) =>
+		plan.noSuchUnit({ index: 12, what: 'head', where: ' in layer 0', count: 12 }, place),
+	),
+	'plan/pinned-axis': marked('prune hidden 25%', 'prune hidden 25%', (place) =>
+		plan.pinned(
+			{ what: 'the residual width', why: "graph input 'x' is frozen" },
+			{ ...place, at: '/embeddings/Add' },
+		),
+	),
+	'plan/nothing-selected': marked('prune heads where importance < 0.01', 'importance < 0.01', (place) =>
+		plan.nothingSelected(
+			{ what: 'heads', nearest: '; the nearest is head 3 of layer 1, with importance 0.0412' },
+			place,
+		),
+	),
+	'plan/everything-selected': marked(
+		'prune heads where importance <= 1',
+		'prune heads where importance <= 1',
+		(place) => plan.everythingSelected({ what: 'heads', count: 12 }, place),
+	),
+	'plan/aligned-away': marked('prune ffn 5%', 'prune ffn 5%', (place) =>
+		plan.alignedAway({ what: 'the 128 neurons of layer 0', align: 16, fewest: 16 }, place),
+	),
+	'plan/rank-saves-nothing': marked('factorize ffn rank 700', 'rank 700', (place) =>
+		plan.noGain({ where: '/layer.0/ffn/up (768 x 3072)', rank: 700, most: 614 }, place),
+	),
+	'plan/needs-data': marked('prune layers 2 by block_influence', 'block_influence', (place) =>
+		plan.needsData({ metric: 'block_influence' }, place),
+	),
+	'plan/no-reader': marked('prune units 25% by wanda', 'wanda', (place) =>
+		plan.noReader({ metric: 'wanda', what: "the units of 'GRU_3'" }, place),
+	),
+	'plan/nothing-found': marked('prune heads 25% in "decoder.*"', '"decoder.*"', (place) =>
+		plan.noAnatomy(
+			{
+				target: 'layers',
+				scoped: true,
+				near: ["the nearest names are 'encoder.layer.0', 'encoder.layer.1'"],
+			},
+			place,
+		),
+	),
+	'plan/other-model': plain(plan.changed({ path: 'model.onnx' })),
+	'plan/cannot-rewrite': plain(
+		plan.broken({ why: 'Reshape_12: a size that depends on the input and on what is removed' }),
+	),
+	'plan/not-finite': plain(plan.notFinite({ what: 'the weights of /layer.2/ffn/up' })),
+	'plan/needs-consent': marked('prune vocab keep 50%', 'prune vocab keep 50%', (place) =>
+		plan.needsConsent({ output: 'logits', from: 30522, to: 15261 }, place),
+	),
+	'plan/unmet-requirement': marked(
+		'require transformer with layers >= 6',
+		'require transformer with layers >= 6',
+		(place) =>
+			plan.unmetRequirement(
+				{
+					text: 'require transformer with layers >= 6',
+					found: [{ property: 'layers', value: 2 }],
+					kinds: ['transformer'],
+					family: undefined,
+				},
+				place,
+			),
+	),
+	'plan/stays': marked('prune norms', 'prune norms', (place) =>
+		exact.stays(
+			{
+				unit: 'norms',
+				why: 'another node reads what they put out',
+				labels: ['LayerNormalization_4', 'LayerNormalization_9'],
+			},
+			place,
+		),
+	),
+	'plan/nothing-to-fold': marked('fuse gates', 'fuse gates', (place) =>
+		exact.nothingToDo({ unit: 'gated blocks', of: 0 }, place),
+	),
+	'plan/no-exit': marked('exit after layer 5 when confidence > 0.9', 'layer 5', (place) =>
+		exit.noExit({ layer: 5, why: 'it is the last layer' }, place),
+	),
+	'plan/no-exits': marked(
+		'exit after layer 3 when confidence > 0.9',
+		'exit after layer 3 when confidence > 0.9',
+		(place) => exit.noExits({ why: 'it has no head that gives classes' }, place),
+	),
+	'plan/no-threshold': marked('exit after layer 3 when confidence > margin', 'confidence > margin', (place) =>
+		exit.noThreshold({}, place),
+	),
+	'plan/too-little-data': marked('exit after layer 3 when agreement >= 99%', 'agreement >= 99%', (place) =>
+		exit.tooLittleData({ found: 20, least: 299, asked: 0.99 }, place),
+	),
+	'plan/no-agreement': marked('exit after layer 0 when agreement >= 99%', 'agreement >= 99%', (place) =>
+		exit.noAgreement({ asked: 0.99, count: 400 }, place),
+	),
+	'plan/goal-not-reached': marked('prune heads, ffn until latency <= 20%', 'latency <= 20%', (place) =>
+		goals.goalNotReached({ goal: 'latency <= 20%', best: '41%' }, place),
+	),
+	'plan/goal-unmeasured': marked('prune heads until latency <= 60%', 'latency <= 60%', (place) =>
+		goals.goalUnmeasured({ subject: 'latency' }, place),
+	),
+	'plan/tokens-stay': marked('prune tokens keep 50% after layer 3 by attention', 'after layer 3', (place) =>
+		tokens.tokensStay({ why: 'the number of tokens is fixed by a Reshape behind it' }, place),
+	),
+	'plan/rising-schedule': marked('prune tokens keep [50%, 70%] after layers [0, 4]', '[50%, 70%]', (place) =>
+		tokens.risingSchedule({}, place),
+	),
+	'plan/not-factorized': marked('factorize convolutions rank 16', 'rank 16', (place) =>
+		factorize.notFactorized({ why: 'a 1 x 1 kernel has no window', labels: ['Conv_4', 'Conv_9'] }, place),
+	),
+	'plan/no-spectrum': marked('factorize convolutions energy 95% with cp', 'cp', (place) =>
+		factorize.noSpectrum({ scheme: 'with cp' }, place),
+	),
+	'plan/unclear-threshold': marked(
+		'prune tokens where attention > 0.01 after layer 3',
+		'attention > 0.01',
+		(place) => tokens.unclearThreshold({}, place),
+	),
+	'plan/opset': marked(
+		'prune tokens keep 50% after layer 3',
+		'prune tokens keep 50% after layer 3',
+		(place) => tokens.opsetLacks({ what: 'choosing tokens', needs: 11, has: 9 }, place),
+	),
+};
