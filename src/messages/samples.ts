@@ -29,6 +29,7 @@ const ran: Readonly<Record<string, Sample>> = {
 	),
 	'model/structure': plain(model.structure({ problem: "'Add_3' reads 'x7' before it is made" })),
 	'run/no-onnxruntime': plain(run.noRuntime({})),
+	'run/inside-body': plain(run.insideBody({ value: '/decoder/hidden' })),
 	'run/session-failed': plain(
 		run.sessionFailed({ which: 'original', cause: 'Got invalid dimensions for input: x' }),
 	),
