@@ -4,6 +4,7 @@ import * as exit from './exit.ts';
 import * as factorize from './factorize.ts';
 import * as goals from './goals.ts';
 import * as plan from './plan.ts';
+import * as positions from './positions.ts';
 import * as tokens from './tokens.ts';
 import { marked, plain, type Sample } from './sample.ts';
 
@@ -138,6 +139,12 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	),
 	'plan/no-spectrum': marked('factorize convolutions energy 95% with cp', 'cp', (place) =>
 		factorize.noSpectrum({ scheme: 'with cp' }, place),
+	),
+	'plan/positions-needed': marked('prune positions keep 64', 'keep 64', (place) =>
+		positions.positionsNeeded({ where: '/embeddings/position/Gather', keep: 64, least: 128 }, place),
+	),
+	'plan/fewer-positions': marked('prune positions keep 128', 'keep 128', (place) =>
+		positions.fewerPositions({ keep: 128, before: 512 }, place),
 	),
 	'plan/unclear-threshold': marked(
 		'prune tokens where attention > 0.01 after layer 3',
