@@ -81,7 +81,15 @@ export const everythingSelected = defineDiagnostic({
 	severity: 'error',
 	explain: 'A structure must keep at least one unit: an operator over nothing has no result.',
 	message: ({ what, count }: { what: string; count: number }) => `this would remove all ${count} ${what}`,
-	hint: () => 'keep at least one; `prune layers` removes whole structures',
+	hint: () => '`min 0` lets the whole structure go; `prune layers` removes whole layers and halves of them',
+});
+export const cannotEmpty = defineDiagnostic({
+	code: 'plan/cannot-empty',
+	severity: 'error',
+	explain:
+		'With `min 0` a structure may go as a whole: what reads it becomes the constant that it has left. That is possible where one product reads the units and is added to something of its own shape, as heads and feed-forward neurons of residual layers are.',
+	message: ({ what, why }: { what: string; why: string }) => `${what} cannot all go: ${why}`,
+	hint: () => 'leave `min 0` out, or keep one; `prune layers … only attention` removes a half of a layer',
 });
 export const alignedAway = defineDiagnostic({
 	code: 'plan/aligned-away',

@@ -7,6 +7,7 @@ import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
 import { type Kept } from '../ir/proof.ts';
 import { broken } from '../messages/plan.ts';
+import { emptyEdits, type Emptied } from './empty.ts';
 import { refitEdits, refitted, type RefitDecision } from './compensate.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from './technique.ts';
@@ -24,19 +25,41 @@ export type CutDecision = {
 	readonly masks: readonly Mask[];
 	/** Masks of negative controls: each one unit more than was removed. */
 	readonly controls: readonly (readonly Mask[])[];
+	/** Whole masks of more controls, one unit less than was removed: where nothing is left that could go. */
+	readonly fewer?: readonly (readonly Mask[])[];
+	/** Products of which nothing is left, where whole structures go. */
+	readonly emptied?: readonly Emptied[];
 	/** New weights of readers, where removal is compensated. */
 	readonly refits?: readonly RefitDecision[];
 };
 
 /** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
-export function decideCut(chosen: readonly Chosen[], spare: readonly Chosen[]): CutDecision {
+export function decideCut(
+	chosen: readonly Chosen[],
+	spare: readonly Chosen[],
+	whole: readonly Chosen[] = [],
+): CutDecision {
+	const all = [...chosen, ...whole];
 	const controls = spare.flatMap((one) => {
 		const masks = masksOf(one);
 		// A mean over nothing is no number: such a control cannot be run.
 		const averages = masks.some(({ how }) => how === 'without');
 		return averages && isEmptied(cutOf([...chosen, one])) ? [] : [masks];
 	});
-	return { ...spellOut(cutOf(chosen)), masks: chosen.flatMap(masksOf), controls };
+	const fewer = whole
+		.slice(0, 1)
+		.map((one) => all.map((other) => (other === one ? withoutFirst(one) : other)).flatMap(masksOf));
+	return {
+		...spellOut(cutOf(chosen)),
+		...(fewer.length > 0 && { fewer }),
+		masks: all.flatMap(masksOf),
+		controls,
+	};
+}
+
+/** The same without its first unit, which then stays. */
+function withoutFirst({ family, units }: Chosen): Chosen {
+	return { family, units: new Set([...units].slice(1)) };
 }
 
 /** Whether some axis would have no position left. */
@@ -105,16 +128,18 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
 	const rewritten = rewriteCut(net, cut, decision.unknown);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
-	const { masks, controls, refits = [] } = decision;
+	const { masks, controls, fewer = [], refits = [] } = decision;
 	const masked = (all: readonly Mask[], name: string): Model =>
 		refitted(maskModel(net, all, name), refits, tensors);
 	const refitting = refits.length > 0 ? ', and new weights there' : '';
 	const claim = {
 		says: `zeros multiplied in where the units are read${refitting}`,
 		reference: masked(masks, 'reference'),
-		controls: controls.map((more) => () => masked([...masks, ...more], 'control')),
+		controls: [...controls.map((more) => [...masks, ...more]), ...fewer].map(
+			(list) => () => masked(list, 'control'),
+		),
 	};
-	const { edits } = rewritten;
+	const edits = [...rewritten.edits, ...emptyEdits(net, decision.emptied ?? [])];
 	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
 	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, false)] };
 	return { patch, claims: [claim], kept: keptOf(cut) };

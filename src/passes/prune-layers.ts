@@ -71,8 +71,9 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	const pairs = chosen
 		.flatMap(({ steps }) => steps.map(({ before, after }) => ({ from: after, to: before })))
 		.reverse();
+	// A layer whose other half has gone before is gone with this one.
 	const stay = numbering.layers.filter(
-		(given) => step.only !== undefined || !chosen.some((one) => one.given === given),
+		(given) => !chosen.some((one) => one.given === given && one.steps.length === one.layer.blocks.length),
 	);
 	return {
 		plan: {

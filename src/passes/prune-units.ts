@@ -1,8 +1,10 @@
 /** Removing units, whatever they are: a target says where its units are, the axis engine removes them. */
 import { Fault, type Diagnostic } from '../diagnostic.ts';
-import { noAnatomy, pinned } from '../messages/plan.ts';
+import { type Layer } from '../ir/anatomy/parts.ts';
+import { cannotEmpty, noAnatomy, pinned } from '../messages/plan.ts';
 import { compensate } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
+import { emptiedBy, type Emptied } from './empty.ts';
 import { fieldsFor } from './fields.ts';
 import { gramsOf, linearReaders, type Grams } from './grams.ts';
 import { metricNamed } from './scores.ts';
@@ -96,7 +98,9 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 		? { selected: selectAllotted(candidates, allotted, step.min), notes: [] }
 		: select(step, candidates, target.unit, target.align);
 	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
-	const made = refitting && grams ? await compensate(selected, grams, lab.products) : undefined;
+	const whole = selected.filter(isWhole);
+	const partial = selected.filter((one) => !isWhole(one));
+	const made = refitting && grams ? await compensate(partial, grams, lab.products) : undefined;
 	return {
 		plan: {
 			statement: step.text,
@@ -114,12 +118,17 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			refused: [...refused, ...shared, ...notes],
 			...(made && { compensated: made.told }),
 			decision: {
-				...decideCut(selected.map(chosen), spares(selected)),
+				...decideCut(partial.map(chosen), spares(partial, candidates, whole), whole.map(chosen)),
+				...(whole.length > 0 && { emptied: whole.flatMap((one) => emptiedOf(one, request, target)) }),
 				...(made && { refits: made.refits }),
 			},
 		},
 		tensors: made?.tensors ?? new Map(),
-		numbering: { ...numbering, ...remaining(numbering, selected) },
+		numbering: {
+			...numbering,
+			...remaining(numbering, selected),
+			layers: numbering.layers.filter((_, at) => !isGone(request.anatomy.layers[at], whole)),
+		},
 	};
 }
 
@@ -173,8 +182,38 @@ const chosen = ({ candidate, units }: Selected): { family: Candidate['family']; 
 	units: new Set(units),
 });
 
+/** Whether nothing stays of a group. */
+function isWhole({ candidate, units }: Selected): boolean {
+	return units.length === candidate.scores.length;
+}
+
+function emptiedOf(
+	{ candidate }: Selected,
+	{ net, step }: PlanRequest,
+	{ unit }: Target,
+): readonly Emptied[] {
+	const found = emptiedBy(net, candidate.family);
+	if (!('why' in found)) return found;
+	const what = `the ${candidate.scores.length} ${unit} of ${candidate.label}`;
+	throw new Fault(cannotEmpty({ what, why: found.why }, { span: step.span }));
+}
+
+/** A layer whose last structure goes is a layer no more; it keeps its number, and the others theirs. */
+function isGone(layer: Layer | undefined, whole: readonly Selected[]): boolean {
+	const families = new Set(whole.map(({ candidate }) => candidate.family));
+	const blocks = layer?.blocks ?? [];
+	return blocks.length > 0 && blocks.every(({ family }) => family !== undefined && families.has(family));
+}
+
 /** Kept units for the negative controls: the most important of the last group, of the first, and of one in the middle. */
-function spares(selected: readonly Selected[]): ReturnType<typeof chosen>[] {
+function spares(
+	partial: readonly Selected[],
+	candidates: readonly Candidate[],
+	whole: readonly Selected[],
+): ReturnType<typeof chosen>[] {
+	const gone = new Set(whole.map(({ candidate }) => candidate));
+	const untouched = candidates.filter((one) => !gone.has(one)).map((candidate) => ({ candidate, units: [] }));
+	const selected = partial.length > 0 ? partial : untouched;
 	const places = new Set([selected.length - 1, 0, selected.length >> 1]);
 	return [...places]
 		.flatMap((at) => selected[at] ?? [])

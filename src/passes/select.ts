@@ -77,14 +77,14 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 		if (step.amount === undefined) return [];
 		const total = candidate.scores.length;
 		const aligned = alignFor(step, total, align);
-		const min = Math.max(1, step.min);
+		const { min } = step;
 		const { remove, requested } = countToRemove(step.amount, total, { align: aligned, min });
 		if (requested > 0 && remove === 0 && total > min) {
 			const what = `the ${total} ${unit} of ${candidate.label}`;
 			const said = { what, align: aligned, fewest: fewestAligned(total, aligned) };
 			notes.push(alignedAway(said, { span: step.span }));
 		}
-		return group(lowest(ranked([candidate]), remove), [candidate]);
+		return group(lowest(ranked([candidate]), remove, min), [candidate]);
 	});
 	return { selected, notes };
 }
@@ -100,15 +100,15 @@ function byMean({ scores }: Candidate): Float64Array {
 	return scores.map((score) => (mean > 0 ? score / mean : score));
 }
 
-/** One ranking over all blocks; one unit stays in each. */
+/** One ranking over all blocks; `min` units stay in each. */
 function globally(step: Step, candidates: readonly Candidate[], align: number): Selection {
 	const weighted = candidates.map((candidate): Candidate => ({ ...candidate, scores: byMean(candidate) }));
 	const total = weighted.reduce((sum, { scores }) => sum + scores.length, 0);
 	const { remove } =
 		step.amount === undefined
 			? { remove: 0 }
-			: countToRemove(step.amount, total, { align: 1, min: weighted.length });
-	const chosen = lowest(ranked(weighted), remove, Math.max(1, step.min));
+			: countToRemove(step.amount, total, { align: 1, min: step.min === 0 ? 0 : weighted.length });
+	const chosen = lowest(ranked(weighted), remove, step.min);
 	const aligned = weighted.flatMap((candidate) => {
 		const own = chosen.filter((one) => one.candidate === candidate);
 		return alignedPart(step, candidate, own, align);
@@ -230,7 +230,7 @@ function checkRest(
 	units: readonly number[],
 	unit: string,
 ): readonly number[] {
-	if (units.length >= scores.length && units.length > 0)
+	if (units.length >= scores.length && units.length > 0 && step.min > 0)
 		throw new Fault(everythingSelected({ what: unit, count: scores.length }, { span: step.span }));
 	return units;
 }
