@@ -146,6 +146,12 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/fewer-positions': marked('prune positions keep 128', 'keep 128', (place) =>
 		positions.fewerPositions({ keep: 128, before: 512 }, place),
 	),
+	'plan/output-shortens': marked('prune tokens keep last after last attention', 'keep last', (place) =>
+		tokens.outputShortens({ output: 'logits' }, place),
+	),
+	'plan/cannot-empty': marked('prune channels keep 0 min 0', 'prune channels keep 0 min 0', (place) =>
+		plan.cannotEmpty({ what: 'the 64 channels of Conv_3', why: 'Conv_5 is no plain product' }, place),
+	),
 	'plan/unclear-threshold': marked(
 		'prune tokens where attention > 0.01 after layer 3',
 		'attention > 0.01',
