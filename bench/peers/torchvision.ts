@@ -75,11 +75,13 @@ function verdict({ crash, refused, proven, weak }: Ours): string {
 	return proven !== true ? 'not proven' : weak === true ? 'weak' : 'proven';
 }
 
-const left = (params: readonly [number, number] | undefined): string =>
-	params === undefined ? '' : `${((100 * params[1]) / params[0]).toFixed(1)} %`;
+function left(params: readonly [number, number] | undefined): string {
+	return params === undefined ? '' : `${((100 * params[1]) / params[0]).toFixed(1)} %`;
+}
 
-const ratio = (over: number | undefined, under: number | undefined): string =>
-	over === undefined || under === undefined ? '' : `${(over / under).toFixed(2)} x`;
+function ratio(over: number | undefined, under: number | undefined): string {
+	return over === undefined || under === undefined ? '' : `${(over / under).toFixed(2)} x`;
+}
 
 function page(all: readonly Line[]): string {
 	const rows = all.map(({ model, ours, theirs }) =>
