@@ -7,12 +7,10 @@ import { loadModel, type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
-import { timeModels } from './backends/ort/latency.ts';
 import { proveStep } from './backends/ort/prove.ts';
 import { widenedFeeds } from './backends/ort/runs.ts';
 import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
-import { compareShares } from './evaluate.ts';
 import { costOf, type Cost } from './ir/cost.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
@@ -25,6 +23,7 @@ import { notMet, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
+import { judgeResult, sharesOf, timeBoth, type Judging } from './judge.ts';
 import { lostIn, withSides } from './side-files.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { compareWith, withMetadata } from './provenance.ts';
@@ -103,12 +102,14 @@ class Build {
 		if (recipe.steps.length > 0) void this.loaded.file.sha256();
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
-		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads());
+		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads(), shapes);
 		const result = await runRecipe(recipe, this.loaded.model, {
 			...this.running(shapes, inputs),
 			lab,
 			lexicon: lexiconOf(this.loaded.file.path),
 			bytes: this.loaded.file.bytes,
+			judge: (result) =>
+				judgeResult(recipe, { original: this.loaded.model, ...result }, shapes, inputs, this.judging()),
 		});
 		if (this.options.planPath !== undefined) {
 			const { file } = this.loaded;
@@ -215,14 +216,17 @@ class Build {
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
-			const accuracy = verify === false ? undefined : await this.sharesOf(recipe, models, shapes);
+			const accuracy = verify === false ? undefined : await sharesOf(recipe, models, shapes, this.judging());
+			const latency = this.isTimed(recipe)
+				? await timeBoth([this.loaded.model, marked], shapes, this.threads())
+				: undefined;
 			const measured = {
 				before: { ...before, bytes: this.loaded.file.bytes },
 				after: { ...after, ...(staged && { bytes: staged.bytes }) },
 				...(drift && { drift }),
 				...(accuracy && { accuracy }),
+				...(latency && { latency }),
 			};
-			const latency = this.options.bench === true ? await this.time(marked, shapes) : undefined;
 			const expectations = judgeExpectations(recipe?.expectations ?? [], measured);
 			await pause();
 			const ok = this.settle(staged, expectations);
@@ -254,22 +258,13 @@ class Build {
 		return stageModel(model, target, { hash: true, ...(force && { force }) });
 	}
 
-	/** Both models in turns; not for results whose inputs have other shapes than the original's. */
-	private async time(pruned: Model, shapes: Shapes): Promise<BuildDocument['latency']> {
-		const models = [this.loaded.model, pruned];
-		const [before, after] = await timeModels(models, shapes, this.threads(), 15);
-		if (before === undefined || after === undefined) return undefined;
-		const { ratio, threads, runs } = after;
-		return { beforeMs: before.medianMs, afterMs: after.medianMs, ratio, threads, runs };
+	private isTimed(recipe: Recipe | undefined): boolean {
+		const { bench } = this.options;
+		return bench === true || recipe?.expectations.some(({ subject }) => subject === 'latency') === true;
 	}
 
-	private sharesOf(
-		recipe: Recipe | undefined,
-		models: Parameters<typeof compareShares>[1],
-		shapes: Shapes,
-	): ReturnType<typeof compareShares> | undefined {
-		const common = { modelPath: this.loaded.file.path, shapes, threads: this.threads() };
-		return recipe?.evaluate && compareShares(recipe.evaluate, models, { ...this.options, ...common });
+	private judging(): Judging {
+		return { ...this.options, modelPath: this.loaded.file.path, threads: this.threads() };
 	}
 
 	/** Gives the result its name when all promises hold. */

@@ -1,5 +1,6 @@
 /** Numbers that passes need from runs of the model: handed in by the pipeline, so that passes stay pure. */
 import { type Model, type ValueName } from './graph/graph.ts';
+import { type Part } from './graph/part.ts';
 import { type Matrix, type Products } from './matrix.ts';
 
 /** Sums over every position of a value, by coordinate of one axis. */
@@ -55,6 +56,10 @@ export type Lab = {
 	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
 	/** A value of [batch, features] on every fifth example, row under row: those that `grams` holds out. */
 	heldOutRows(model: Model, value: ValueName): Promise<Matrix>;
+	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */
+	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
+	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */
+	compareTimes(original: Model, changed: Model): Promise<{ readonly ms: number; readonly ratio: number }>;
 	/** Mean cosine between two values along the last axis. */
 	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
 };

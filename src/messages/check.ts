@@ -153,10 +153,8 @@ export const wrongGoal = defineDiagnostic({
 	code: 'check/wrong-goal',
 	severity: 'error',
 	explain: 'Costs are reached, `until latency <= 60%`; quality is kept, `while cosine >= 0.98`.',
-	message: ({ found, kind }: { found: string; kind: 'until' | 'while'; known: readonly string[] }) =>
-		kind === 'until' ? `\`${found}\` is no cost` : `\`${found}\` is no quality`,
-	hint: ({ found, kind, known }) =>
-		`\`${kind === 'until' ? 'while' : 'until'} ${found} …\`, or one of ${oneOf(known)}`,
+	message: ({ found }: { found: string; known: readonly string[] }) => `\`${found}\` is no quality`,
+	hint: ({ found, known }) => `\`until ${found} …\`, or one of ${oneOf(known)}`,
 });
 
 export const wrongDirection = defineDiagnostic({

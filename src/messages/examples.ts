@@ -47,7 +47,7 @@ export const examples: Readonly<Record<string, string>> = {
 	'check/no-schedule': 'prune tokens keep [100%, 2..4] after layers [0, 4]',
 	'check/schedule-length': 'prune tokens keep [100%, 70%] after layers [0, 4, 8]',
 	'check/bad-pattern': 'prune weights 4:4',
-	'check/wrong-goal': 'prune heads until cosine >= 0.98\nprune heads while latency <= 60%',
+	'check/wrong-goal': 'prune heads while latency <= 60%',
 	'check/wrong-direction': 'prune heads until latency >= 60%',
 	'check/unknown-property': 'require transfomer with layers >= 6\nrequire opsets >= 13',
 	'check/unknown-choice': 'prune layers [3] only atention',

@@ -6,9 +6,17 @@ export const goalNotReached = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'A goal is tried in memory before anything is written. When everything that the statement may take is gone and it still does not hold, or quality would fall below its floor first, nothing is written.',
-	message: ({ goal, best }: { goal: string; best: string }) =>
-		`\`${goal}\` cannot be reached: the best is ${best}`,
+	message: ({ goal, best, floor }: { goal: string; best: string; floor: string | undefined }) =>
+		`\`${goal}\` cannot be reached${floor === undefined ? '' : ` with \`${floor}\``}: the best is ${best}`,
 	hint: () => 'name more targets, widen the scope, or ask for less',
+});
+export const nothingGood = defineDiagnostic({
+	code: 'plan/floor-too-high',
+	severity: 'error',
+	explain:
+		'A statement with `while` takes as much as quality allows. Here the first unit that would go already breaks it.',
+	message: ({ goal }: { goal: string }) => `nothing can go while \`${goal}\``,
+	hint: () => 'ask for less, or give more calibration data: refits on few inputs are poor',
 });
 export const goalUnmeasured = defineDiagnostic({
 	code: 'plan/goal-unmeasured',

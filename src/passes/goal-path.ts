@@ -1,6 +1,7 @@
 /** The way from nothing gone to as much as may go: the next step is always the least harm per saving. */
 import { bug } from '../diagnostic.ts';
-import { type Offered } from './technique.ts';
+import { type Savings } from './cut-costs.ts';
+import { type Allotment, type Offered } from './technique.ts';
 
 /** The cost of a model, by how many units each offer has lost. */
 export type CostModel = {
@@ -71,4 +72,59 @@ export function countsAfter(moves: readonly Move[], end: number, offers: number)
 	const removed = new Array<number>(offers).fill(0);
 	for (const { offer, count } of moves.slice(0, end)) removed[offer] = count;
 	return removed;
+}
+
+/** Offers' path, the costs being weighed as shares of what they are `of`. */
+export class Way {
+	readonly length: number;
+	private readonly moves: readonly Move[];
+	private readonly offers: readonly Offered[];
+	/** Places of each offer's families in the list of all. */
+	private readonly places: readonly (readonly number[])[];
+
+	constructor(
+		offers: readonly Offered[],
+		costs: readonly { readonly saved: Savings; readonly of: number }[],
+	) {
+		let next = 0;
+		this.offers = offers;
+		this.places = offers.map(({ families }) => families.map(() => next++));
+		this.moves = pathOf(offers, this.model(costs));
+		this.length = this.moves.length;
+	}
+
+	/** How many units of each group are gone after so many moves. */
+	allotment(end: number): Allotment {
+		const counts = countsAfter(this.moves, end, this.offers.length);
+		return new Map(this.offers.flatMap(({ keys }, at) => keys.map((key) => [key, counts[at] ?? 0] as const)));
+	}
+
+	/** The same by family. */
+	removed(end: number): number[] {
+		return this.byFamily(countsAfter(this.moves, end, this.offers.length));
+	}
+
+	private byFamily(counts: readonly number[]): number[] {
+		return this.places.flatMap((own, at) => own.map(() => counts[at] ?? 0));
+	}
+
+	/** All costs in one currency: shares of the original's. */
+	private model(costs: readonly { readonly saved: Savings; readonly of: number }[]): CostModel {
+		const { places } = this;
+		const owner = places.flatMap((own, at) => own.map(() => at));
+		const total = (removed: readonly number[], own: readonly number[]): number =>
+			costs.reduce((sum, { saved, of }) => sum + saved.savedBy(removed, own) / of, 0);
+		return {
+			saving: (removed, offer, count) => {
+				const own = places[offer] ?? [];
+				const after = removed.map((now, at) => (at === offer ? count : now));
+				return total(this.byFamily(after), own) - total(this.byFamily(removed), own);
+			},
+			near: (offer) => {
+				const own = places[offer] ?? [];
+				const near = costs.flatMap(({ saved }) => saved.near(own));
+				return [...new Set([...own, ...near].map((family) => owner[family] ?? 0))];
+			},
+		};
+	}
 }

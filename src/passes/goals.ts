@@ -4,21 +4,23 @@
  */
 import { bug, Fault } from '../diagnostic.ts';
 import { compare } from '../ir/recipe/predicate.ts';
-import { type Cost, type Goal } from '../ir/recipe/recipe.ts';
-import { goalNotReached, goalUnmeasured } from '../messages/goals.ts';
+import { type Cost, type Goal, type Quality } from '../ir/recipe/recipe.ts';
+import { goalNotReached, goalUnmeasured, nothingGood } from '../messages/goals.ts';
 import { amount } from '../messages/amounts.ts';
 import { type Savings } from './cut-costs.ts';
-import { countsAfter, pathOf, type CostModel, type Move } from './goal-path.ts';
+import { Way } from './goal-path.ts';
 import { type Allotment, type Offered, type Reached } from './technique.ts';
 
-/** What a model costs, by the subject of a goal. */
+/** What a model costs, and how good it is, by the subject of a goal. */
 export type Costs = Readonly<Partial<Record<Cost, number>>>;
+export type Qualities = Readonly<Partial<Record<Quality, number>>>;
 
 /** A try: the statement carried out on the model, with what came out. */
 export type Attempt<T> = { readonly result: T; readonly costs: Costs };
 
 export type GoalTask<T> = {
 	readonly until: readonly Goal[];
+	readonly while: readonly Goal[];
 	readonly offers: readonly Offered[];
 	/** By subject, over the families of all offers in their order. */
 	readonly savings: Readonly<Partial<Record<Cost, Savings>>>;
@@ -28,75 +30,146 @@ export type GoalTask<T> = {
 	readonly before: Costs;
 	/** Carries the statement out without keeping it. */
 	attempt(allotted: Allotment): Promise<Attempt<T>>;
+	/** How good what came out is, on held-out inputs. */
+	judge(result: T): Promise<Qualities>;
 };
 
 export type Solved<T> = Attempt<T> & { readonly reached: readonly Reached[] };
 
-/** Chooses, tries, and tightens until what is measured meets the goals. Throws `Fault` with the best reachable where it cannot. */
-export async function reachGoals<T>(task: GoalTask<T>): Promise<Solved<T>> {
-	const search = new Search(task);
-	return search.run();
-}
+/** Tries for a cost before it is given up or taken as it is. */
+const tries = 5;
+/** Tries for a floor, each of which halves what is left of the path. */
+const halvings = 8;
+/** A result this much below what was asked for, in parts of what was saved, took more than it had to. */
+const slack = 0.05;
 
 /** `params <= 60%`, whatever it was written as. */
 export function goalText({ subject, op, value, unit }: Goal): string {
 	return `${subject} ${op} ${amount(unit, value)}`;
 }
 
-/** Tries before a goal that tables call reachable is given up. */
-const tries = 4;
+/** Chooses, tries, and corrects by what is measured. Throws `Fault` with the best reachable where a goal cannot be met. */
+export async function reachGoals<T>(task: GoalTask<T>): Promise<Solved<T>> {
+	for (const { subject, span } of task.until)
+		if (task.savings[subject as Cost] === undefined) throw new Fault(goalUnmeasured({ subject }, { span }));
+	const way = wayOf(task);
+	if (task.until.length === 0) return new Search(task, way).asFarAsGood();
+	return new Search(task, way).downTo();
+}
+
+/** Where no cost is asked for, work is what is to be saved. */
+function wayOf({ offers, savings, until, original }: GoalTask<unknown>): Way {
+	const subjects = until.length === 0 ? ['macs' as const] : until.map(({ subject }) => subject as Cost);
+	const costs = subjects.flatMap((subject) => {
+		const saved = savings[subject];
+		return saved === undefined ? [] : [{ saved, of: original[subject] ?? 1 }];
+	});
+	return new Way(offers, costs);
+}
+
+type Tried<T> = Attempt<T> & { readonly end: number; readonly qualities: Qualities };
 
 class Search<T> {
 	private readonly task: GoalTask<T>;
-	/** Places of each offer's families in the list of all. */
-	private readonly places: readonly (readonly number[])[];
-	private readonly moves: readonly Move[];
+	private readonly way: Way;
 
-	constructor(task: GoalTask<T>) {
+	constructor(task: GoalTask<T>, way: Way) {
 		this.task = task;
-		const { offers, until, savings } = task;
-		for (const { subject, span } of until)
-			if (savings[subject as Cost] === undefined) throw new Fault(goalUnmeasured({ subject }, { span }));
-		let next = 0;
-		this.places = offers.map(({ families }) => families.map(() => next++));
-		this.moves = pathOf(offers, this.model(until));
+		this.way = way;
 	}
 
-	async run(): Promise<Solved<T>> {
+	/** The first end of the path where all costs are met, by tables and then by what is measured; quality must hold there. */
+	async downTo(): Promise<Solved<T>> {
 		const { until } = this.task;
 		let bounds = until.map((goal) => this.limitOf(goal));
-		for (let round = 0; ; round++) {
-			const end = this.endWithin(bounds);
-			const attempt = await this.attempt(end);
-			const missed = until.filter((goal) => !this.holds(goal, this.costOf(goal, attempt.costs)));
-			if (missed.length === 0) return { ...attempt, reached: this.reached(end, attempt.costs) };
-			if (end === this.moves.length || round === tries) this.fail(missed, attempt.costs);
-			bounds = bounds.map((bound, at) => {
-				const goal = until[at] ?? bug('a bound without a goal', { at });
-				const over = this.costOf(goal, attempt.costs) - this.limitOf(goal);
-				return over > 0 ? bound - over : bound;
-			});
+		let best: (Attempt<T> & { readonly end: number }) | undefined;
+		const ends = new Set<number>();
+		for (
+			let end = this.endWithin(bounds);
+			!ends.has(end) && ends.size < tries;
+			end = this.endWithin(bounds)
+		) {
+			ends.add(end);
+			const tried = { ...(await this.task.attempt(this.way.allotment(end))), end };
+			const missed = this.missed(tried.costs);
+			if (missed.length === 0 && (best === undefined || end < best.end)) best = tried;
+			if (missed.length > 0 && end === this.way.length) this.fail(missed, tried.costs);
+			if (missed.length === 0 && this.isClose(tried.costs)) break;
+			bounds = bounds.map((bound, at) => this.corrected(until[at], bound, tried));
 		}
+		if (best === undefined) return this.fail(until, this.task.before);
+		const qualities = this.task.while.length > 0 ? await this.task.judge(best.result) : {};
+		if (this.isGood(qualities)) return { ...best, reached: this.reached({ ...best, qualities }) };
+		return this.failWithin(best.end);
 	}
 
-	private attempt(end: number): Promise<Attempt<T>> {
-		const { offers } = this.task;
-		const counts = countsAfter(this.moves, end, offers.length);
-		const allotted = new Map(
-			offers.flatMap(({ keys }, at) => keys.map((key) => [key, counts[at] ?? 0] as const)),
-		);
-		return this.task.attempt(allotted);
+	/** The furthest end of the path where quality holds. */
+	async asFarAsGood(): Promise<Solved<T>> {
+		const best = await this.furthest(this.way.length);
+		if (best !== undefined) return { ...best, reached: this.reached(best) };
+		const [goal] = this.task.while;
+		if (goal === undefined) return bug('a goal statement without goals');
+		throw new Fault(nothingGood({ goal: goalText(goal) }, { span: goal.span }));
+	}
+
+	/** Bisects up to `most` moves; what is measured need not fall steadily, so the result is one that was seen to hold. */
+	private async furthest(most: number): Promise<Tried<T> | undefined> {
+		let best: Tried<T> | undefined;
+		let [low, high] = [0, most + 1];
+		for (let round = 0; high - low > 1 && (round < halvings || best === undefined); round++) {
+			const end = (low + high) >> 1;
+			const tried = await this.task.attempt(this.way.allotment(end));
+			const qualities = await this.task.judge(tried.result);
+			if (this.isGood(qualities)) {
+				best = { ...tried, end, qualities };
+				low = end;
+			} else high = end;
+		}
+		return best;
 	}
 
 	/** How many moves it takes until all costs are within their bounds; all of them when that is not enough. */
 	private endWithin(bounds: readonly number[]): number {
-		const { until, offers } = this.task;
-		for (let end = 0; end < this.moves.length; end++) {
-			const removed = this.byFamily(countsAfter(this.moves, end, offers.length));
+		const { until } = this.task;
+		for (let end = 0; end < this.way.length; end++) {
+			const removed = this.way.removed(end);
 			if (until.every((goal, at) => compare(goal.op, this.predict(goal, removed), bounds[at] ?? 0)))
 				return end;
 		}
-		return this.moves.length;
+		return this.way.length;
+	}
+
+	/** A bound for what tables predict, moved by as much as they were wrong about what is saved. */
+	private corrected(
+		goal: Goal | undefined,
+		bound: number,
+		{ costs, end }: Attempt<T> & { readonly end: number },
+	): number {
+		if (goal === undefined) return bound;
+		const [before, limit] = [this.costOf(goal, this.task.before), this.limitOf(goal)];
+		const predicted = this.savingsOf(goal).saved(this.way.removed(end));
+		const measured = before - this.costOf(goal, costs);
+		return measured > 0
+			? before - ((before - limit) * predicted) / measured
+			: bound - (limit - before) / tries;
+	}
+
+	private missed(costs: Costs): Goal[] {
+		return this.task.until.filter((goal) => !compare(goal.op, this.costOf(goal, costs), this.limitOf(goal)));
+	}
+
+	/** Whether some cost is about what was asked for, so that little was taken in vain. */
+	private isClose(costs: Costs): boolean {
+		return this.task.until.some((goal) => {
+			const [before, limit] = [this.costOf(goal, this.task.before), this.limitOf(goal)];
+			return limit - this.costOf(goal, costs) <= slack * Math.max(0, before - limit);
+		});
+	}
+
+	private isGood(qualities: Qualities): boolean {
+		return this.task.while.every(({ subject, op, value }) =>
+			compare(op, qualities[subject as Quality] ?? NaN, value),
+		);
 	}
 
 	private predict(goal: Goal, removed: readonly number[]): number {
@@ -116,57 +189,44 @@ class Search<T> {
 		return goal.unit === 'share' ? goal.value * this.costOf(goal, this.task.original) : goal.value;
 	}
 
-	private holds(goal: Goal, cost: number): boolean {
-		return compare(goal.op, cost, this.limitOf(goal));
-	}
-
 	private inUnit(goal: Goal, cost: number): number {
 		return goal.unit === 'share' ? cost / this.costOf(goal, this.task.original) : cost;
 	}
 
-	private reached(end: number, costs: Costs): Reached[] {
-		const { until, offers } = this.task;
-		const removed = this.byFamily(countsAfter(this.moves, end, offers.length));
-		return until.map((goal) => ({
+	private reached({ end, costs, qualities }: Omit<Tried<T>, 'result'>): Reached[] {
+		const removed = this.way.removed(end);
+		const said = (goal: Goal): Pick<Reached, 'goal' | 'unit' | 'asked'> => ({
 			...{ goal: goalText(goal), unit: goal.unit, asked: goal.value },
-			predicted: this.inUnit(goal, this.predict(goal, removed)),
-			measured: this.inUnit(goal, this.costOf(goal, costs)),
-		}));
+		});
+		return [
+			...this.task.until.map((goal) => ({
+				...said(goal),
+				predicted: this.inUnit(goal, this.predict(goal, removed)),
+				measured: this.inUnit(goal, this.costOf(goal, costs)),
+			})),
+			...this.task.while.map((goal) => ({
+				...said(goal),
+				measured: qualities[goal.subject as Quality] ?? NaN,
+			})),
+		];
 	}
 
-	private fail(missed: readonly Goal[], costs: Costs): never {
-		throw new Fault(
-			...missed.map((goal) => {
-				const best = amount(goal.unit, this.inUnit(goal, this.costOf(goal, costs)));
-				return goalNotReached({ goal: goalText(goal), best }, { span: goal.span });
-			}),
+	/** Costs can be met, but quality does not hold there: says how far it does. */
+	private async failWithin(end: number): Promise<never> {
+		const best = await this.furthest(end - 1);
+		return this.fail(
+			this.task.until,
+			best?.costs ?? this.task.before,
+			this.task.while.map(goalText).join(' and '),
 		);
 	}
 
-	private byFamily(counts: readonly number[]): number[] {
-		return this.places.flatMap((own, at) => own.map(() => counts[at] ?? 0));
-	}
-
-	/** All goals in one currency: each cost as a share of its bound. */
-	private model(until: readonly Goal[]): CostModel {
-		const { places } = this;
-		const owner = places.flatMap((own, at) => own.map(() => at));
-		const total = (removed: readonly number[], own: readonly number[]): number =>
-			until.reduce(
-				(sum, goal) => sum + this.savingsOf(goal).savedBy(removed, own) / Math.max(1, this.limitOf(goal)),
-				0,
-			);
-		return {
-			saving: (removed, offer, count) => {
-				const own = places[offer] ?? [];
-				const after = removed.map((now, at) => (at === offer ? count : now));
-				return total(this.byFamily(after), own) - total(this.byFamily(removed), own);
-			},
-			near: (offer) => {
-				const own = places[offer] ?? [];
-				const near = until.flatMap((goal) => this.savingsOf(goal).near(own));
-				return [...new Set([...own, ...near].map((family) => owner[family] ?? 0))];
-			},
-		};
+	private fail(missed: readonly Goal[], costs: Costs, floor?: string): never {
+		throw new Fault(
+			...missed.map((goal) => {
+				const best = amount(goal.unit, this.inUnit(goal, this.costOf(goal, costs)));
+				return goalNotReached({ goal: goalText(goal), best, floor }, { span: goal.span });
+			}),
+		);
 	}
 }

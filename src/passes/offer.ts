@@ -40,7 +40,7 @@ export async function offerUnits(candidates: readonly Candidate[], terms: Terms)
 			keys: mates.map(({ key }) => key),
 			label: `the ${terms.unit} of ${first.label}`,
 			families: mates.map(({ family }) => family),
-			counts,
+			...{ order, counts },
 			damage: counts.map((count) => losses.reduce((sum, own) => sum + (own[count] ?? 0), 0)),
 		});
 	}

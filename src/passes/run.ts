@@ -11,6 +11,7 @@ import { opened } from '../ir/graph/open.ts';
 import { seedWeights } from '../ir/graph/seed.ts';
 import { widened } from '../ir/graph/widen.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
+import { type Part } from '../ir/graph/part.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
 import { type Lexicon } from '../ir/lexicon.ts';
@@ -19,7 +20,8 @@ import { type Recipe, type Step } from '../ir/recipe/recipe.ts';
 import { broken } from '../messages/plan.ts';
 import { certificateFailed } from '../messages/run.ts';
 import { cutSavings } from './cut-costs.ts';
-import { reachGoals, type Costs, type GoalTask } from './goals.ts';
+import { latencySavings } from './latency-table.ts';
+import { reachGoals, type Costs, type GoalTask, type Qualities } from './goals.ts';
 import { techniques } from './table.ts';
 import {
 	type Allotment,
@@ -51,6 +53,8 @@ export type RunOptions = {
 	readonly lexicon?: Lexicon;
 	/** Of the model's file and its data; absent where only the graph is known. */
 	readonly bytes?: number;
+	/** How good a result is, for `while`: against the original, on held-out and labelled data. */
+	readonly judge?: (result: { readonly pruned: Model; readonly kept: Kept }) => Promise<Qualities>;
 	/** Called after every step, with the step's number from 1. */
 	readonly onStep?: (done: Done, at: number) => Promise<void>;
 };
@@ -104,6 +108,7 @@ class Run {
 	private readonly recipe: Recipe;
 	private readonly original: Model;
 	private readonly options: RunOptions;
+	private originalMs: number | undefined;
 
 	constructor(recipe: Recipe, original: Model, options: RunOptions) {
 		this.recipe = recipe;
@@ -160,18 +165,38 @@ class Run {
 			offers.push(...((await technique.offer?.(this.request(step, state))) ?? []));
 		}
 		const net = netOf(state.model, this.options.shapes);
+		const until = steps[0]?.until ?? [];
+		const { lab, shapes } = this.options;
+		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
+		const clock = isTimed && {
+			timeParts: (parts: readonly Part[]) => lab.timeParts(parts),
+			whole: await this.timeOf(lab, state.model),
+		};
+		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);
+		const costsOf = async ({ model, kept }: State): Promise<Costs> => ({
+			...this.costsOf(model, kept),
+			...(isTimed && { latency: await this.timeOf(lab, model) }),
+		});
 		return {
-			until: steps[0]?.until ?? [],
-			offers,
-			savings: cutSavings(net, families),
-			original: this.costsOf(this.original, new Map()),
-			before: this.costsOf(state.model, state.kept),
+			...{ until, while: steps[0]?.while ?? [], offers },
+			savings: { ...cutSavings(net, families), ...(latency && { latency }) },
+			original: await costsOf({ model: this.original, kept: new Map() }),
+			before: await costsOf(state),
 			attempt: async (allotted) => {
 				const result = await this.carryOut(steps, state, allotted);
-				return { result, costs: this.costsOf(result.after.model, result.after.kept) };
+				return { result, costs: await costsOf(result.after) };
 			},
+			judge: ({ after: { model, kept } }) =>
+				this.options.judge?.({ pruned: model, kept }) ?? Promise.resolve({}),
 		};
+	}
+
+	/** Milliseconds of a model, by its ratio to the original's of the first measurement: that one is noisier than the ratio. */
+	private async timeOf(lab: Lab, model: Model): Promise<number> {
+		const { ms, ratio } = await lab.compareTimes(this.original, model);
+		this.originalMs ??= ms;
+		return model === this.original ? this.originalMs : this.originalMs * ratio;
 	}
 
 	private costsOf(model: Model, kept: Kept): Costs {

@@ -120,6 +120,8 @@ export type Offered = {
 	/** `the heads of layer 3`. */
 	readonly label: string;
 	readonly families: readonly Family[];
+	/** Units in the order in which they go. */
+	readonly order: readonly number[];
 	/** How many units of each group may go, ascending from 0. */
 	readonly counts: readonly number[];
 	/** What is lost at each count of what the readers put out, as a share of its variance. */

@@ -3,15 +3,25 @@ import { existsSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
+import { labOf } from '../../src/backends/ort/lab.ts';
+import { openSession } from '../../src/backends/ort/session.ts';
+import { checkText } from '../../src/check-text.ts';
 import { compile } from '../../src/compile.ts';
+import { type Fault } from '../../src/diagnostic.ts';
+import { costOf } from '../../src/ir/cost.ts';
+import { inferFacts } from '../../src/ir/graph/facts.ts';
+import { type Model } from '../../src/ir/graph/graph.ts';
+import { partOf } from '../../src/ir/graph/part.ts';
+import { type Lab } from '../../src/ir/lab.ts';
 import { matrix } from '../../src/ir/matrix.ts';
 import { eliminate } from '../../src/numerics/elimination.ts';
 import { plainProducts } from '../../src/numerics/plain-products.ts';
 import { countsAfter, pathOf, type CostModel } from '../../src/passes/goal-path.ts';
+import { runRecipe, type RunResult } from '../../src/passes/run.ts';
 import { type Offered } from '../../src/passes/technique.ts';
 import { classifier, lm, proven } from '../fixtures/text/text.ts';
 import { testFolder } from '../harness/folder.ts';
-import { modelBuilder } from '../harness/model.ts';
+import { encoder, modelBuilder } from '../harness/model.ts';
 
 const test = suite('goals');
 const folder = testFolder();
@@ -80,6 +90,102 @@ test('a goal out of reach is an error with the best there is, and nothing is wri
 	assert.not(existsSync(out));
 });
 
+/** Prunes a small encoder with times that are counts of multiply-adds, so that no clock is in the test. */
+async function timed(statement: string, ratio = 1): Promise<RunResult> {
+	const { recipe } = checkText(statement, {});
+	const model = encoder(2, { heads: 4, width: 8, hidden: 64 });
+	const partMacs = (one: Model): number => costOf(one, inferFacts(one)).macs;
+	const macs = (one: Model): number => costOf(one, inferFacts(one, new Map([['x', [1, 128, 32]]]))).macs;
+	const plain = labOf([], 'none', false, 1);
+	const lab: Lab = {
+		...plain,
+		timeParts: (parts) => Promise.resolve(parts.map((part) => 1 + 1e-3 * partMacs(part.model))),
+		compareTimes: (before, after) => {
+			const saved = 1 - macs(after) / macs(before);
+			return Promise.resolve({ ms: 1e-3 * macs(before), ratio: 1 - ratio * saved });
+		},
+	};
+	return runRecipe(recipe!, model, { shapes: new Map(), seed: 0, lab });
+}
+
+test('reaches a latency by times of the parts, and corrects them by the time of the whole', async () => {
+	for (const ratio of [1, 0.7]) {
+		const { steps } = await timed('prune heads, ffn until latency <= 75%', ratio);
+		const [goal] = steps.at(-1)!.reached!;
+		assert.ok(goal!.measured <= 0.75 && goal!.measured > 0.7, `${goal!.measured}`);
+		assert.ok(
+			Math.abs(goal!.predicted! - goal!.measured) < (ratio === 1 ? 0.02 : 0.15),
+			`${goal!.predicted}`,
+		);
+	}
+});
+
+test('says how fast it gets at best', async () => {
+	try {
+		await timed('prune heads until latency <= 20%');
+		assert.unreachable();
+	} catch (problem) {
+		assert.match((problem as Fault).message, /`latency <= 20%` cannot be reached: the best is \d\d/);
+	}
+});
+
+test('a part of a graph runs by itself, and parts that take the same time have one key', async () => {
+	const model = encoder(2, { heads: 2, width: 4, hidden: 16 });
+	const facts = inferFacts(model, new Map([['x', [1, 6, 8]]]));
+	const half = (model.graph.nodes.length - 1) / 2; // the last is the head
+	const parts = [0, half].map((from) => {
+		const ids = new Set(model.graph.nodes.slice(from, from + half).map(({ id }) => id));
+		return partOf(model, facts, ids)!;
+	});
+	assert.is(parts[0]!.key, parts[1]!.key);
+	const [{ graph }] = parts.map((part) => part.model) as [Model];
+	assert.equal(
+		graph.inputs.map(({ dims }) => dims),
+		[[1, 6, 8]],
+	);
+	const session = await openSession(parts[0]!.model, { which: 'part', threads: 1 });
+	const feeds = new Map([['x', { type: 1, dims: [1, 6, 8], data: new Float32Array(48).fill(1) }]]);
+	assert.equal(
+		[...(await session.run(feeds)).values()].map(({ dims }) => dims),
+		[[1, 6, 8]],
+	);
+	await session.release();
+});
+
+const floor = (goal: string): string =>
+	`calibrate with "${classifier.calibration}" take 20\nprune ffn ${goal}`;
+
+test('goes as far as quality allows, and no further than where it was seen to hold', async () => {
+	const recipe = floor('while kl <= 0.002');
+	const { steps, drift } = await compile({ recipe, model: classifier.model, threads: 1, samples: 2 });
+	const [reached] = steps[0]!.reached!;
+	assert.is(reached!.goal, 'kl <= 0.002');
+	assert.is(reached!.measured, drift!.kl);
+	assert.ok(drift!.kl! <= 0.002 && steps[0]!.selected > 100, `${drift!.kl} ${steps[0]!.selected}`);
+});
+
+test('`until` with a quality is how far to go, as `while` is', () => {
+	const goalsOf = (goal: string): unknown => {
+		const { recipe } = checkText(`prune ffn ${goal}`, {}, { hasData: true });
+		return recipe!.steps.map((step) => [step.until.length, step.while.map(({ subject }) => subject)]);
+	};
+	assert.equal(goalsOf('until kl <= 0.002'), [[0, ['kl']]]);
+	assert.equal(goalsOf('until params <= 50% and kl <= 0.002'), [[1, ['kl']]]);
+});
+
+test('a cost that quality does not allow is an error that says what it allows', async () => {
+	const messages = async (goal: string): Promise<string[]> => {
+		const { diagnostics } = await compile({ recipe: floor(goal), model: classifier.model, threads: 1 });
+		return diagnostics.map(({ code, message }) => `${code}: ${message.replace(/[\d.]+%$/, '…')}`);
+	};
+	assert.equal(await messages('until params <= 70% while kl <= 0.001'), [
+		'plan/goal-not-reached: `params <= 70%` cannot be reached with `kl <= 0.001`: the best is …',
+	]);
+	assert.equal(await messages('while cosine >= 0.9999999'), [
+		'plan/floor-too-high: nothing can go while `cosine >= 1`',
+	]);
+});
+
 test('one factor gives what is lost at every width', async () => {
 	// Three inputs of covariance Σ; the third is the sum of the others, so that nothing is lost when it goes first.
 	const gram = matrix(3, 3, Float64Array.of(4, 0, 4, 0, 1, 1, 4, 1, 5));
@@ -92,7 +198,14 @@ test('one factor gives what is lost at every width', async () => {
 });
 
 const offered = (label: string, damage: readonly number[]): Offered => ({
-	...{ keys: [label], label, families: [], counts: damage.map((_, at) => at), damage },
+	...{
+		keys: [label],
+		label,
+		families: [],
+		order: damage.map((_, at) => at),
+		counts: damage.map((_, at) => at),
+		damage,
+	},
 });
 /** What is saved is a unit's price times how many are gone. */
 const linear = (prices: readonly number[]): CostModel => ({

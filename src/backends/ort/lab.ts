@@ -3,10 +3,13 @@ import { Fault, present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
 import { valuesInBodies } from '../../ir/graph/scope.ts';
+import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { insideBody } from '../../messages/run.ts';
 import { measureGrams } from './grams.ts';
+import { compareTimes } from './latency.ts';
+import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
 
@@ -15,6 +18,7 @@ export function labOf(
 	inputs: string,
 	calibrated: boolean,
 	threads: number,
+	shapes: Shapes = new Map(),
 ): Lab {
 	const collect = collector(examples, threads);
 	return {
@@ -37,17 +41,9 @@ export function labOf(
 		},
 		grams: (model, requests) => gramsOf(model, requests, examples, threads),
 		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
-		similarity: async (model, pairs) => {
-			const totals = pairs.map(() => ({ sum: 0, count: 0 }));
-			await collect(model, pairs.flat(), (values, mask) => {
-				pairs.forEach(([from, to], at) => {
-					const total = present(totals[at], 'a total');
-					const [before, after] = [present(values.get(from), from), present(values.get(to), to)];
-					addCosines(total, before, after, holding(before.dims, mask, before.dims.length - 1));
-				});
-			});
-			return totals.map(({ sum, count }) => sum / Math.max(1, count));
-		},
+		timeParts: (parts) => timeParts(parts, threads),
+		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
+		similarity: (model, pairs) => similarity(model, pairs, collect),
 	};
 }
 
@@ -63,6 +59,22 @@ const gramsOf: typeof measureGrams = (model, requests, ...rest) => {
 	checkOutside(model, [...requests.map(({ value }) => value), ...others]);
 	return measureGrams(model, requests, ...rest);
 };
+
+async function similarity(
+	model: Model,
+	pairs: readonly (readonly [ValueName, ValueName])[],
+	collect: Collect,
+): Promise<number[]> {
+	const totals = pairs.map(() => ({ sum: 0, count: 0 }));
+	await collect(model, pairs.flat(), (values, mask) => {
+		pairs.forEach(([from, to], at) => {
+			const total = present(totals[at], 'a total');
+			const [before, after] = [present(values.get(from), from), present(values.get(to), to)];
+			addCosines(total, before, after, holding(before.dims, mask, before.dims.length - 1));
+		});
+	});
+	return totals.map(({ sum, count }) => sum / Math.max(1, count));
+}
 
 /** What a value holds on every fifth example, a row for each position before its last axis. */
 async function heldOutRows(

@@ -1,6 +1,6 @@
 /** Latency side by side: models take turns, so that the machine's moods hit all alike. */
 import { generate } from '../../data/generate.ts';
-import { bindShapes, type Shapes } from '../../ir/graph/bindings.ts';
+import { bindShapes, typical, type Shapes } from '../../ir/graph/bindings.ts';
 import { type Model } from '../../ir/graph/graph.ts';
 import { openSession } from './session.ts';
 
@@ -12,9 +12,6 @@ export type Timing = {
 	readonly runs: number;
 	readonly threads: number;
 };
-
-/** Sizes that a deployment meets: one item, 128 tokens. */
-const typical = { batch: 1, length: 128, past: 128, space: 5 };
 
 export async function timeModels(
 	models: readonly Model[],
@@ -44,6 +41,20 @@ export async function timeModels(
 		runs,
 		threads,
 	}));
+}
+
+/** Times enough to tell a hundredth apart on a machine with other work. */
+const comparisons = 31;
+
+/** Median milliseconds of the first model, and the median over pairs of runs of the second's time over the first's. */
+export async function compareTimes(
+	original: Model,
+	changed: Model,
+	shapes: Shapes,
+	threads: number,
+): Promise<{ readonly ms: number; readonly ratio: number }> {
+	const [first, second] = await timeModels([original, changed], shapes, threads, comparisons);
+	return { ms: first?.medianMs ?? NaN, ratio: second?.ratio ?? NaN };
 }
 
 function median(values: readonly number[]): number {

@@ -41,6 +41,11 @@ function load(): Promise<typeof Ort> {
 	return runtime;
 }
 
+/** Of onnxruntime. */
+export async function runtimeVersion(): Promise<string> {
+	return (await load()).env.versions.node ?? '';
+}
+
 /** Whether onnxruntime can be loaded here. */
 export async function hasRuntime(): Promise<boolean> {
 	return load().then(

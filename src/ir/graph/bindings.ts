@@ -26,6 +26,9 @@ export const samples: readonly [Sample, Sample] = [
 /** Every symbol at its least: some sizes are asked for being 1. */
 export const smallest: Sample = { batch: 1, length: 1, past: 1, space: 1 };
 
+/** Sizes that a deployment meets: one item, 128 tokens. */
+export const typical: Sample = { batch: 1, length: 128, past: 128, space: 5 };
+
 /** Inputs a caller must feed: those without an initializer. */
 export function fedInputs(model: Model): ValueInfo[] {
 	return model.graph.inputs.filter((input) => !model.graph.initializers.has(input.name));

@@ -6,19 +6,28 @@ import { type Checking } from './checking.ts';
 import { type Goal, type Subject } from './recipe.ts';
 import { boundValue, costs, qualities, unknownSubject, wordsOf, wordsSpan } from './subjects.ts';
 
-/** The goals of a clause; those that mean nothing are left out, with messages. */
-export function goalsOf(item: Of<'until' | 'while'> | undefined, checking: Checking): readonly Goal[] {
-	if (item === undefined) return [];
-	return item.measures.flatMap((measure) => goalOf(measure, item.kind, checking) ?? []);
+/**
+ * The goals of the clauses, costs to reach and quality to keep; those that mean nothing are left out, with messages. Quality
+ * behind `until` is how far one may go, which is what it means behind `while`.
+ */
+export function goalsOf(
+	items: readonly (Of<'until' | 'while'> | undefined)[],
+	checking: Checking,
+): { readonly until: readonly Goal[]; readonly while: readonly Goal[] } {
+	const goals = items.flatMap((item) =>
+		(item?.measures ?? []).flatMap((measure) => goalOf(measure, item?.kind ?? 'until', checking) ?? []),
+	);
+	const isCost = ({ subject }: Goal): boolean => Object.hasOwn(costs, subject);
+	return { until: goals.filter(isCost), while: goals.filter((goal) => !isCost(goal)) };
 }
 
 function goalOf(measure: MeasureSyntax, kind: 'until' | 'while', checking: Checking): Goal | undefined {
 	const words = wordsOf(measure.subject);
-	const [own, others] = kind === 'until' ? [costs, qualities] : [qualities, costs];
+	const own = kind === 'until' ? { ...costs, ...qualities } : qualities;
 	if (!Object.hasOwn(own, words)) {
 		const place = { span: wordsSpan(measure.subject) };
-		if (Object.hasOwn(others, words))
-			checking.problems.push(messages.wrongGoal({ found: words, kind, known: Object.keys(own) }, place));
+		if (Object.hasOwn(costs, words))
+			checking.problems.push(messages.wrongGoal({ found: words, known: Object.keys(own) }, place));
 		else unknownSubject(measure.subject, Object.keys(own), checking);
 		return undefined;
 	}

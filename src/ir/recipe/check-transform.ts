@@ -54,8 +54,7 @@ function settingsOf(clauses: Clauses, after: readonly Point[], checking: Checkin
 		across: placesOf(clauses.across, checking),
 		after,
 		...(fit && { fit: { path: fit.path.value, ...(take !== undefined && { take }) } }),
-		until: goalsOf(clauses.until, checking),
-		while: goalsOf(clauses.while, checking),
+		...goalsOf([clauses.until, clauses.while], checking),
 		mayChange: [...checking.mayChange, ...(may?.names ?? []).map(({ value }) => value)],
 	};
 }
