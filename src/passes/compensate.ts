@@ -4,9 +4,9 @@ import { elementCount, type Model, type Node, type Tensor } from '../ir/graph/gr
 import { type NetNode } from '../ir/axes/net.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { matrix, transposed, type Products } from '../ir/matrix.ts';
+import { matrix, type Products } from '../ir/matrix.ts';
 import { refit, type Refit } from '../numerics/refit.ts';
-import { weightMatrix, type Grams, type Reading } from './grams.ts';
+import { storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
 import { insert } from './edits.ts';
 import { type Selected } from './select.ts';
 import { type Compensated } from './technique.ts';
@@ -16,10 +16,9 @@ import { type Reader } from './units.ts';
 export type RefitDecision = {
 	readonly node: number;
 	readonly slot: number;
-	/** The axis of the weight that is summed over, and its positions that stay. */
-	readonly axis: number;
-	readonly kept: readonly number[];
-	/** Names in the plan's tensors. The weight is whole, with zeros where inputs went. */
+	/** The axis of the weight that tells its outputs. */
+	readonly outputs: number;
+	/** Names in the plan's tensors. Both are whole, the weight with zeros where inputs went. */
 	readonly weight: string;
 	readonly bias: string;
 	/** The constant that holds the bias: an operand of the node itself or of an addition after it; absent: an addition is put in. */
@@ -84,14 +83,23 @@ function record(
 	kept.forEach((row, at) => {
 		whole.data.set(weight.data.subarray(at * weight.cols, (at + 1) * weight.cols), row * weight.cols);
 	});
-	const stored = weightAxis === 0 ? whole : transposed(whole);
 	const names = { weight: `${id}.weight`, bias: `${id}.bias` };
-	tensors.set(names.weight, tensorOf(names.weight, type, dims, stored.data));
-	const { place, values, scale } = biasOf(node, weight.cols);
+	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(whole, dims, weightAxis)));
+	const outputs = weightAxis === 0 ? 1 : 0;
+	const width = dims[outputs] ?? 0;
+	const { place, values, scale } = biasOf(node, width);
 	const alpha = numberOf(node.node, 'alpha', 1);
-	const bias = shift.map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
-	tensors.set(names.bias, tensorOf(names.bias, type, [weight.cols], bias));
-	return { node: id, slot, axis: weightAxis, kept, ...names, ...(place && { place }) };
+	const bias = summed(shift, width).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
+	tensors.set(names.bias, tensorOf(names.bias, type, [width], bias));
+	return { node: id, slot, outputs, ...names, ...(place && { place }) };
+}
+
+/** Shifts of a filter at all places of its kernel add up. At borders that are padded with zeros it is a little too much. */
+function summed(shift: Float64Array, outputs: number): Float64Array {
+	const places = shift.length / outputs;
+	return Float64Array.from({ length: outputs }, (_, at) =>
+		shift.subarray(at * places, (at + 1) * places).reduce((sum, value) => sum + value, 0),
+	);
 }
 
 type Bias = {
@@ -101,8 +109,15 @@ type Bias = {
 	readonly scale: number;
 };
 
-/** Where the reader's bias is: the third operand of a Gemm, or the constant that the only addition after it adds. */
+/** Where the reader's bias is: the third operand of a Gemm or convolution, or the constant that the only addition after it adds. */
 function biasOf(node: NetNode, width: number): Bias {
+	if (node.node.op === 'Conv') {
+		const own = vectorAt(node, 2, width);
+		const isFree = own !== undefined || node.inputs[2] === undefined;
+		return isFree
+			? { place: { node: node.node.id, slot: 2 }, ...(own && { values: own }), scale: 1 }
+			: { scale: 1 };
+	}
 	if (node.node.op === 'Gemm') {
 		const beta = numberOf(node.node, 'beta', 1);
 		const own = vectorAt(node, 2, width);
@@ -137,14 +152,14 @@ function numberOf({ attributes }: Node, name: string, absent: number): number {
 }
 
 /**
- * Edits that give readers their new weights and biases, for a model whose units are masked (`whole`) or cut. Nodes are
+ * Edits that give readers their new weights and biases, for a model whose units are masked (all fit) or cut. Nodes are
  * taken as the model has them now; their numbers are those of the model before.
  */
 export function refitEdits(
 	model: Model,
 	refits: readonly RefitDecision[],
 	tensors: ReadonlyMap<string, Tensor>,
-	whole: boolean,
+	fit: Fit,
 ): Edit[] {
 	const fresh = freshNames(model.graph);
 	const nodes = new Map(model.graph.nodes.map((node) => [node.id, node]));
@@ -155,14 +170,14 @@ export function refitEdits(
 		return name;
 	};
 	const setInput = (id: number, slot: number, name: string): void => {
-		const node = present(nodes.get(id), 'a node that is refitted');
-		nodes.set(id, { ...node, inputs: node.inputs.map((input, at) => (at === slot ? name : input)) });
+		nodes.set(id, withInput(present(nodes.get(id), 'a node that is refitted'), slot, name));
 	};
-	for (const { node: id, slot, axis, kept, place, ...names } of refits) {
-		const weight = present(tensors.get(names.weight), names.weight);
-		const bias = present(tensors.get(names.bias), names.bias);
+	for (const { node: id, slot, outputs, place, ...names } of refits) {
+		const axes = fit(id, slot);
+		const weight = cutAxes(present(tensors.get(names.weight), names.weight), axes);
+		const bias = cutAxes(present(tensors.get(names.bias), names.bias), [axes[outputs]]);
 		const base = nodes.get(id)?.inputs[slot] ?? 'weight';
-		setInput(id, slot, constant(whole ? weight : cutTensor(weight, axis, kept), base));
+		setInput(id, slot, constant(weight, base));
 		if (place !== undefined) {
 			const old = nodes.get(place.node)?.inputs[place.slot] ?? 'bias';
 			setInput(place.node, place.slot, constant(bias, old));
@@ -180,6 +195,22 @@ export function refitEdits(
 	return edits;
 }
 
+/** The node with another input, also one behind those that it has. */
+function withInput(node: Node, slot: number, name: string): Node {
+	const inputs = Array.from(
+		{ length: Math.max(node.inputs.length, slot + 1) },
+		(_, at) => node.inputs[at] ?? '',
+	);
+	return { ...node, inputs: inputs.with(slot, name) };
+}
+
+/** Positions that stay of each axis of a node's operand; undefined where all do. */
+export type Fit = (node: number, slot: number) => readonly (Int32Array | undefined)[];
+
+function cutAxes(tensor: Tensor, axes: readonly (Int32Array | undefined)[]): Tensor {
+	return axes.reduce((current, kept, axis) => (kept ? cutTensor(current, axis, [...kept]) : current), tensor);
+}
+
 /** The model with its readers refitted, units still in place. */
 export function refitted(
 	model: Model,
@@ -187,5 +218,5 @@ export function refitted(
 	tensors: ReadonlyMap<string, Tensor>,
 ): Model {
 	if (refits.length === 0) return model;
-	return applyPatch(model, { label: 'refitted', edits: refitEdits(model, refits, tensors, true) });
+	return applyPatch(model, { label: 'refitted', edits: refitEdits(model, refits, tensors, () => []) });
 }

@@ -8,7 +8,7 @@ import { applyPatch } from '../ir/graph/patch.ts';
 import { type Kept } from '../ir/proof.ts';
 import { broken } from '../messages/plan.ts';
 import { emptyEdits, type Emptied } from './empty.ts';
-import { refitEdits, refitted, type RefitDecision } from './compensate.ts';
+import { refitEdits, refitted, type Fit, type RefitDecision } from './compensate.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from './technique.ts';
 
@@ -141,7 +141,11 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 	};
 	const edits = [...rewritten.edits, ...emptyEdits(net, decision.emptied ?? [])];
 	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
-	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, false)] };
+	const fit: Fit = (node, slot) => {
+		const operand = net.byNode.get(node)?.inputs[slot];
+		return (operand?.sizes ?? []).map((_, axis) => operand && keptPositions(cut, operand, axis));
+	};
+	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, fit)] };
 	return { patch, claims: [claim], kept: keptOf(cut) };
 }
 

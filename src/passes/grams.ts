@@ -1,10 +1,12 @@
 /** Gram matrices of what the readers of units read, measured for many groups at once. */
 import { present } from '../diagnostic.ts';
 import { elementType } from '../ir/graph/dtype.ts';
-import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { elementCount, type Model, type Tensor } from '../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
 import { type GramRequest, type Lab, type SplitGram } from '../ir/lab.ts';
-import { matrix, transposed, type Matrix } from '../ir/matrix.ts';
+import { intAttribute } from '../ir/axes/view.ts';
+import { type NetNode } from '../ir/axes/net.ts';
+import { matrix, type Matrix } from '../ir/matrix.ts';
 import { readersOf, type Reader, type UnitGroup } from './units.ts';
 
 /** A reader that is a product with a matrix, and the statistics of what it reads. */
@@ -12,27 +14,61 @@ export type Reading = { readonly reader: Reader; readonly grams: SplitGram };
 
 const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul']);
 
-/** Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`. */
+/**
+ * Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`, and convolutions over all channels, which are
+ * one such map at each place of the kernel.
+ */
 export function linearReaders({ family }: UnitGroup): Reader[] {
 	return readersOf(family).filter(
 		({ node, input, weight, inputIndex, weightIndex }) =>
 			!input.inBody &&
-			products.has(node.node.op) &&
+			(products.has(node.node.op) ? weight.sizes.length === 2 : isDense(node)) &&
 			inputIndex === null &&
 			weightIndex === null &&
-			weight.sizes.length === 2 &&
 			weight.constant !== undefined &&
 			isReadable(weight.constant) &&
 			elementType(weight.constant.type)?.kind === 'float',
 	);
 }
 
-/** The weight of a linear reader as inputs × outputs. */
+/** A convolution whose outputs all read all channels. */
+function isDense({ node, view }: NetNode): boolean {
+	return node.op === 'Conv' && intAttribute(view, 'group', 1) === 1;
+}
+
+/** The weight of a linear reader as inputs × outputs; of a convolution, an output is a filter at a place of the kernel. */
 export function weightMatrix({ weight, weightAxis }: Reader): Matrix {
 	const tensor: Tensor = present(weight.constant, 'a weight');
-	const [rows = 0, cols = 0] = tensor.dims;
-	const stored = matrix(rows, cols, Float64Array.from(numbersOf(tensor)));
-	return weightAxis === 0 ? stored : transposed(stored);
+	const [outer, size, inner] = foldedSizes(tensor.dims, weightAxis);
+	const stored = numbersOf(tensor);
+	const result = matrix(size, outer * inner);
+	for (let row = 0; row < size; row++)
+		for (let col = 0; col < result.cols; col++)
+			result.data[row * result.cols + col] = stored[storedAt(row, col, size, inner)] ?? 0;
+	return result;
+}
+
+/** The numbers of a matrix as `weightMatrix` makes them, in the order in which the weight stores them. */
+export function storedNumbers(
+	{ rows: size, cols, data }: Matrix,
+	dims: readonly number[],
+	axis: number,
+): Float64Array {
+	const [, , inner] = foldedSizes(dims, axis);
+	const stored = new Float64Array(data.length);
+	for (let row = 0; row < size; row++)
+		for (let col = 0; col < cols; col++)
+			stored[storedAt(row, col, size, inner)] = data[row * cols + col] ?? 0;
+	return stored;
+}
+
+/** Elements before an axis, along it, and behind it. */
+function foldedSizes(dims: readonly number[], axis: number): readonly [number, number, number] {
+	return [elementCount(dims.slice(0, axis)), dims[axis] ?? 0, elementCount(dims.slice(axis + 1))];
+}
+
+function storedAt(row: number, col: number, size: number, inner: number): number {
+	return (Math.floor(col / inner) * size + row) * inner + (col % inner);
 }
 
 /** Bytes of Gram matrices that are held at a time. */

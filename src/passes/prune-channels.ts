@@ -33,6 +33,7 @@ export const pruneChannels = pruneUnits({
 	summary:
 		'Remove feature maps with everything that reads them, across coupled convolutions; in convolutional networks the features of linear layers too.',
 	example: 'prune channels 30%',
+	refits: true,
 	find: (request) => {
 		const families = wideFamilies(request);
 		const isConvolutional = families.some((family) => writes(family, convolutions));
@@ -49,6 +50,7 @@ export const pruneFilters = pruneUnits({
 	summary:
 		'Remove output filters of convolutions that are coupled to no other convolution, by their own weights.',
 	example: 'prune filters 30%',
+	refits: true,
 	find: filters,
 });
 

@@ -17,22 +17,25 @@ test.after(() => {
 	folder.remove();
 });
 
-/** Sequences whose features are mixtures of a few signals: what a network sees, unlike noise. */
-function dataFor(width: number): string {
+/** Inputs whose features, along the axis given, are mixtures of a few signals: what a network sees, unlike noise. */
+function dataFor(width: number, dims: readonly number[] = [12, 8, width], axis = 2): string {
 	const next = stream(5);
-	const [samples, length, signals] = [12, 8, 4];
+	const signals = 4;
 	const mixing = Float32Array.from({ length: signals * width }, () => next() - 0.5);
-	const values = new Float32Array(samples * length * width);
-	for (let row = 0; row < samples * length; row++) {
+	const count = dims.reduce((product, dim) => product * dim, 1);
+	const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1);
+	const values = new Float32Array(count);
+	for (let row = 0; row < count / width; row++) {
 		const signal = Array.from({ length: signals }, () => 2 * next() - 0.7);
+		const start = Math.floor(row / inner) * width * inner + (row % inner);
 		for (let col = 0; col < width; col++)
-			values[row * width + col] = signal.reduce((sum, one, at) => sum + one * mixing[at * width + col]!, 0);
+			values[start + col * inner] = signal.reduce((sum, one, at) => sum + one * mixing[at * width + col]!, 0);
 	}
-	const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (${samples}, ${length}, ${width}), }`;
+	const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims.join(', ')}), }`;
 	const padded = head.padEnd(118 - 1) + '\n';
 	const start = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, padded.length, 0);
 	const content = Buffer.concat([start, new TextEncoder().encode(padded), new Uint8Array(values.buffer)]);
-	return folder.file(`x${width}.npy`, content);
+	return folder.file(`x${dims.join('-')}.npy`, content);
 }
 
 const run = (recipe: string, model: string, data: string): Promise<BuildDocument> =>
@@ -91,6 +94,47 @@ for (const [name, down] of Object.entries(readers)) {
 		assert.ok(refitted.drift!.relativeL2 < 0.7 * plain.drift!.relativeL2);
 	});
 }
+
+/** Three convolutions, the one in the middle cut on both sides; 3 × 3 and 1 × 1, with a bias and without. */
+function convolutions(kernel: number, bias: boolean): string {
+	const b = modelBuilder();
+	const conv = (x: string, from: number, to: number): string => {
+		const pads = new Array<number>(4).fill((kernel - 1) / 2);
+		const vectors = bias ? [b.weight([to])] : [];
+		return b.node('Conv', [x, b.weight([to, from, kernel, kernel]), ...vectors], { pads });
+	};
+	const x = b.input('x', ['batch', 6, 8, 8]);
+	const first = b.node('Relu', [conv(x, 6, 32)]);
+	const second = b.node('Relu', [conv(first, 32, 32)]);
+	b.output(conv(second, 32, 4), ['batch', 4, 8, 8]);
+	const path = folder.at(`conv-${kernel}-${String(bias)}.onnx`);
+	saveModel(b.build(), path);
+	return path;
+}
+
+test('refits convolutions, also where their own filters go in the same step', async () => {
+	const data = dataFor(6, [12, 6, 8, 8], 1);
+	for (const [kernel, bias] of [
+		[3, true],
+		[1, false],
+	] as const) {
+		const model = convolutions(kernel, bias);
+		const [refitted, plain] = [
+			await run('prune channels 50%', model, data),
+			await run('prune channels 50% without compensation', model, data),
+		];
+		for (const document of [refitted, plain]) assert.ok(document.proof?.ok && !document.proof.weak);
+		assert.equal(refitted.steps[0]!.selected, 32);
+		assert.equal(
+			refitted.steps[0]!.compensated!.map(({ choice }) => choice),
+			['affine', 'affine'],
+		);
+		assert.ok(
+			refitted.drift!.relativeL2 < plain.drift!.relativeL2,
+			`${refitted.drift!.relativeL2} ${plain.drift!.relativeL2}`,
+		);
+	}
+});
 
 test('refits heads and neurons of layers with norms before and after, and says what it did', async () => {
 	for (const post of [false, true]) {
