@@ -6,7 +6,7 @@ export const goalNotReached = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'A goal is tried in memory before anything is written. When everything that the statement may take is gone and it still does not hold, or quality would fall below its floor first, nothing is written.',
-	message: ({ goal, best, floor }: { goal: string; best: string; floor: string | undefined }) =>
+	message: ({ goal, best, floor }: { goal: string; best: string; floor?: string }) =>
 		`\`${goal}\` cannot be reached${floor === undefined ? '' : ` with \`${floor}\``}: the best is ${best}`,
 	hint: () => 'name more targets, widen the scope, or ask for less',
 });

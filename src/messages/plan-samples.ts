@@ -125,6 +125,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/goal-not-reached': marked('prune heads, ffn until latency <= 20%', 'latency <= 20%', (place) =>
 		goals.goalNotReached({ goal: 'latency <= 20%', best: '41%' }, place),
 	),
+	'plan/floor-too-high': marked('prune heads while cosine >= 0.9999', 'cosine >= 0.9999', (place) =>
+		goals.nothingGood({ goal: 'cosine >= 0.9999' }, place),
+	),
 	'plan/goal-unmeasured': marked('prune heads until latency <= 60%', 'latency <= 60%', (place) =>
 		goals.goalUnmeasured({ subject: 'latency' }, place),
 	),

@@ -225,7 +225,10 @@ class Search<T> {
 		throw new Fault(
 			...missed.map((goal) => {
 				const best = amount(goal.unit, this.inUnit(goal, this.costOf(goal, costs)));
-				return goalNotReached({ goal: goalText(goal), best, floor }, { span: goal.span });
+				return goalNotReached(
+					{ goal: goalText(goal), best, ...(floor !== undefined && { floor }) },
+					{ span: goal.span },
+				);
 			}),
 		);
 	}
