@@ -42,7 +42,16 @@ const lawBlocks = Object.entries(law).map(([files, forbidden]) => ({
 }));
 
 export default tseslint.config(
-	{ ignores: ['dist/', 'node_modules/', 'coverage/', 'src/numerics/wasm/*.ts', 'test/fixtures/**/*.py'] },
+	{
+		ignores: [
+			'dist/',
+			'node_modules/',
+			'coverage/',
+			'src/numerics/wasm/*.ts',
+			'test/fixtures/**/*.py',
+			'editors/**',
+		],
+	},
 	tseslint.configs.strictTypeChecked,
 	tseslint.configs.stylisticTypeChecked,
 	{
