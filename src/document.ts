@@ -77,6 +77,9 @@ export type BuildDocument = {
 	readonly latency?: {
 		readonly beforeMs: number;
 		readonly afterMs: number;
+		/** Fastest and slowest run. */
+		readonly beforeRangeMs: readonly [number, number];
+		readonly afterRangeMs: readonly [number, number];
 		readonly ratio: number;
 		readonly threads: number;
 		readonly runs: number;

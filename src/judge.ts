@@ -53,5 +53,8 @@ export async function timeBoth(
 	const [before, after] = await timeModels(models, shapes, threads, 15);
 	if (before === undefined || after === undefined) return undefined;
 	const { ratio, runs } = after;
-	return { beforeMs: before.medianMs, afterMs: after.medianMs, ratio, threads, runs };
+	const times = { beforeMs: before.medianMs, afterMs: after.medianMs };
+	const beforeRangeMs = [before.minMs, before.maxMs] as const;
+	const afterRangeMs = [after.minMs, after.maxMs] as const;
+	return { ...times, beforeRangeMs, afterRangeMs, ratio, threads, runs };
 }

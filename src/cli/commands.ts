@@ -12,7 +12,7 @@ const changing: readonly Declared[] = [
 	{
 		usage: 'build <recipe> [model]',
 		about: 'Compile a recipe on a model, prove the result and write it.',
-		flags: [...building, 'verify', 'bench', 'keepGoing', 'dump', 'out', 'force', 'format', 'json'],
+		flags: [...building, 'verify', 'bench', 'keepGoing', 'dump', 'report', 'out', 'force', 'format', 'json'],
 		examples: [
 			'build recipe.prune model.onnx -o small.onnx',
 			"build -e 'prune ffn 50%' model.onnx -o half.onnx --shape x=1x8x32",

@@ -34,6 +34,7 @@ const lines = {
 	bench: { flags: [['--bench']], text: 'time both models' },
 	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },
 	dump: { flags: [['--dump <stage>']], text: 'print syntax, recipe, graph or patch instead of the report' },
+	report: { flags: [['--report <out.html>']], text: 'a page with pictures of what went and what it did' },
 	out: { flags: [['-o, --out <path>']], text: 'the result: a file, or a folder for a model that is one' },
 	planOut: { flags: [['-o, --out <plan.json>']], text: 'write every decision there' },
 	recipeOut: { flags: [['-o, --out <recipe.prune>']], text: 'write it there, in place of printing it' },

@@ -32,6 +32,7 @@ export type Flags = {
 	readonly json?: boolean;
 	readonly quiet?: boolean;
 	readonly bench?: boolean;
+	readonly report?: string;
 	readonly dump?: string;
 	readonly plan?: string;
 	readonly check?: boolean;

@@ -78,4 +78,6 @@ export type Drift = {
 	/** Mean Kullback–Leibler divergence of the last axis, in nats. */
 	readonly kl?: number;
 	readonly top1Agreement?: number;
+	/** The same by output: cosines' mean and relative L2. */
+	readonly outputs: readonly { readonly name: string; readonly cosine: number; readonly relativeL2: number }[];
 };

@@ -10,12 +10,13 @@ import { gramsOf, linearReaders, type Grams } from './grams.ts';
 import { metricNamed } from './scores.ts';
 import { splitters, tieScores } from './tied.ts';
 import { offerUnits } from './offer.ts';
-import { select, selectAllotted, type Candidate, type Selected } from './select.ts';
+import { importance, select, selectAllotted, type Candidate, type Selected } from './select.ts';
 import {
 	defineTechnique,
 	type Found,
 	type Numbering,
 	type Offered,
+	type Ranking,
 	type Planned,
 	type PlanRequest,
 	type Technique,
@@ -116,6 +117,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				units: gone.map((at) => candidate.given[at] ?? at),
 			})),
 			refused: [...refused, ...shared, ...notes],
+			groups: candidates.map(rankingOf),
 			...(made && { compensated: made.told }),
 			decision: {
 				...decideCut(partial.map(chosen), spares(partial, candidates, whole), whole.map(chosen)),
@@ -175,6 +177,14 @@ async function scored(
 		candidates.push({ ...group, given, total, scores, fields });
 	}
 	return candidates;
+}
+
+/** Wider groups are not shown unit by unit. */
+const shown = 64;
+
+function rankingOf({ layer, label, given, scores }: Candidate): Ranking {
+	const values = scores.length <= shown ? importance([...scores]) : [];
+	return { layer, label, units: given, importance: values.map((value) => Number(value.toFixed(4))) };
 }
 
 const chosen = ({ candidate, units }: Selected): { family: Candidate['family']; units: Set<number> } => ({

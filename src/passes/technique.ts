@@ -20,6 +20,14 @@ export type Decision = Readonly<Record<string, unknown>>;
 
 export type Removed = { readonly layer: number; readonly units: readonly number[] };
 
+export type Ranking = {
+	readonly layer: number;
+	readonly label: string;
+	/** Their numbers in the model as given. */
+	readonly units: readonly number[];
+	readonly importance: readonly number[];
+};
+
 /** What a refit of one reader did, in its own words: all that is needed to judge it. */
 export type Compensated = {
 	readonly layer: number;
@@ -44,6 +52,8 @@ export type StepPlan<D = Decision> = {
 	readonly metric?: string;
 	readonly removed: readonly Removed[];
 	readonly refused: readonly Diagnostic[];
+	/** What could be chosen from, with importance from 0 to 1 where a group has few units. */
+	readonly groups?: readonly Ranking[];
 	readonly compensated?: readonly Compensated[];
 	/** The goals of the statement, in its last step. */
 	readonly reached?: readonly Reached[];

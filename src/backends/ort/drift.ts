@@ -13,6 +13,7 @@ export async function measureDrift(
 	const original = await runAll(models.original, 'original', feeds, { threads });
 	const pruned = await runAll(models.pruned, 'pruned', cutFeeds(feeds, models.kept), { threads });
 	const cosines: number[] = [];
+	const outputs: Outputs = new Map();
 	let [signal, noise, divergence, agreed, rows] = [0, 0, 0, 0, 0];
 	for (const [at, values] of original.entries()) {
 		let worst = 1;
@@ -21,7 +22,9 @@ export async function measureDrift(
 			const before = cutValue(whole, models.kept.get(name));
 			if (after?.data.length !== before.data.length) continue;
 			const { dot, left, right, error } = inner(before, after);
-			worst = Math.min(worst, left > 0 && right > 0 ? dot / Math.sqrt(left * right) : Number(left === right));
+			const cosine = left > 0 && right > 0 ? dot / Math.sqrt(left * right) : Number(left === right);
+			worst = Math.min(worst, cosine);
+			note(outputs, name, { cosine, signal: left, noise: error });
 			signal += left;
 			noise += error;
 			const classes = before.dims.at(-1) ?? 1;
@@ -37,8 +40,26 @@ export async function measureDrift(
 		cosine: cosines.reduce((sum, cosine) => sum + cosine, 0) / Math.max(1, cosines.length),
 		relativeL2: signal > 0 ? Math.sqrt(noise / signal) : 0,
 		...(noise > 0 && signal > 0 && { sqnrDb: 10 * Math.log10(signal / noise) }),
+		outputs: outputDrifts(outputs),
 		...(rows > 0 && { kl: divergence / rows, top1Agreement: agreed / rows }),
 	};
+}
+
+type Sums = { readonly cosine: number; readonly signal: number; readonly noise: number };
+type Outputs = Map<string, Sums & { readonly runs: number }>;
+
+function note(outputs: Outputs, name: string, { cosine, signal, noise }: Sums): void {
+	const own = outputs.get(name) ?? { cosine: 0, signal: 0, noise: 0, runs: 0 };
+	const sums = { cosine: own.cosine + cosine, signal: own.signal + signal, noise: own.noise + noise };
+	outputs.set(name, { ...sums, runs: own.runs + 1 });
+}
+
+function outputDrifts(outputs: Outputs): Drift['outputs'] {
+	return [...outputs].map(([name, { cosine, signal, noise, runs }]) => ({
+		name,
+		cosine: cosine / runs,
+		relativeL2: signal > 0 ? Math.sqrt(noise / signal) : 0,
+	}));
 }
 
 function inner(before: Value, after: Value): { dot: number; left: number; right: number; error: number } {

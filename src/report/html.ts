@@ -1,0 +1,241 @@
+/** The report of a build as one page that needs nothing else: no script, no font, no image; pictures are SVG in the page. */
+import { type Diagnostic } from '../diagnostic.ts';
+import { amount, type AmountUnit } from '../messages/amounts.ts';
+import { type Drift, type Proof } from '../ir/proof.ts';
+import { escaped } from './escape.ts';
+import { bars, heatMap, type Bar } from './pictures.ts';
+import { count, percent } from './tables.ts';
+
+type Sizes = { readonly params?: number; readonly macs?: number; readonly bytes?: number };
+type Choice = 'affine' | 'bias' | 'none';
+type Step = {
+	readonly statement: string;
+	readonly selected: number;
+	readonly of: number;
+	readonly unit: string;
+	readonly metric?: string;
+	readonly params: readonly [number, number];
+	readonly macs: readonly [number, number];
+	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
+	readonly groups?: readonly {
+		readonly layer: number;
+		readonly label: string;
+		readonly units: readonly number[];
+		readonly importance: readonly number[];
+	}[];
+	readonly reached?: readonly {
+		readonly goal: string;
+		readonly unit: AmountUnit;
+		readonly predicted?: number;
+		readonly measured: number;
+	}[];
+	readonly compensated?: readonly {
+		readonly layer: number;
+		readonly choice: Choice;
+		readonly heldOut: Readonly<Record<Choice, number>>;
+	}[];
+	readonly proof?: Proof;
+};
+export type Reported = {
+	readonly ok: boolean;
+	readonly recipe: { readonly path?: string };
+	readonly model?: Sizes & { readonly path: string };
+	readonly output?: Sizes & { readonly path?: string };
+	readonly inputs?: string;
+	readonly steps: readonly Step[];
+	readonly drift?: Drift;
+	readonly latency?: {
+		readonly beforeMs: number;
+		readonly afterMs: number;
+		readonly beforeRangeMs: readonly [number, number];
+		readonly afterRangeMs: readonly [number, number];
+		readonly ratio: number;
+		readonly threads: number;
+		readonly runs: number;
+	};
+	readonly expectations: readonly { readonly text: string; readonly value?: number; readonly ok: boolean }[];
+	readonly diagnostics: readonly Diagnostic[];
+};
+
+/** The page. `recipe` is the text that was compiled. */
+export function htmlReport(document: Reported, recipe: string): string {
+	const name = document.model?.path.replace(/^.*[/\\]/, '') ?? 'model';
+	const sections = [
+		costs(document),
+		...document.steps.map((step, at) => stepSection(step, at + 1)),
+		quality(document),
+		promises(document),
+		section('Recipe', `<pre>${escaped(recipe)}</pre>`),
+		messages(document.diagnostics),
+	];
+	return [
+		'<!doctype html>',
+		'<html lang="en"><head><meta charset="utf-8">',
+		'<meta name="viewport" content="width=device-width, initial-scale=1">',
+		`<title>${escaped(name)}, pruned</title><style>${style}</style></head><body><main>`,
+		`<h1>${escaped(name)}</h1><p>${document.ok ? 'Built and written as promised.' : 'Not written: see below.'}</p>`,
+		...sections,
+		'</main></body></html>\n',
+	].join('\n');
+}
+
+function section(title: string, body: string): string {
+	return body === '' ? '' : `<section><h2>${escaped(title)}</h2>\n${body}\n</section>`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+	if (rows.length === 0) return '';
+	const line = (cells: readonly string[], tag: string): string =>
+		`<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
+	const body = rows.map((row) => line(row, 'td')).join('\n');
+	return `<div class="wide"><table><thead>${line(head, 'th')}</thead><tbody>${body}</tbody></table></div>`;
+}
+
+function costs({ model, output, latency }: Reported): string {
+	const kinds = [
+		['parameters', 'params'],
+		['multiply–adds', 'macs'],
+		['bytes', 'bytes'],
+	] as const;
+	const rows = kinds.flatMap(([label, kind]) => {
+		const [before, after] = [model?.[kind], output?.[kind]];
+		return before === undefined || after === undefined
+			? []
+			: [{ label, before: count(before), after: count(after), left: after / Math.max(1, before) }];
+	});
+	const spread = ([least, most]: readonly [number, number]): string =>
+		`${least.toPrecision(3)} to ${most.toPrecision(3)}`;
+	const timed = latency && {
+		label: 'latency',
+		before: `${latency.beforeMs.toPrecision(3)} ms (${spread(latency.beforeRangeMs)})`,
+		after: `${latency.afterMs.toPrecision(3)} ms (${spread(latency.afterRangeMs)})`,
+		left: latency.ratio,
+	};
+	const all = [...rows, ...(timed ? [timed] : [])];
+	const shown = all.map(({ label, left }): Bar => ({ label, parts: [left], text: percent(left, 1) }));
+	const said = latency
+		? `<p>Median of ${latency.runs} runs in turns, fastest to slowest in brackets, ${latency.threads} threads.</p>`
+		: '';
+	const cells = all.map(({ label, before, after, left }) => [label, before, after, percent(left, 1)]);
+	return section(
+		'What is left',
+		bars('Share that is left', shown) + table(['', 'before', 'after', 'left'], cells) + said,
+	);
+}
+
+function stepSection(step: Step, at: number): string {
+	const metric = step.metric === undefined ? '' : `, ranked by ${step.metric}`;
+	const took = `${step.selected} of ${step.of} ${step.unit}${metric}; ${count(step.params[0])} to ${count(step.params[1])} parameters, ${count(step.macs[0])} to ${count(step.macs[1])} multiply–adds.`;
+	return section(
+		`${at}. ${step.statement}`,
+		[
+			`<p>${escaped(took)}</p>`,
+			...goals(step),
+			removedPicture(step),
+			scorePicture(step),
+			refits(step),
+			proofLine(step.proof),
+		].join('\n'),
+	);
+}
+
+function goals({ reached = [] }: Step): string[] {
+	return reached.map(({ goal, unit, predicted, measured }) => {
+		const told = predicted === undefined ? '' : `, predicted ${amount(unit, predicted)}`;
+		return `<p>Goal <b>${escaped(goal)}</b>: ${amount(unit, measured)}${told}.</p>`;
+	});
+}
+
+/** One bar a group: what is left of it and what went. */
+function removedPicture({ groups = [], removed, unit }: Step): string {
+	const rows = groups.map(({ layer, label, units }): Bar => {
+		const gone = removed.find((one) => one.layer === layer)?.units.length ?? 0;
+		const left = (units.length - gone) / units.length;
+		return { label, parts: [left, 1 - left], text: `${units.length - gone} of ${units.length}` };
+	});
+	return bars(`Kept and removed ${unit}`, rows);
+}
+
+/** Small groups as rows of squares: a heat map of layer × head. */
+function scorePicture({ groups = [], removed, unit }: Step): string {
+	const rows = groups
+		.filter(({ importance }) => importance.length > 0)
+		.map(({ layer, label, units, importance }) => {
+			const gone = new Set(removed.find((one) => one.layer === layer)?.units ?? []);
+			const cells = importance.map((value, at) => {
+				const index = units[at] ?? at;
+				return { value, gone: gone.has(index), says: `${label}, ${index}: ${value.toFixed(3)}` };
+			});
+			return { label, cells };
+		});
+	return heatMap(`Importance of ${unit}, removed ones crossed out`, rows);
+}
+
+function refits({ compensated = [] }: Step): string {
+	const share = (value: number): string => (Number.isNaN(value) ? '-' : percent(value, 1));
+	const words = { affine: 'new weights and bias', bias: 'new bias', none: 'as it was' } as const;
+	const rows = compensated.map(({ layer, choice, heldOut }) => [
+		String(layer),
+		words[choice],
+		...[heldOut.affine, heldOut.bias, heldOut.none].map(share),
+	]);
+	return table(['layer', 'reader', 'error, refitted', 'bias alone', 'as it was'], rows);
+}
+
+function proofLine(proof: Proof | undefined): string {
+	if (proof === undefined) return '<p>The proof was not run.</p>';
+	const verdict = proof.ok ? (proof.weak ? 'Equal, but weakly proven,' : 'Proven equal') : 'DIFFERENT';
+	return `<p>${verdict} to its reference (${escaped(proof.reference)}) on ${proof.samples} inputs: error ${proof.maxAbs.toExponential(1)}, tolerance ${proof.tolerance.toExponential(1)}.</p>`;
+}
+
+function quality({ drift, inputs }: Reported): string {
+	if (drift === undefined) return '';
+	const all = [
+		['cosine', drift.cosine.toFixed(5)],
+		['relative L2', drift.relativeL2.toFixed(4)],
+		...(drift.kl === undefined ? [] : [['KL, nats', drift.kl.toExponential(2)]]),
+		...(drift.top1Agreement === undefined ? [] : [['top-1 agreement', percent(drift.top1Agreement, 1)]]),
+	];
+	const outputs = drift.outputs.map(({ name, cosine, relativeL2 }) => [
+		name,
+		cosine.toFixed(5),
+		relativeL2.toFixed(4),
+	]);
+	return section(
+		'How far from the original',
+		`<p>On ${escaped(inputs ?? '')}.</p>` +
+			table(['measure', 'value'], all) +
+			table(['output', 'cosine', 'relative L2'], outputs),
+	);
+}
+
+function promises({ expectations }: Reported): string {
+	const rows = expectations.map(({ text, value, ok }) => [
+		text,
+		value === undefined ? 'not measured' : value.toPrecision(4),
+		ok ? 'holds' : 'FAILS',
+	]);
+	return section('Expectations', table(['promise', 'measured', ''], rows));
+}
+
+/** What was refused, read, or left as it was. */
+function messages(diagnostics: readonly Diagnostic[]): string {
+	const items = diagnostics.map(({ severity, code, message, label, notes = [], hint }) => {
+		const more = [label, ...notes, hint].filter((one) => one !== undefined).map(escaped);
+		return `<li><b>${severity}</b> ${escaped(message)} <code>${escaped(code)}</code>${more.map((one) => `<br>${one}`).join('')}</li>`;
+	});
+	return section('Messages', items.length === 0 ? '' : `<ul>${items.join('\n')}</ul>`);
+}
+
+const style = `
+:root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --line: #d8dde5; --keep: #2f6fb2; --gone: #d9822b; --soft: #eef2f7 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --paper: #14181e; --line: #343c48; --keep: #6aa5e3; --gone: #e79a4c; --soft: #212833 } }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
+main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
+h1, h2 { line-height: 1.25; overflow-wrap: anywhere } h2 { margin-top: 2.5rem; font-size: 1.2rem }
+.wide { overflow-x: auto; margin: 1rem 0 } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+td, th { padding: .25rem 1rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap }
+pre { background: var(--soft); padding: 1rem; overflow-x: auto } code { opacity: .7 }
+svg { display: block; max-width: 100%; height: auto; margin: 1rem 0 } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
+.keep { fill: var(--keep) } .gone { fill: var(--gone) } .cross { stroke: var(--ink); stroke-width: 1.5 } .edge { fill: none; stroke: var(--line) }
+`;
