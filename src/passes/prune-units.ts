@@ -105,8 +105,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	return {
 		plan: {
 			statement: step.text,
-			technique: `prune-${target.target}`,
-			line: step.line,
+			...{ technique: `prune-${target.target}`, line: step.line },
 			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
 			selected: selected.reduce((sum, one) => sum + one.units.length, 0),
 			of: total,
