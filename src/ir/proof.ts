@@ -79,5 +79,9 @@ export type Drift = {
 	readonly kl?: number;
 	readonly top1Agreement?: number;
 	/** The same by output: cosines' mean and relative L2. */
-	readonly outputs: readonly { readonly name: string; readonly cosine: number; readonly relativeL2: number }[];
+	readonly outputs: readonly {
+		readonly name: string;
+		readonly cosine: number;
+		readonly relativeL2: number;
+	}[];
 };
