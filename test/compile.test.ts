@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadModel } from '../src/backends/onnx/load.ts';
 import { saveModel } from '../src/backends/onnx/save.ts';
+import { openSession } from '../src/backends/ort/session.ts';
 import { applyPlan, compile } from '../src/compile.ts';
 import { countRight, readLines, recognizer } from '../examples/read-lines.ts';
 import { encoder, modelBuilder } from './harness/model.ts';
@@ -125,6 +127,25 @@ test('a frozen output stops heads with its name', async () => {
 	});
 	assert.is(document.steps[0]?.selected, 0);
 	assert.match(document.diagnostics[0]!.message, /graph output 'Relu_\d+' is frozen/);
+});
+
+test('sizes that are given for the runs do not bind the result where the author left them open', async () => {
+	saveModel(encoder(1, { heads: 4, width: 8, hidden: 48 }), at('open.onnx'));
+	const [recipe, out] = ['prune heads 50%', at('free.onnx')];
+	const document = await compile({
+		recipe,
+		model: at('open.onnx'),
+		out,
+		shapes: new Map([['x', [1, 16, 32]]]),
+	});
+	assert.ok(document.ok && document.proof?.ok);
+	const { model, file } = loadModel(out);
+	const session = await openSession(model, { which: 'pruned', threads: 1 });
+	const data = new Float32Array(2 * 7 * 32);
+	const [result] = (await session.run(new Map([['x', { type: 1, dims: [2, 7, 32], data }]]))).values();
+	assert.equal(result!.dims.slice(0, 2), [2, 7]);
+	await session.release();
+	file.close();
 });
 
 test('mistakes of the user come back as diagnostics', async () => {

@@ -130,9 +130,18 @@ function resizeReshape(view: NodeView, removal: Removal): Resized {
 	const [from, to] = [view.inputs[0], view.outputs[0]];
 	if (to?.sizes === undefined || from?.sizes === undefined) return { refused: 'its sizes cannot be told' };
 	const sizes = to.sizes;
+	// Where the author wrote 0 or -1 and nothing is cut, that stays: it holds for sizes that were not tried.
+	const asked = intsAttribute(view, 'shape') ?? fixedInts(view, 1);
 	let inferred = false;
 	const pieces = sizes.map((size, axis): SizePiece => {
 		const kept = removal.kept('out', 0, axis);
+		const own = kept === undefined ? asked?.[axis] : undefined;
+		if (own === 0 && !intAttribute(view, 'allowzero', 0) && removal.kept('in', 0, axis) === undefined)
+			return 0;
+		if (own === -1 && !inferred) {
+			inferred = true;
+			return -1;
+		}
 		if (!to.dynamic[axis]) return kept?.length ?? size;
 		if (
 			kept === undefined &&
