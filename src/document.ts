@@ -3,7 +3,7 @@ import { type Diagnostic } from './diagnostic.ts';
 import { type Imports } from './ir/imports/imports.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Patch } from './ir/graph/patch.ts';
-import { type Drift, type Proof } from './ir/proof.ts';
+import { type Drift, type Latency, type Proof } from './ir/proof.ts';
 import { type Judged } from './passes/expect.ts';
 import { type StepPlan } from './passes/technique.ts';
 
@@ -73,17 +73,7 @@ export type BuildDocument = {
 	readonly steps: readonly StepReport[];
 	readonly proof?: Proof;
 	readonly drift?: Drift;
-	/** Medians over runs in turns; `ratio` is after over before. */
-	readonly latency?: {
-		readonly beforeMs: number;
-		readonly afterMs: number;
-		/** Fastest and slowest run. */
-		readonly beforeRangeMs: readonly [number, number];
-		readonly afterRangeMs: readonly [number, number];
-		readonly ratio: number;
-		readonly threads: number;
-		readonly runs: number;
-	};
+	readonly latency?: Latency;
 	readonly expectations: readonly Judged[];
 	readonly diagnostics: readonly Diagnostic[];
 };

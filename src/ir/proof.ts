@@ -85,3 +85,15 @@ export type Drift = {
 		readonly relativeL2: number;
 	}[];
 };
+
+/** Of two models, medians over runs in turns; `ratio` is after over before. */
+export type Latency = {
+	readonly beforeMs: number;
+	readonly afterMs: number;
+	/** Fastest and slowest run. */
+	readonly beforeRangeMs: readonly [number, number];
+	readonly afterRangeMs: readonly [number, number];
+	readonly ratio: number;
+	readonly threads: number;
+	readonly runs: number;
+};

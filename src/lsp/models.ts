@@ -11,10 +11,9 @@ import { matchesGlob } from '../ir/glob.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { positionsInWords } from '../ir/recipe/ranges.ts';
 import { type Predicate, type Recipe, type Step, type Term } from '../ir/recipe/recipe.ts';
-import { firstNumbering } from '../passes/run.ts';
 import { layersInScope } from '../passes/scope.ts';
 import { techniques } from '../passes/table.ts';
-import { type PlanRequest, type StepPlan } from '../passes/technique.ts';
+import { firstNumbering, type PlanRequest, type StepPlan } from '../passes/technique.ts';
 import { modelPath, type Project, readProject, readTests, YamlFault } from '../project/project.ts';
 import { folderOf, type Analysis } from './analysis.ts';
 

@@ -3,6 +3,7 @@ import { isCounted, macsOfNode, parametersOf } from '../ir/cost.ts';
 import { type Family } from '../ir/axes/families.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { elementType } from '../ir/graph/dtype.ts';
+import { savingsOver, type Savings } from './savings.ts';
 
 /** Sizes that multiply, some of which shrink. */
 type Piece = {
@@ -13,16 +14,6 @@ type Piece = {
 };
 /** Positions of a size that go with one unit of a family. */
 type Shrinking = { readonly at: number; readonly family: number; readonly perUnit: number };
-
-/** What is saved of one cost, by how many units each of several families has lost; families are told by their place in a list. */
-export type Savings = {
-	/** Against the model with all units. */
-	saved(removed: readonly number[]): number;
-	/** The same over what some families shrink alone; what shrinks with several of them counts once. */
-	savedBy(removed: readonly number[], families: readonly number[]): number;
-	/** Families that shrink something together with these. */
-	near(families: readonly number[]): readonly number[];
-};
 
 /** Costs that follow from sizes: parameters, multiply–adds, bytes of weights. */
 export function cutSavings(
@@ -44,21 +35,10 @@ export function cutSavings(
 }
 
 function savingsOf(pieces: readonly Piece[], families: number): Savings {
-	const touching = Array.from({ length: families }, (_, at) =>
-		pieces.filter(({ cuts }) => cuts.some(({ family }) => family === at)),
-	);
-	const of = (some: readonly number[]): Set<Piece> =>
-		new Set(some.flatMap((family) => touching[family] ?? []));
-	const total = (some: Iterable<Piece>, removed: readonly number[]): number => {
-		let sum = 0;
-		for (const piece of some) sum += savedOf(piece, removed);
-		return sum;
-	};
-	return {
-		saved: (removed) => total(pieces, removed),
-		savedBy: (removed, some) => total(of(some), removed),
-		near: (some) => [...of(some)].flatMap(({ cuts }) => cuts.map(({ family }) => family)),
-	};
+	return savingsOver(pieces, families, {
+		familiesOf: ({ cuts }) => cuts.map(({ family }) => family),
+		savedOf,
+	});
 }
 
 function savedOf({ each, sizes, cuts }: Piece, removed: readonly number[]): number {

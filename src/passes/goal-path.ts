@@ -1,6 +1,6 @@
 /** The way from nothing gone to as much as may go: the next step is always the least harm per saving. */
 import { bug } from '../diagnostic.ts';
-import { type Savings } from './cut-costs.ts';
+import { type Savings } from './savings.ts';
 import { type Allotment, type Offered } from './technique.ts';
 
 /** The cost of a model, by how many units each offer has lost. */

@@ -7,7 +7,7 @@ import { compare } from '../ir/recipe/predicate.ts';
 import { type Cost, type Goal, type Quality } from '../ir/recipe/recipe.ts';
 import { goalNotReached, goalUnmeasured, nothingGood } from '../messages/goals.ts';
 import { amount } from '../messages/amounts.ts';
-import { type Savings } from './cut-costs.ts';
+import { type Savings } from './savings.ts';
 import { Way } from './goal-path.ts';
 import { type Allotment, type Offered, type Reached } from './technique.ts';
 

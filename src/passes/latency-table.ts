@@ -8,7 +8,7 @@ import { bindShapes, typical, type Shapes } from '../ir/graph/bindings.ts';
 import { type Model } from '../ir/graph/graph.ts';
 import { partOf, type Part } from '../ir/graph/part.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
-import { type Savings } from './cut-costs.ts';
+import { savingsOver, type Savings } from './savings.ts';
 import { type Offered } from './technique.ts';
 
 /** Widths at which parts are measured, the whole one and the narrowest among them; linear in between. */
@@ -114,9 +114,6 @@ function narrowed(net: Net, offers: readonly Offered[], width: number): Model | 
 }
 
 function savingsOf(pieces: readonly Piece[], offers: readonly Offered[]): Savings {
-	const touching = offers.map((_, at) => pieces.filter(({ families }) => families.includes(at)));
-	const of = (some: readonly number[]): Set<Piece> =>
-		new Set(some.flatMap((family) => touching[family] ?? []));
 	const savedOf = ({ families, ratios, whole }: Piece, removed: readonly number[]): number => {
 		const left = families.reduce((product, family) => {
 			const ratio = ratioAt(ratios, offers[family], removed[family] ?? 0);
@@ -124,16 +121,7 @@ function savingsOf(pieces: readonly Piece[], offers: readonly Offered[]): Saving
 		}, 1);
 		return whole * (1 - left);
 	};
-	const total = (some: Iterable<Piece>, removed: readonly number[]): number => {
-		let sum = 0;
-		for (const piece of some) sum += savedOf(piece, removed);
-		return sum;
-	};
-	return {
-		saved: (removed) => total(pieces, removed),
-		savedBy: (removed, some) => total(of(some), removed),
-		near: (some) => [...of(some)].flatMap(({ families }) => families),
-	};
+	return savingsOver(pieces, offers.length, { familiesOf: ({ families }) => families, savedOf });
 }
 
 /** Between the two measured widths around a count. */

@@ -5,7 +5,7 @@ import { buildNet, type Net } from '../ir/axes/net.ts';
 import { costOf, weightBytes, type Cost } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { closed } from '../ir/graph/close.ts';
-import { inferFacts } from '../ir/graph/facts.ts';
+import { inferFacts, type Facts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { opened } from '../ir/graph/open.ts';
 import { seedWeights } from '../ir/graph/seed.ts';
@@ -24,6 +24,7 @@ import { latencySavings } from './latency-table.ts';
 import { reachGoals, type Costs, type GoalTask, type Qualities } from './goals.ts';
 import { techniques } from './table.ts';
 import {
+	firstNumbering,
 	type Allotment,
 	type Lowered,
 	type Numbering,
@@ -66,17 +67,24 @@ export type RunResult = {
 	readonly kept: Kept;
 };
 
-/** What stands between two steps. */
-type State = { readonly model: Model; readonly numbering?: Numbering; readonly kept: Kept };
+/** A model between two steps, and what is found out about it once. */
+type Known = {
+	readonly model: Model;
+	/** Sizes of its inputs where they are given. */
+	readonly shapes: Shapes;
+	readonly facts: Facts;
+	readonly cost: Cost;
+};
+type State = Known & { readonly numbering?: Numbering; readonly kept: Kept };
 type Made = { readonly planned: Planned; readonly done: Done };
 
 /** Plans and carries out every step of a recipe. Throws `Fault`. */
 export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
 	const tensors = new Map<string, Tensor>();
 	const steps: StepPlan[] = [];
-	const flat = opened(model);
-	const run = new Run(recipe, flat, options);
-	let state: State = { model: flat, kept: new Map() };
+	const first = known(model, options.shapes);
+	const run = new Run(recipe, first, options);
+	let state: State = { ...first, kept: new Map() };
 	for (const statement of statementsOf(recipe.steps)) {
 		const { made, after } = await run.statement(statement, state);
 		for (const { planned, done } of made) {
@@ -106,11 +114,11 @@ const hasGoal = (step: Step): boolean => step.until.length + step.while.length >
 
 class Run {
 	private readonly recipe: Recipe;
-	private readonly original: Model;
+	private readonly original: Known;
 	private readonly options: RunOptions;
 	private originalMs: number | undefined;
 
-	constructor(recipe: Recipe, original: Model, options: RunOptions) {
+	constructor(recipe: Recipe, original: Known, options: RunOptions) {
 		this.recipe = recipe;
 		this.original = original;
 		this.options = options;
@@ -147,10 +155,9 @@ class Run {
 				continue;
 			}
 			const planned = await technique.plan(request);
-			const done = carryOut(request.net, planned.plan, planned.tensors, this.options.shapes);
+			const { done, next } = carryOut(after, request.net, planned.plan, planned.tensors);
 			made.push({ planned, done });
-			const kept = compose(after.kept, done.kept);
-			after = { model: opened(done.after), numbering: planned.numbering, kept };
+			after = { ...next, numbering: planned.numbering, kept: compose(after.kept, done.kept) };
 		}
 		return { made, after };
 	}
@@ -164,7 +171,7 @@ class Run {
 			const technique = techniqueNamed(step.technique);
 			offers.push(...((await technique.offer?.(this.request(step, state))) ?? []));
 		}
-		const net = netOf(state.model, this.options.shapes);
+		const net = buildNet(state.model, state.facts);
 		const until = steps[0]?.until ?? [];
 		const { lab, shapes } = this.options;
 		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
@@ -174,14 +181,14 @@ class Run {
 		};
 		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);
-		const costsOf = async ({ model, kept }: State): Promise<Costs> => ({
-			...this.costsOf(model, kept),
-			...(isTimed && { latency: await this.timeOf(lab, model) }),
+		const costsOf = async (one: Known): Promise<Costs> => ({
+			...this.costsOf(one),
+			...(isTimed && { latency: await this.timeOf(lab, one.model) }),
 		});
 		return {
 			...{ until, while: steps[0]?.while ?? [], offers },
 			savings: { ...cutSavings(net, families), ...(latency && { latency }) },
-			original: await costsOf({ model: this.original, kept: new Map() }),
+			original: await costsOf(this.original),
 			before: await costsOf(state),
 			attempt: async (allotted) => {
 				const result = await this.carryOut(steps, state, allotted);
@@ -194,23 +201,21 @@ class Run {
 
 	/** Milliseconds of a model, by its ratio to the original's of the first measurement: that one is noisier than the ratio. */
 	private async timeOf(lab: Lab, model: Model): Promise<number> {
-		const { ms, ratio } = await lab.compareTimes(this.original, model);
+		const { ms, ratio } = await lab.compareTimes(this.original.model, model);
 		this.originalMs ??= ms;
-		return model === this.original ? this.originalMs : this.originalMs * ratio;
+		return model === this.original.model ? this.originalMs : this.originalMs * ratio;
 	}
 
-	private costsOf(model: Model, kept: Kept): Costs {
-		const facts = inferFacts(model, shrinkShapes(this.options.shapes, kept));
-		const { params, macs } = costOf(model, facts);
-		const lost = weightBytes(this.original.graph) - weightBytes(model.graph);
+	private costsOf({ model, cost: { params, macs } }: Known): Costs {
+		const lost = weightBytes(this.original.model.graph) - weightBytes(model.graph);
 		const size = this.options.bytes === undefined ? {} : { size: this.options.bytes - lost };
 		return { params, macs, ...size };
 	}
 
-	private request(step: Step, { model, numbering }: State, allotted?: Allotment): PlanRequest {
-		const { shapes, lab, lexicon, seed } = this.options;
+	private request(step: Step, { model, facts, numbering }: State, allotted?: Allotment): PlanRequest {
+		const { lab, lexicon, seed } = this.options;
 		const { protect, mayChange } = this.recipe;
-		const net = netOf(model, shapes);
+		const net = buildNet(model, facts);
 		const anatomy = findAnatomy(net, mayChange);
 		return {
 			...{ step, model, net, anatomy, protect, mayChange, seed },
@@ -229,7 +234,7 @@ export async function runPlan(
 	model: Model,
 	options: RunOptions,
 ): Promise<{ readonly model: Model; readonly kept: Kept }> {
-	let current = opened(model);
+	let current = known(model, options.shapes);
 	let kept: Kept = new Map();
 	for (const [at, plan] of steps.entries()) {
 		const own = new Map(
@@ -237,48 +242,44 @@ export async function runPlan(
 				.filter(([name]) => name.startsWith(`${at}.`))
 				.map(([name, tensor]) => [name.slice(`${at}.`.length), tensor]),
 		);
-		const done = carryOut(netOf(current, options.shapes), plan, own, options.shapes);
+		const { done, next } = carryOut(current, buildNet(current.model, current.facts), plan, own);
 		await options.onStep?.(done, at + 1);
 		kept = compose(kept, done.kept);
-		current = opened(done.after);
+		current = next;
 	}
-	return { model: closed(current), kept };
+	return { model: closed(current.model), kept };
 }
 
-function netOf(model: Model, shapes: Shapes): Net {
-	return buildNet(model, inferFacts(model, shapes));
-}
-
-/** Every layer and unit under its own number. */
-export function firstNumbering(layers: number): Numbering {
-	return {
-		layers: Array.from({ length: layers }, (_, at) => at),
-		layerCount: layers,
-		units: new Map(),
-		unitCounts: new Map(),
-	};
+function known(given: Model, shapes: Shapes): Known {
+	const model = opened(given);
+	const facts = inferFacts(model, shapes);
+	return { model, shapes, facts, cost: costOf(model, facts) };
 }
 
 function techniqueNamed(name: string): Technique {
 	return techniques.find(({ words }) => words.name === name) ?? bug('a step of no technique', { step: name });
 }
 
-function carryOut(net: Net, plan: StepPlan, tensors: ReadonlyMap<string, Tensor>, shapes: Shapes): Done {
+function carryOut(
+	{ shapes, cost }: Known,
+	net: Net,
+	plan: StepPlan,
+	tensors: ReadonlyMap<string, Tensor>,
+): { readonly done: Done; readonly next: Known } {
 	const task = { net, decision: plan.decision, tensors, label: plan.statement };
 	const technique = techniqueNamed(plan.technique);
 	checkCertificates(plan);
 	const lowered = technique.lower(task);
 	const after = checked(net.model, lowered.patch);
 	const kept = lowered.kept ?? new Map();
-	const shrunk = shrinkShapes(shapes, kept);
-	const small = opened(after);
-	const cost = [costOf(net.model, net.facts), costOf(small, inferFacts(small, shrunk))] as const;
+	const next = known(after, shrinkShapes(shapes, kept));
 	const seeded = (): ReturnType<Done['seeded']> => {
 		const before = widened(seedWeights(net));
-		const again = technique.lower({ ...task, net: netOf(before, shapes) });
+		const again = technique.lower({ ...task, net: buildNet(before, inferFacts(before, shapes)) });
 		return { before, after: checked(before, again.patch), lowered: again };
 	};
-	return { plan, before: net.model, after, lowered, kept, cost, seeded };
+	const done = { plan, before: net.model, after, lowered, kept, cost: [cost, next.cost] as const, seeded };
+	return { done, next };
 }
 
 function checkCertificates({ certificates = [] }: StepPlan): void {

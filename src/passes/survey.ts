@@ -5,15 +5,16 @@ import { type Family } from '../ir/axes/families.ts';
 import { type NetTensor } from '../ir/axes/net.ts';
 import { parametersOf } from '../ir/cost.ts';
 import { type Bytes } from '../ir/graph/graph.ts';
-import { type Step } from '../ir/recipe/recipe.ts';
+import { plainStep } from '../ir/recipe/plain-step.ts';
+import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
 import { techniques } from './table.ts';
-import { type PlanRequest } from './technique.ts';
+import { firstNumbering, type PlanRequest } from './technique.ts';
 
 /** Looks at every target that has groups of its own; heads and neurons are in the anatomy's layers. Nothing is run. */
 export function survey(anatomy: Anatomy): Survey {
 	const found = techniques.flatMap((technique) => {
 		const { target = '' } = technique.words;
-		const all = technique.survey?.(wholeModel(anatomy, technique.words.name, target));
+		const all = technique.survey?.(wholeModel(anatomy, technique.words));
 		return all === undefined ? [] : [{ target, ...all }];
 	});
 	const families = found.flatMap(({ groups }) => groups.map(({ family }) => family));
@@ -53,20 +54,10 @@ function count(weights: Map<Bytes | string, number>, { constant }: NetTensor): v
 }
 
 /** A statement about the whole model. */
-function wholeModel(anatomy: Anatomy, technique: string, target: string): PlanRequest {
-	const nowhere = { start: 0, end: 0 };
-	const step: Step = {
-		...{ text: `prune ${target}`, technique, verb: 'prune', target, globally: false, min: 1 },
-		...{ in: [], except: [], across: [], after: [], without: [], until: [], while: [], mayChange: [] },
-		...{ span: nowhere, spans: {}, line: 1 },
+function wholeModel(anatomy: Anatomy, words: TechniqueWords): PlanRequest {
+	const { net, layers } = anatomy;
+	return {
+		...{ step: plainStep({ ...words, technique: words.name }), model: net.model, net, anatomy },
+		...{ numbering: firstNumbering(layers.length), protect: [], mayChange: [], seed: 0 },
 	};
-	const count = anatomy.layers.length;
-	const numbering = {
-		layers: anatomy.layers.map(({ index }) => index),
-		layerCount: count,
-		units: new Map<string, readonly number[]>(),
-		unitCounts: new Map<string, number>(),
-	};
-	const { net } = anatomy;
-	return { step, model: net.model, net, anatomy, numbering, protect: [], mayChange: [], seed: 0 };
 }

@@ -75,6 +75,16 @@ export type Numbering = {
 	readonly unitCounts: ReadonlyMap<string, number>;
 };
 
+/** Every layer and unit under its own number. */
+export function firstNumbering(layers: number): Numbering {
+	return {
+		layers: Array.from({ length: layers }, (_, at) => at),
+		layerCount: layers,
+		units: new Map(),
+		unitCounts: new Map(),
+	};
+}
+
 export type PlanRequest = {
 	readonly step: Step;
 	readonly model: Model;

@@ -1,46 +1,13 @@
 /** The report of a build, for people. */
 import { type Certificate, type Drift, type Proof } from '../ir/proof.ts';
-import { amount, type AmountUnit } from '../messages/amounts.ts';
+import { amount } from '../messages/amounts.ts';
+import { type Reported, type ReportedStep } from './reported.ts';
 import { count, percent, table } from './tables.ts';
 
-type Reached = {
-	readonly goal: string;
-	readonly unit: AmountUnit;
-	readonly predicted?: number;
-	readonly measured: number;
-};
-type Step = {
-	readonly statement: string;
-	readonly selected: number;
-	readonly of: number;
-	readonly unit: string;
-	readonly metric?: string;
-	readonly params: readonly [number, number];
-	readonly macs: readonly [number, number];
-	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
-	readonly certificates?: readonly Certificate[];
-	readonly reached?: readonly Reached[];
-	readonly proof?: Proof;
-	readonly compensated?: readonly {
-		readonly choice: string;
-		readonly heldOut: Readonly<Record<'affine' | 'bias' | 'none', number>>;
-	}[];
-};
-type Document = {
-	readonly steps: readonly Step[];
-	readonly model?: { readonly params: number; readonly bytes: number; readonly macs: number };
-	readonly output?: {
-		readonly path?: string;
-		readonly params?: number;
-		readonly bytes?: number;
-		readonly macs?: number;
-	};
-	readonly inputs?: string;
-	readonly drift?: Drift;
-	readonly expectations: readonly { readonly text: string; readonly value?: number; readonly ok: boolean }[];
-};
+/** What a comparison of two models has of it too. */
+type Told = Pick<Reported, 'steps' | 'model' | 'output' | 'inputs' | 'drift' | 'expectations'>;
 
-export function buildReport({ steps, model, output, inputs, drift, expectations }: Document): string {
+export function buildReport({ steps, model, output, inputs, drift, expectations }: Told): string {
 	const lines = steps.flatMap((step, at) => stepLines(step, at + 1));
 	if (drift !== undefined) lines.push('', driftLine(drift), `inputs   ${inputs ?? ''}`);
 	for (const { text, value, ok } of expectations)
@@ -52,7 +19,7 @@ export function buildReport({ steps, model, output, inputs, drift, expectations 
 	return lines.join('\n');
 }
 
-function stepLines(step: Step, at: number): string[] {
+function stepLines(step: ReportedStep, at: number): string[] {
 	const metric = step.metric === undefined ? '' : `, by ${step.metric}`;
 	const what = `step ${at}   ${step.statement}: ${step.selected} of ${step.of} ${step.unit}${metric}; ${count(step.params[0])} -> ${count(step.params[1])} parameters`;
 	const where = step.removed
@@ -70,20 +37,20 @@ function stepLines(step: Step, at: number): string[] {
 	];
 }
 
-function goalLine({ goal, unit, predicted, measured }: Reached): string {
+function goalLine({ goal, unit, predicted, measured }: NonNullable<ReportedStep['reached']>[number]): string {
 	const expected = predicted === undefined ? '' : ` (predicted ${amount(unit, predicted)})`;
 	return `goal     ${goal}: ${amount(unit, measured)}${expected}`;
 }
 
 /** Mean over readers of what is lost of their outputs, on inputs that no refit has seen. */
-function refitLine(readers: NonNullable<Step['compensated']>): string | undefined {
+function refitLine(readers: NonNullable<ReportedStep['compensated']>): string | undefined {
 	const judged = readers.filter(({ heldOut }) => !Number.isNaN(heldOut.none));
 	if (judged.length === 0)
 		return readers.length === 0 ? undefined : 'refit    no inputs to judge it on: nothing refitted';
 	const mean = (of: (one: (typeof judged)[number]) => number): string =>
 		`${((100 * judged.reduce((sum, one) => sum + of(one), 0)) / judged.length).toPrecision(3)}%`;
 	const changed = readers.filter(({ choice }) => choice !== 'none').length;
-	const now = mean(({ choice, heldOut }) => heldOut[choice as 'affine' | 'bias' | 'none']);
+	const now = mean(({ choice, heldOut }) => heldOut[choice]);
 	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone, ${mean(({ heldOut }) => heldOut.none)} without`;
 }
 
@@ -117,7 +84,7 @@ function driftLine(drift: Drift): string {
 	return `drift    ${parts.join(', ')}`;
 }
 
-function costTable(model: NonNullable<Document['model']>, output: NonNullable<Document['output']>): string {
+function costTable(model: NonNullable<Reported['model']>, output: NonNullable<Reported['output']>): string {
 	const row = (name: string, before: number, after: number | undefined): string[] => [
 		name,
 		count(before),

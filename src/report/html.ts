@@ -1,61 +1,11 @@
 /** The report of a build as one page that needs nothing else: no script, no font, no image; pictures are SVG in the page. */
 import { type Diagnostic } from '../diagnostic.ts';
-import { amount, type AmountUnit } from '../messages/amounts.ts';
-import { type Drift, type Proof } from '../ir/proof.ts';
+import { amount } from '../messages/amounts.ts';
+import { type Proof } from '../ir/proof.ts';
 import { escaped } from './escape.ts';
 import { bars, heatMap, type Bar } from './pictures.ts';
+import { type Reported, type ReportedStep } from './reported.ts';
 import { count, percent } from './tables.ts';
-
-type Sizes = { readonly params?: number; readonly macs?: number; readonly bytes?: number };
-type Choice = 'affine' | 'bias' | 'none';
-type Step = {
-	readonly statement: string;
-	readonly selected: number;
-	readonly of: number;
-	readonly unit: string;
-	readonly metric?: string;
-	readonly params: readonly [number, number];
-	readonly macs: readonly [number, number];
-	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
-	readonly groups?: readonly {
-		readonly layer: number;
-		readonly label: string;
-		readonly units: readonly number[];
-		readonly importance: readonly number[];
-	}[];
-	readonly reached?: readonly {
-		readonly goal: string;
-		readonly unit: AmountUnit;
-		readonly predicted?: number;
-		readonly measured: number;
-	}[];
-	readonly compensated?: readonly {
-		readonly layer: number;
-		readonly choice: Choice;
-		readonly heldOut: Readonly<Record<Choice, number>>;
-	}[];
-	readonly proof?: Proof;
-};
-export type Reported = {
-	readonly ok: boolean;
-	readonly recipe: { readonly path?: string };
-	readonly model?: Sizes & { readonly path: string };
-	readonly output?: Sizes & { readonly path?: string };
-	readonly inputs?: string;
-	readonly steps: readonly Step[];
-	readonly drift?: Drift;
-	readonly latency?: {
-		readonly beforeMs: number;
-		readonly afterMs: number;
-		readonly beforeRangeMs: readonly [number, number];
-		readonly afterRangeMs: readonly [number, number];
-		readonly ratio: number;
-		readonly threads: number;
-		readonly runs: number;
-	};
-	readonly expectations: readonly { readonly text: string; readonly value?: number; readonly ok: boolean }[];
-	readonly diagnostics: readonly Diagnostic[];
-};
 
 /** The page. `recipe` is the text that was compiled. */
 export function htmlReport(document: Reported, recipe: string): string {
@@ -123,7 +73,7 @@ function costs({ model, output, latency }: Reported): string {
 	);
 }
 
-function stepSection(step: Step, at: number): string {
+function stepSection(step: ReportedStep, at: number): string {
 	const metric = step.metric === undefined ? '' : `, ranked by ${step.metric}`;
 	const took = `${step.selected} of ${step.of} ${step.unit}${metric}; ${count(step.params[0])} to ${count(step.params[1])} parameters, ${count(step.macs[0])} to ${count(step.macs[1])} multiply–adds.`;
 	return section(
@@ -139,7 +89,7 @@ function stepSection(step: Step, at: number): string {
 	);
 }
 
-function goals({ reached = [] }: Step): string[] {
+function goals({ reached = [] }: ReportedStep): string[] {
 	return reached.map(({ goal, unit, predicted, measured }) => {
 		const told = predicted === undefined ? '' : `, predicted ${amount(unit, predicted)}`;
 		return `<p>Goal <b>${escaped(goal)}</b>: ${amount(unit, measured)}${told}.</p>`;
@@ -147,7 +97,7 @@ function goals({ reached = [] }: Step): string[] {
 }
 
 /** One bar a group: what is left of it and what went. */
-function removedPicture({ groups = [], removed, unit }: Step): string {
+function removedPicture({ groups = [], removed, unit }: ReportedStep): string {
 	const rows = groups.map(({ layer, label, units }): Bar => {
 		const gone = removed.find((one) => one.layer === layer)?.units.length ?? 0;
 		const left = (units.length - gone) / units.length;
@@ -157,7 +107,7 @@ function removedPicture({ groups = [], removed, unit }: Step): string {
 }
 
 /** Small groups as rows of squares: a heat map of layer × head. */
-function scorePicture({ groups = [], removed, unit }: Step): string {
+function scorePicture({ groups = [], removed, unit }: ReportedStep): string {
 	const rows = groups
 		.filter(({ importance }) => importance.length > 0)
 		.map(({ layer, label, units, importance }) => {
@@ -171,7 +121,7 @@ function scorePicture({ groups = [], removed, unit }: Step): string {
 	return heatMap(`Importance of ${unit}, removed ones crossed out`, rows);
 }
 
-function refits({ compensated = [] }: Step): string {
+function refits({ compensated = [] }: ReportedStep): string {
 	const share = (value: number): string => (Number.isNaN(value) ? '-' : percent(value, 1));
 	const words = { affine: 'new weights and bias', bias: 'new bias', none: 'as it was' } as const;
 	const rows = compensated.map(({ layer, choice, heldOut }) => [

@@ -1,7 +1,8 @@
 /** The page of a build: everything in it, nothing from elsewhere, well formed whatever names and texts hold. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { htmlReport, type Reported } from '../../src/report/html.ts';
+import { htmlReport } from '../../src/report/html.ts';
+import { type Reported } from '../../src/report/reported.ts';
 
 const test = suite('the report page');
 

@@ -1,5 +1,6 @@
 /** An opened model put together again: nodes go back into the bodies they belong to, calls that nobody touched stay calls. */
 import { present } from '../../diagnostic.ts';
+import { calledFrom } from './called.ts';
 import { inferFacts, type Facts } from './facts.ts';
 import { sortNodes } from './order.ts';
 import { around, asRead, commonScope, deepest, isInside, isOpened } from './scope.ts';
@@ -44,28 +45,6 @@ function holdsOpened(graph: Graph): boolean {
 
 function closedGraph(graph: Graph, facts: () => Facts | undefined): Graph {
 	return holdsOpened(graph) ? new Closer(graph, facts).run() : graph;
-}
-
-/** Functions that nodes call, directly or through other functions. */
-function calledFrom(graph: Graph, { functions }: Model): Set<string> {
-	const names = new Set<string>();
-	const note = (nodes: readonly Node[]): void => {
-		for (const node of nodes) {
-			const name = `${node.domain}:${node.op}`;
-			subgraphs(node).forEach((inner) => {
-				note(inner.nodes);
-			});
-			if (names.has(name)) continue;
-			names.add(name);
-			functions
-				.filter((made) => `${made.domain}:${made.name}` === name)
-				.forEach((made) => {
-					note(made.nodes);
-				});
-		}
-	};
-	note(graph.nodes);
-	return names;
 }
 
 class Closer {

@@ -12,7 +12,7 @@ import {
 	type Step,
 } from './recipe.ts';
 import { validateRecipe } from './recipe-validator.ts';
-import { statementName } from './vocabulary.ts';
+import { plainStep } from './plain-step.ts';
 
 const validate = validateRecipe as ValidateFunction<Given>;
 
@@ -50,12 +50,7 @@ function withDefaults(given: Given): Recipe {
 	const { params = {}, inputs = [], protect = [], mayChange = [], expectations = [], ...others } = given;
 	const { calibrate, evaluate, require = [], ...rest } = others;
 
-	const steps = given.steps.map((step): Step => ({
-		...{ text: statementName(step), globally: false, min: 1, in: [], except: [], across: [], after: [] },
-		...{ without: [], until: [], while: [], mayChange },
-		...{ span: nowhere, spans: {}, line: 1 },
-		...step,
-	}));
+	const steps = given.steps.map((step): Step => ({ ...plainStep(step), mayChange, ...step }));
 	return {
 		...rest,
 		...{ params, protect, mayChange, steps },
