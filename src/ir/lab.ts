@@ -2,6 +2,7 @@
 import { type Model, type ValueName } from './graph/graph.ts';
 import { type Part } from './graph/part.ts';
 import { type Matrix, type Products } from './matrix.ts';
+import { type Drift } from './proof.ts';
 
 /** Sums over every position of a value, by coordinate of one axis. */
 export type Moments = { readonly count: number; readonly sum: Float64Array; readonly squares: Float64Array };
@@ -60,6 +61,8 @@ export type Lab = {
 	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
 	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */
 	compareTimes(original: Model, changed: Model): Promise<{ readonly ms: number; readonly ratio: number }>;
+	/** How far the outputs of a changed model are from the original's, on all inputs. */
+	drift(original: Model, changed: Model): Promise<Drift>;
 	/** Mean cosine between two values along the last axis. */
 	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
 };

@@ -10,6 +10,7 @@ import * as exit from './exit.ts';
 import * as factorize from './factorize.ts';
 import * as goals from './goals.ts';
 import * as imports from './import.ts';
+import * as layers from './layers.ts';
 import * as model from './model.ts';
 import * as parse from './parse.ts';
 import * as plan from './plan.ts';
@@ -43,6 +44,7 @@ export const catalogue: readonly Entry[] = [
 	exit,
 	factorize,
 	goals,
+	layers,
 	positions,
 	tokens,
 	run,

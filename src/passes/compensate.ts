@@ -1,12 +1,12 @@
 /** Compensation: readers of removed units are refitted to what stays, by numbers that are computed while planning. */
 import { present } from '../diagnostic.ts';
-import { elementCount, type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
-import { type NetNode } from '../ir/axes/net.ts';
+import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { matrix, type Products } from '../ir/matrix.ts';
 import { refit, type Refit } from '../numerics/refit.ts';
 import { storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
+import { biasOf, withInput, type BiasPlace } from './bias.ts';
 import { insert } from './edits.ts';
 import { type Selected } from './select.ts';
 import { type Compensated } from './technique.ts';
@@ -22,7 +22,7 @@ export type RefitDecision = {
 	readonly weight: string;
 	readonly bias: string;
 	/** The constant that holds the bias: an operand of the node itself or of an addition after it; absent: an addition is put in. */
-	readonly place?: { readonly node: number; readonly slot: number };
+	readonly place?: BiasPlace;
 };
 
 export type Compensation = {
@@ -87,7 +87,8 @@ function record(
 	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(whole, dims, weightAxis)));
 	const outputs = weightAxis === 0 ? 1 : 0;
 	const width = dims[outputs] ?? 0;
-	const { place, values, scale } = biasOf(node, width);
+	const { place, constant, scale } = biasOf(node, width);
+	const values = constant && numbersOf(constant);
 	const alpha = numberOf(node.node, 'alpha', 1);
 	const bias = summed(shift, width).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
 	tensors.set(names.bias, tensorOf(names.bias, type, [width], bias));
@@ -100,50 +101,6 @@ function summed(shift: Float64Array, outputs: number): Float64Array {
 	return Float64Array.from({ length: outputs }, (_, at) =>
 		shift.subarray(at * places, (at + 1) * places).reduce((sum, value) => sum + value, 0),
 	);
-}
-
-type Bias = {
-	readonly place?: { readonly node: number; readonly slot: number };
-	readonly values?: ArrayLike<number>;
-	/** What the constant is multiplied with before it is added. */
-	readonly scale: number;
-};
-
-/** Where the reader's bias is: the third operand of a Gemm or convolution, or the constant that the only addition after it adds. */
-function biasOf(node: NetNode, width: number): Bias {
-	if (node.node.op === 'Conv') {
-		const own = vectorAt(node, 2, width);
-		const isFree = own !== undefined || node.inputs[2] === undefined;
-		return isFree
-			? { place: { node: node.node.id, slot: 2 }, ...(own && { values: own }), scale: 1 }
-			: { scale: 1 };
-	}
-	if (node.node.op === 'Gemm') {
-		const beta = numberOf(node.node, 'beta', 1);
-		const own = vectorAt(node, 2, width);
-		return own && beta !== 0
-			? { place: { node: node.node.id, slot: 2 }, values: own, scale: beta }
-			: { scale: 1 };
-	}
-	const output = node.outputs[0];
-	const [next, ...others] = output?.consumers ?? [];
-	if (
-		output === undefined ||
-		next?.node.op !== 'Add' ||
-		others.length > 0 ||
-		output.io.length > 0 ||
-		output.captured
-	)
-		return { scale: 1 };
-	const slot = 1 - next.inputs.indexOf(output);
-	const values = vectorAt(next, slot, width);
-	return values ? { place: { node: next.node.id, slot }, values, scale: 1 } : { scale: 1 };
-}
-
-function vectorAt(node: NetNode, slot: number, width: number): ArrayLike<number> | undefined {
-	const constant = node.inputs[slot]?.constant;
-	if (constant?.bytes === undefined || constant.dims.at(-1) !== width) return undefined;
-	return elementCount(constant.dims) === width ? numbersOf(constant) : undefined;
 }
 
 function numberOf({ attributes }: Node, name: string, absent: number): number {
@@ -193,15 +150,6 @@ export function refitEdits(
 	for (const id of touched)
 		edits.push({ kind: 'node', node: present(nodes.get(id), 'a node that is refitted') });
 	return edits;
-}
-
-/** The node with another input, also one behind those that it has. */
-function withInput(node: Node, slot: number, name: string): Node {
-	const inputs = Array.from(
-		{ length: Math.max(node.inputs.length, slot + 1) },
-		(_, at) => node.inputs[at] ?? '',
-	);
-	return { ...node, inputs: inputs.with(slot, name) };
 }
 
 /** Positions that stay of each axis of a node's operand; undefined where all do. */

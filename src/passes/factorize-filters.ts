@@ -1,5 +1,5 @@
 /** Convolutions become chains of thinner ones: by channels, by spatial axes, Tucker and canonical decompositions. */
-import { bug, Fault, present } from '../diagnostic.ts';
+import { Fault, present } from '../diagnostic.ts';
 import { type Node, type Tensor } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
@@ -9,7 +9,7 @@ import { noAnatomy } from '../messages/plan.ts';
 import { joinedChain, type Link, type Scheme, type Stage } from '../numerics/conv-chain.ts';
 import { isConvolution, measureWindows, slidingAlong, type ConvSite } from './conv-sites.ts';
 import { bestChain, candidate, type Chosen, type Tried } from './conv-ways.ts';
-import { addBehind, addToBias, type Fresh } from './output-shift.ts';
+import { addBehind, addToBias, type Fresh } from './bias.ts';
 import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,
@@ -157,20 +157,25 @@ function kept(
  * Rewrite: the chain, what is added in the bias. Reference: one convolution with the kernel that the chain multiplies to, what is added
  * behind it.
  */
-function lower({ net: { model }, decision: { convolutions }, tensors, label }: LowerTask<Chains>): Lowered {
+function lower({
+	net: { model, byNode },
+	decision: { convolutions },
+	tensors,
+	label,
+}: LowerTask<Chains>): Lowered {
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
 	for (const { node: id, links, shift: added } of convolutions) {
-		const node =
-			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
+		const product = present(byNode.get(id), 'a node of the plan');
+		const { node } = product;
 		const kernels = links.map(({ kernel }) => present(tensors.get(kernel), kernel));
 		const stages = links.map((link, at): Stage => {
 			const tensor = present(kernels[at], link.kernel);
 			return { ...link, dims: tensor.dims, data: Float64Array.from(numbersOf(tensor)) };
 		});
 		const shift = added === undefined ? undefined : present(tensors.get(added), added);
-		const small = shift === undefined ? { node, edits: [] } : addToBias(model, node, shift, fresh);
+		const small = shift === undefined ? { node, edits: [] } : addToBias(product, shift, fresh);
 		edits.push(...chainFor(small.node, stages, kernels, fresh), ...small.edits);
 		const whole = shift === undefined ? { node, edits: [] } : addBehind(node, shift, fresh);
 		const joint = joinedChain(stages);
@@ -183,16 +188,8 @@ function lower({ net: { model }, decision: { convolutions }, tensors, label }: L
 		);
 	}
 	const reference = applyPatch(model, { label: 'reference', edits: plain });
-	return {
-		patch: { label, edits },
-		claims: [
-			{
-				says: 'one convolution with the kernel that the chain multiplies to',
-				reference,
-				controls: [() => model],
-			},
-		],
-	};
+	const says = 'one convolution with the kernel that the chain multiplies to';
+	return { patch: { label, edits }, claims: [{ says, reference, controls: [() => model] }] };
 }
 
 /** The bias, and the name of the output, stay with the last convolution. */

@@ -15,7 +15,7 @@ import { plainProducts } from '../numerics/plain-products.ts';
 import { type Wanted } from '../numerics/svd.ts';
 import { insert } from './edits.ts';
 import { inputsOf, lowRank, type Inputs } from './low-rank.ts';
-import { addBehind, addToBias, type Shifted } from './output-shift.ts';
+import { addBehind, addToBias, type Shifted } from './bias.ts';
 import { alignedRank, automatic, rankKeeping } from './ranks.ts';
 import { layersInScope } from './scope.ts';
 import {
@@ -206,13 +206,18 @@ function orient(weight: Tensor, asStored: boolean): Matrix {
  * Rewrite: a product with the first factor, then with the second, what is added in the bias. Reference: one product with
  * the factors' product, what is added behind it.
  */
-function lower({ net: { model }, decision: { matrices }, tensors, label }: LowerTask<Factors>): Lowered {
+function lower({
+	net: { model, byNode },
+	decision: { matrices },
+	tensors,
+	label,
+}: LowerTask<Factors>): Lowered {
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
 	for (const { node: id, slot, left, right, shift: added } of matrices) {
-		const node =
-			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
+		const product = byNode.get(id) ?? bug('a plan names a node that is not there', { id });
+		const { node } = product;
 		const [a, b] = [present(tensors.get(left), left), present(tensors.get(right), right)];
 		const shift = added === undefined ? undefined : present(tensors.get(added), added);
 		const base = node.inputs[slot] ?? 'weight';
@@ -222,7 +227,7 @@ function lower({ net: { model }, decision: { matrices }, tensors, label }: Lower
 			{ kind: 'constant', tensor: { ...b, name: nameB } },
 		];
 		const same: Shifted = { node, edits: [] };
-		const small = shift === undefined ? same : addToBias(model, node, scaledBy(node, shift), fresh);
+		const small = shift === undefined ? same : addToBias(product, scaledBy(node, shift), fresh);
 		const whole = shift === undefined ? same : addBehind(node, scaledBy(node, shift), fresh);
 		edits.push(...factors, ...twoProducts(small.node, fresh, nameA, nameB), ...small.edits);
 		const inputs = whole.node.inputs.map((name, at) => (at === slot ? nameW : name));

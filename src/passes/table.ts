@@ -21,6 +21,7 @@ import { pruneVocab } from './prune-vocab.ts';
 import { pruneWeights } from './prune-weights.ts';
 import { metrics } from './scores.ts';
 import { share } from './share.ts';
+import { shareAttention, shareFfn } from './share-layers.ts';
 import { type Technique } from './technique.ts';
 
 export const techniques: readonly Technique[] = [
@@ -48,6 +49,8 @@ export const techniques: readonly Technique[] = [
 	pruneTokens,
 	mergeTokens,
 	share,
+	shareFfn,
+	shareAttention,
 	exit,
 ];
 

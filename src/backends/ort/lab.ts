@@ -7,6 +7,7 @@ import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { insideBody } from '../../messages/run.ts';
+import { measureDrift } from './drift.ts';
 import { measureGrams } from './grams.ts';
 import { compareTimes } from './latency.ts';
 import { timeParts } from './part-times.ts';
@@ -43,6 +44,12 @@ export function labOf(
 		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
+		drift: (original, pruned) =>
+			measureDrift(
+				{ original, pruned, kept: new Map() },
+				examples.map(({ feeds }) => feeds),
+				threads,
+			),
 		similarity: (model, pairs) => similarity(model, pairs, collect),
 	};
 }

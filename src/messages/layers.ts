@@ -1,0 +1,19 @@
+/** Messages of statements that make several layers one, or let them share. */
+import { defineDiagnostic } from '../diagnostic.ts';
+
+export const oneLayer = defineDiagnostic({
+	code: 'plan/one-layer',
+	severity: 'error',
+	explain:
+		'Sharing and fusing need two layers at least. Ranges are half-open: `layers 2..4` are the layers 2 and 3.',
+	message: ({ what, reading }: { what: string; reading: string | undefined }) =>
+		`${what} needs two layers, and this selects ${reading ?? 'one'}`,
+	hint: () => 'ranges are half-open: `layers 2..4` are the layers 2 and 3, and so are `layers 2..=3`',
+});
+export const layerStays = defineDiagnostic({
+	code: 'plan/layer-stays',
+	severity: 'warning',
+	explain:
+		'Layers can read one tensor, or become one layer, where their matrices have the same sizes, layouts and element type and are stored as numbers.',
+	message: ({ layer, why }: { layer: number; why: string }) => `layer ${layer} stays as it is: ${why}`,
+});
