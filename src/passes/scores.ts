@@ -51,14 +51,14 @@ function valuesOf(constant: Tensor): Float32Array | Float64Array {
 	return values.map((value) => value - sum / values.length);
 }
 
-/** Sums a function of every element over the unit that owns it. */
-function sumByUnit(family: Family, measure: (value: number) => number): Float64Array {
+/** Sums every element's size to the power of 1 or 2 over the unit that owns it. */
+function sumByUnit(family: Family, power: 1 | 2): Float64Array {
 	const sums = new Float64Array(family.units);
 	for (const { tensor, axis, unitAt } of weightsOf(family)) {
 		const inner = elementCount(tensor.sizes.slice(axis + 1));
 		const stretches = stretchesOf(unitAt);
 		const lengths = stretches.map(({ count }) => count * inner);
-		const totals = sumStretches(valuesOf(present(tensor.constant, 'a weight')), lengths, measure);
+		const totals = sumStretches(valuesOf(present(tensor.constant, 'a weight')), lengths, power);
 		stretches.forEach(({ unit }, at) => {
 			if (unit >= 0) sums[unit] = (sums[unit] ?? 0) + (totals[at] ?? 0);
 		});
@@ -77,26 +77,34 @@ function stretchesOf(unitAt: Int32Array): { readonly unit: number; count: number
 	return stretches;
 }
 
-/** Sums over stretches of elements that follow each other and begin anew after the last. Plain loops: they run over every weight. */
+/**
+ * Sums of |v| or v² over stretches of elements that follow each other and begin anew after the last. Plain loops without calls: they run
+ * over every weight.
+ */
 function sumStretches(
 	values: Float32Array | Float64Array,
 	lengths: readonly number[],
-	measure: (value: number) => number,
+	power: 1 | 2,
 ): Float64Array {
-	const count = lengths.length;
-	const totals = new Float64Array(count);
-	if (count === 0) return totals;
-	if (lengths.every((length) => length === 1)) {
-		for (let start = 0; start < values.length; start += count)
-			for (let at = 0; at < count; at++) totals[at] = (totals[at] ?? 0) + measure(values[start + at] ?? 0);
+	const totals = new Float64Array(lengths.length);
+	const ends = Int32Array.from(lengths);
+	if (ends.length === 0) return totals;
+	if (ends.every((length) => length === 1)) {
+		for (let start = 0; start < values.length; start += ends.length)
+			for (let at = 0; at < ends.length; at++) {
+				const value = values[start + at] ?? 0;
+				totals[at] = (totals[at] ?? 0) + (power === 2 ? value * value : Math.abs(value));
+			}
 		return totals;
 	}
 	for (let start = 0; start < values.length;) {
-		for (let at = 0; at < count; at++) {
-			const end = start + (lengths[at] ?? 0);
-			let sum = 0;
-			for (; start < end; start++) sum += measure(values[start] ?? 0);
-			totals[at] = (totals[at] ?? 0) + sum;
+		for (let at = 0; at < ends.length; at++) {
+			let sum = totals[at] ?? 0;
+			for (const end = start + (ends[at] ?? 0); start < end; start++) {
+				const value = values[start] ?? 0;
+				sum += power === 2 ? value * value : Math.abs(value);
+			}
+			totals[at] = sum;
 		}
 	}
 	return totals;
@@ -187,13 +195,13 @@ export const metrics: readonly Metric[] = [
 		name: 'l2',
 		needs: 'nothing',
 		summary: 'Euclidean norm of all weights of the unit (arXiv:1608.08710).',
-		score: ({ family }) => ready(sumByUnit(family, (value) => value * value).map(Math.sqrt)),
+		score: ({ family }) => ready(sumByUnit(family, 2).map(Math.sqrt)),
 	},
 	{
 		name: 'l1',
 		needs: 'nothing',
 		summary: 'Sum of the absolute weights of the unit (arXiv:1608.08710).',
-		score: ({ family }) => ready(sumByUnit(family, Math.abs)),
+		score: ({ family }) => ready(sumByUnit(family, 1)),
 	},
 	{
 		name: 'random',

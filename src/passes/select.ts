@@ -24,7 +24,7 @@ export type Selection = { readonly selected: readonly Selected[]; readonly notes
 
 /** Score from 0 to 1 within its group: max(0, s) over the largest of the group. */
 export function importance(scores: readonly number[]): number[] {
-	const largest = Math.max(0, ...scores);
+	const largest = scores.reduce((most, score) => Math.max(most, score), 0);
 	return scores.map((score) => (largest > 0 ? Math.max(0, score) / largest : 0));
 }
 

@@ -3,12 +3,13 @@
  * A walk goes on behind it either way, so that one walk serves every permit.
  */
 import { nodeLabel } from '../graph/graph.ts';
+import { type Labels } from './classes.ts';
 import { type NetNode, type NetTensor } from './net.ts';
 import { type Role } from './row.ts';
 
 export type Barrier = {
 	readonly at: Role | NetTensor;
-	readonly labels: Int32Array;
+	readonly labels: Labels;
 	readonly why: string;
 };
 

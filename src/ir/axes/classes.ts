@@ -4,6 +4,41 @@
 export const NONE = 0;
 export const PIN = 1;
 
+/** The labels on the positions of an axis or the coordinates of a letter. */
+export class Labels {
+	readonly at: Int32Array;
+	/** How many positions have one. */
+	count = 0;
+
+	constructor(size: number) {
+		this.at = new Int32Array(size);
+	}
+
+	/** Labels a position that has none. */
+	put(position: number, label: number): void {
+		this.at[position] = label;
+		this.count++;
+	}
+
+	/**
+	 * Takes a source's labels where this has none, position p those of the source's `index[p]`, or of its p; where both have one they
+	 * meet. Says whether anything was taken.
+	 */
+	take(source: Labels, index: Int32Array | null, meet: (left: number, right: number) => void): boolean {
+		const [own, from] = [this.at, source.at];
+		const { count } = this;
+		for (let position = 0; position < own.length; position++) {
+			const at = index === null ? position : (index[position] ?? -1);
+			const label = at < 0 ? NONE : (from[at] ?? NONE);
+			const before = own[position] ?? NONE;
+			if (label === before || label === NONE) continue;
+			if (before === NONE) this.put(position, label);
+			else meet(before, label);
+		}
+		return this.count > count;
+	}
+}
+
 /** A union-find over labels; those of a walk's seed are counted from 2. */
 export class Classes {
 	private readonly parent: Int32Array;
@@ -16,7 +51,9 @@ export class Classes {
 	}
 
 	static of(labels: number): Classes {
-		return new Classes(Int32Array.from({ length: labels + 2 }, (_, label) => label));
+		const parent = new Int32Array(labels + 2);
+		for (let label = 0; label < parent.length; label++) parent[label] = label;
+		return new Classes(parent);
 	}
 
 	/** The same classes, to be pinned further. */
@@ -44,8 +81,8 @@ export class Classes {
 		this.pins.set(why, (this.pins.get(why) ?? 0) + 1);
 	}
 
-	pinAll(labels: Int32Array, why: string): void {
-		for (const label of labels) if (label !== NONE) this.pin(label, why);
+	pinAll({ at }: Labels, why: string): void {
+		for (const label of at) if (label !== NONE) this.pin(label, why);
 	}
 
 	/** Makes two classes one; what is joined to a pinned one is pinned, for the reason that `why` gives. */

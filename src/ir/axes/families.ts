@@ -3,7 +3,7 @@ import { elementCount } from '../graph/graph.ts';
 import { elementType } from '../graph/dtype.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { passes, type Permit } from './barriers.ts';
-import { NONE, PIN, type Classes } from './classes.ts';
+import { Labels, NONE, PIN, type Classes } from './classes.ts';
 import { Walk, type Choices, type Seed } from './walk.ts';
 import { type Term } from './row.ts';
 import { unreadOf } from './stretches.ts';
@@ -111,8 +111,10 @@ class Finder {
 			this.coverage.set(node, known);
 			letters.forEach((labels, letter) => {
 				if (labels === undefined) return;
-				const covered = (known[letter] ??= new Uint8Array(labels.length));
-				for (let at = 0; at < labels.length; at++) if (labels[at] !== NONE) covered[at] = 1;
+				const { at } = labels;
+				const covered = (known[letter] ??= new Uint8Array(at.length));
+				for (let position = 0; position < at.length; position++)
+					if (at[position] !== NONE) covered[position] = 1;
 			});
 		}
 	}
@@ -167,17 +169,11 @@ function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 		if (stopping[at]) classes.pinAll(labels, why);
 	});
 	for (const axes of walk.axes.values())
-		axes.forEach((labels) => {
-			if (labels !== undefined) pinWhole(classes, labels);
-		});
-	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Int32Array(0);
+		for (const labels of axes) if (labels !== undefined) pinWhole(classes, labels);
+	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Labels(0);
 	const { units, unitOf } = numbered(classes, seeds);
-	const toUnits = (labels: Int32Array | undefined): Int32Array | undefined => {
-		const own = labels && new Int32Array(labels.length);
-		if (labels && own) for (let at = 0; at < own.length; at++) own[at] = unitOf[labels[at] ?? NONE] ?? -1;
-		return own;
-	};
-	const seeded = seeds.filter((label) => label !== NONE);
+	const toUnits = (labels: Labels | undefined): Int32Array | undefined => labels && unitsAt(labels, unitOf);
+	const seeded = seeds.at.filter((label) => label !== NONE);
 	return {
 		seed: walk.seed,
 		units,
@@ -189,7 +185,7 @@ function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 }
 
 /** The unit of every label, -1 for none. */
-function numbered(classes: Classes, seeds: Int32Array): { units: number; unitOf: Int32Array } {
+function numbered(classes: Classes, { at: seeds }: Labels): { units: number; unitOf: Int32Array } {
 	const unitOf = new Int32Array(classes.count).fill(-1);
 	let units = 0;
 	for (const label of seeds) {
@@ -200,10 +196,16 @@ function numbered(classes: Classes, seeds: Int32Array): { units: number; unitOf:
 	return { units, unitOf };
 }
 
-function pinWhole(classes: Classes, labels: Int32Array): void {
+function unitsAt({ at: labels }: Labels, unitOf: Int32Array): Int32Array {
+	const units = new Int32Array(labels.length);
+	for (let at = 0; at < units.length; at++) units[at] = unitOf[labels[at] ?? NONE] ?? -1;
+	return units;
+}
+
+function pinWhole(classes: Classes, { at: labels }: Labels): void {
 	const [first = NONE] = labels;
 	if (first <= PIN) return;
 	const root = classes.find(first);
-	if (labels.every((label) => classes.find(label) === root))
-		classes.pin(root, 'an axis would lose its only group of positions');
+	for (const label of labels) if (classes.find(label) !== root) return;
+	classes.pin(root, 'an axis would lose its only group of positions');
 }

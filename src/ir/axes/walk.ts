@@ -4,7 +4,7 @@
  */
 import { nodeLabel } from '../graph/graph.ts';
 import { blocking, roleReason, type Barrier } from './barriers.ts';
-import { Classes, NONE } from './classes.ts';
+import { Classes, Labels, NONE } from './classes.ts';
 import { areDisjoint, fits } from './composite.ts';
 import { operandOf, type NetNode, type NetTensor } from './net.ts';
 import { termKey, type Part, type Term } from './row.ts';
@@ -18,7 +18,7 @@ export type Choices = ReadonlyMap<string, number>;
 export type Fork = { readonly key: string; readonly ways: number };
 
 type NodeState = {
-	readonly letters: (Int32Array | undefined)[];
+	readonly letters: (Labels | undefined)[];
 	/** The parts by which a composite axis is read. */
 	readonly active: Map<string, number[]>;
 	/** How many labels there were on a term's axis and letters when they last agreed. */
@@ -26,28 +26,25 @@ type NodeState = {
 };
 
 export class Walk {
-	readonly axes = new Map<NetTensor, (Int32Array | undefined)[]>();
+	readonly axes = new Map<NetTensor, (Labels | undefined)[]>();
 	readonly states = new Map<NetNode, NodeState>();
 	readonly classes: Classes;
 	/** By the labels that they stop. */
-	readonly barriers = new Map<Int32Array, Barrier>();
+	readonly barriers = new Map<Labels, Barrier>();
 	fork: Fork | undefined;
 	readonly seed: Seed;
 	private readonly queue: NetNode[] = [];
 	private readonly queued = new Set<NetNode>();
 	private readonly choices: Choices;
-	/** How many labels were written into an axis or letter. */
-	private readonly labelled = new Map<Int32Array, number>();
 
 	constructor(seed: Seed, covered: Uint8Array | undefined, choices: Choices) {
 		this.seed = seed;
 		this.choices = choices;
 		const size = seed.node.row?.letters[seed.letter]?.size ?? 0;
 		this.classes = Classes.of(size);
-		const labels = new Int32Array(size);
-		for (let at = 0; at < size; at++) labels[at] = covered?.[at] === 1 ? NONE : at + 2;
+		const labels = new Labels(size);
+		for (let at = 0; at < size; at++) if (covered?.[at] !== 1) labels.put(at, at + 2);
 		this.state(seed.node).letters[seed.letter] = labels;
-		this.labelled.set(labels, size);
 	}
 
 	run(): this {
@@ -67,6 +64,13 @@ export class Walk {
 		this.classes.union(left, right, () => `coupled to a pinned position at ${nodeLabel(node.node)}`);
 	}
 
+	/** Two labels on one position are of one class. */
+	private meet(node: NetNode): (left: number, right: number) => void {
+		return (left, right) => {
+			this.union(left, right, node);
+		};
+	}
+
 	private state(node: NetNode): NodeState {
 		const known = this.states.get(node);
 		if (known !== undefined) return known;
@@ -82,10 +86,14 @@ export class Walk {
 		this.queue.push(node);
 	}
 
-	private labels(tensor: NetTensor, axis: number): Int32Array {
+	private labels(tensor: NetTensor, axis: number): Labels {
 		const axes = this.axes.get(tensor) ?? [];
 		this.axes.set(tensor, axes);
-		return (axes[axis] ??= new Int32Array(tensor.sizes[axis] ?? 0));
+		return (axes[axis] ??= new Labels(tensor.sizes[axis] ?? 0));
+	}
+
+	private letter(node: NetNode, letter: number): Labels {
+		return (this.state(node).letters[letter] ??= new Labels(node.row?.letters[letter]?.size ?? 0));
 	}
 
 	private visit(node: NetNode): void {
@@ -130,7 +138,7 @@ export class Walk {
 		});
 		for (const { letter, coordinates } of node.row?.selected ?? []) {
 			for (const at of coordinates)
-				this.classes.pin(letters[letter]?.[at] ?? NONE, `picked by number at ${nodeLabel(node.node)}`);
+				this.classes.pin(letters[letter]?.at[at] ?? NONE, `picked by number at ${nodeLabel(node.node)}`);
 		}
 	}
 
@@ -158,79 +166,46 @@ export class Walk {
 
 	/** How many labels lie on a term's axis and letters: while it stays the same there is nothing to carry. */
 	private countOf({ letters }: NodeState, { axis, parts }: Term, tensor: NetTensor): number {
-		const on = (labels: Int32Array | undefined): number => (labels && this.labelled.get(labels)) ?? 0;
-		return parts.reduce((sum, { letter }) => sum + on(letters[letter]), on(this.axes.get(tensor)?.[axis]));
+		let count = this.axes.get(tensor)?.[axis]?.count ?? 0;
+		for (const { letter } of parts) count += letters[letter]?.count ?? 0;
+		return count;
 	}
 
-	private wrote(labels: Int32Array, count: number): void {
-		this.labelled.set(labels, (this.labelled.get(labels) ?? 0) + count);
-	}
-
-	private readAxis(
-		node: NetNode,
-		part: Part,
-		labels: Int32Array | undefined,
-		parts: readonly Part[],
-	): boolean {
-		if (labels === undefined) return false;
-		const state = this.state(node);
+	/** Labels of an axis to one of its letters; where several make the axis, they are only compared. */
+	private readAxis(node: NetNode, part: Part, labels: Labels | undefined, parts: readonly Part[]): boolean {
+		if (labels === undefined || labels.count === 0) return false;
+		if (parts.length === 1 && part.index === null)
+			return this.letter(node, part.letter).take(labels, null, this.meet(node));
+		const { letters } = this.state(node);
 		let moved = false;
 		// Indexed loops here and below: these run over every position of every axis, at every visit.
-		for (let position = 0; position < labels.length; position++) {
-			const label = labels[position] ?? NONE;
+		for (let position = 0; position < labels.at.length; position++) {
+			const label = labels.at[position] ?? NONE;
 			if (label === NONE) continue;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
-			const before = state.letters[part.letter]?.[at] ?? NONE;
+			const before = letters[part.letter]?.at[at] ?? NONE;
 			if (before === label) continue;
-			if (at < 0 || (parts.length > 1 && before === NONE)) {
-				if (!this.isCovered(state, parts, position))
-					this.classes.pin(label, `two factors at once at ${nodeLabel(node.node)}`);
-				continue;
-			}
-			if (this.setLetter(node, part.letter, at, label)) moved = true;
+			if (before !== NONE) this.union(before, label, node);
+			else if (at >= 0 && parts.length === 1) {
+				this.letter(node, part.letter).put(at, label);
+				moved = true;
+			} else if (!isCovered(letters, parts, position))
+				this.classes.pin(label, `two factors at once at ${nodeLabel(node.node)}`);
 		}
 		return moved;
-	}
-
-	private isCovered(state: NodeState, parts: readonly Part[], position: number): boolean {
-		return parts.some((part) => {
-			const at = part.index === null ? position : (part.index[position] ?? -1);
-			return at >= 0 && Boolean(state.letters[part.letter]?.[at]);
-		});
-	}
-
-	private setLetter(node: NetNode, letter: number, at: number, label: number): boolean {
-		const { letters } = this.state(node);
-		const labels = (letters[letter] ??= new Int32Array(node.row?.letters[letter]?.size ?? 0));
-		const before = labels[at] ?? NONE;
-		if (before !== NONE) {
-			if (before !== label) this.union(before, label, node);
-			return false;
-		}
-		labels[at] = label;
-		this.wrote(labels, 1);
-		return true;
 	}
 
 	private writeAxis(node: NetNode, part: Part, tensor: NetTensor, axis: number): boolean {
 		const letter = this.state(node).letters[part.letter];
 		if (letter === undefined) return false;
-		let count = 0;
-		const size = tensor.sizes[axis] ?? 0;
-		let labels = this.axes.get(tensor)?.[axis];
-		for (let position = 0; position < size; position++) {
-			const at = part.index === null ? position : (part.index[position] ?? -1);
-			const label = at < 0 ? NONE : (letter[at] ?? NONE);
-			if (label === NONE) continue;
-			labels ??= this.labels(tensor, axis);
-			const before = labels[position] ?? NONE;
-			if (before === NONE) {
-				labels[position] = label;
-				count++;
-			} else if (before !== label) this.union(before, label, node);
+		const axes = this.axes.get(tensor) ?? [];
+		const labels = axes[axis] ?? new Labels(tensor.sizes[axis] ?? 0);
+		const moved = labels.take(letter, part.index, this.meet(node));
+		if (moved) {
+			axes[axis] = labels;
+			this.axes.set(tensor, axes);
 		}
-		if (labels && count > 0) this.wrote(labels, count);
-		return count > 0;
+		return moved;
 	}
 
 	/** The letters of a composite axis that this walk reads it by; empty while nothing is labelled, or at a fork. */
@@ -245,7 +220,7 @@ export class Walk {
 			return active.flatMap((at) => term.parts[at] ?? []);
 		}
 		const labels = this.axes.get(tensor)?.[term.axis];
-		if (!labels?.some((label) => label !== NONE)) return [];
+		if (labels === undefined || labels.count === 0) return [];
 		const chosen = this.chooseParts(node, term, labels);
 		state.active.set(key, chosen);
 		chosen.forEach((at) => {
@@ -256,15 +231,19 @@ export class Walk {
 	}
 
 	/** Labels of an axis become labels of the letter; positions that share a coordinate become one class. */
-	private adopt(node: NetNode, part: Part, labels: Int32Array): void {
-		for (let position = 0; position < labels.length; position++) {
-			const label = labels[position] ?? NONE;
+	private adopt(node: NetNode, part: Part, labels: Labels): void {
+		const letter = this.letter(node, part.letter);
+		for (let position = 0; position < labels.at.length; position++) {
+			const label = labels.at[position] ?? NONE;
 			const at = part.index === null ? position : (part.index[position] ?? -1);
-			if (label !== NONE && at >= 0) this.setLetter(node, part.letter, at, label);
+			if (label === NONE || at < 0) continue;
+			const before = letter.at[at] ?? NONE;
+			if (before === NONE) letter.put(at, label);
+			else if (before !== label) this.union(before, label, node);
 		}
 	}
 
-	private chooseParts(node: NetNode, term: Term, labels: Int32Array): number[] {
+	private chooseParts(node: NetNode, term: Term, { at: labels }: Labels): number[] {
 		const size = (part: Part): number => node.row?.letters[part.letter]?.size ?? 0;
 		const fitting = term.parts.findIndex((part) => fits(part, size(part), labels, this.classes));
 		if (fitting >= 0) return [fitting];
@@ -280,7 +259,8 @@ export class Walk {
 	private spread(tensor: NetTensor | undefined, axis: number): void {
 		if (tensor === undefined) return;
 		const labels = this.labels(tensor, axis);
-		if (labels.length === 1) this.classes.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
+		if (labels.at.length === 1)
+			this.classes.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
 		if (tensor.io.length > 0 && !this.barriers.has(labels)) {
 			const why = `graph ${tensor.io.join(' and ')} '${tensor.name}' is frozen`;
 			this.barriers.set(labels, { at: tensor, labels, why });
@@ -310,4 +290,12 @@ function uncarried(node: NetNode): readonly { readonly tensor: NetTensor; readon
 	const found = [...axesOf('in', node.inputs), ...axesOf('out', node.outputs)];
 	loose.set(node, found);
 	return found;
+}
+
+/** Whether one of the letters that make an axis has a label at a position of it. */
+function isCovered(letters: NodeState['letters'], parts: readonly Part[], position: number): boolean {
+	return parts.some((part) => {
+		const at = part.index === null ? position : (part.index[position] ?? -1);
+		return at >= 0 && Boolean(letters[part.letter]?.at[at]);
+	});
 }
