@@ -17,3 +17,11 @@ export const layerStays = defineDiagnostic({
 		'Layers can read one tensor, or become one layer, where their matrices have the same sizes, layouts and element type and are stored as numbers.',
 	message: ({ layer, why }: { layer: number; why: string }) => `layer ${layer} stays as it is: ${why}`,
 });
+export const cannotFuse = defineDiagnostic({
+	code: 'plan/cannot-fuse-layers',
+	severity: 'error',
+	explain:
+		'Layers become one where each ends in a sum that can be followed. Differences need matrices of the same sizes in every layer; absorption a last matrix whose product, but for a bias, is what the sum adds.',
+	message: ({ layer, why }: { layer: number; why: string }) => `layer ${layer} cannot be fused: ${why}`,
+	hint: () => '`prune layers` takes layers away without the others taking anything up',
+});

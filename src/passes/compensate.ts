@@ -3,7 +3,7 @@ import { present } from '../diagnostic.ts';
 import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { matrix, type Products } from '../ir/matrix.ts';
+import { matrix, type Matrix, type Products } from '../ir/matrix.ts';
 import { refit, type Refit } from '../numerics/refit.ts';
 import { storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
 import { biasOf, withInput, type BiasPlace } from './bias.ts';
@@ -54,7 +54,10 @@ export async function compensate(
 				residual: made.residual,
 				heldOut: made.heldOut,
 			});
-			if (made.choice !== 'none') refits.push(record(reading.reader, kept, made, tensors));
+			if (made.choice !== 'none')
+				refits.push(
+					recordRefit(reading.reader, whole(reading.reader, kept, made.weight), made.shift, tensors),
+				);
 		}
 	}
 	return { refits, tensors, told };
@@ -69,22 +72,30 @@ function refitReading(
 	return refit({ grams, kept, weight: weightMatrix(reader), what: `what ${label} reads` }, products);
 }
 
-function record(
-	reader: Reader,
-	kept: readonly number[],
-	{ weight, shift }: Refit,
+/** The kept rows where they stood, zeros where the others were. */
+function whole({ weight, weightAxis }: Reader, kept: readonly number[], { cols, data }: Matrix): Matrix {
+	const result = matrix(weight.sizes[weightAxis] ?? 0, cols);
+	kept.forEach((row, at) => {
+		result.data.set(data.subarray(at * cols, (at + 1) * cols), row * cols);
+	});
+	return result;
+}
+
+/**
+ * A linear operator with another weight (inputs × outputs), and `shift` added to what it puts out before its scale: the numbers go to
+ * the plan's tensors.
+ */
+export function recordRefit(
+	{ node, weight: old, weightAxis }: Pick<Reader, 'node' | 'weight' | 'weightAxis'>,
+	weight: Matrix,
+	shift: Float64Array,
 	tensors: Map<string, Tensor>,
 ): RefitDecision {
-	const { node, weight: old, weightAxis } = reader;
 	const { id } = node.node;
 	const slot = node.inputs.indexOf(old);
 	const { type, dims } = present(old.constant, 'a weight');
-	const whole = matrix(dims[weightAxis] ?? 0, weight.cols);
-	kept.forEach((row, at) => {
-		whole.data.set(weight.data.subarray(at * weight.cols, (at + 1) * weight.cols), row * weight.cols);
-	});
 	const names = { weight: `${id}.weight`, bias: `${id}.bias` };
-	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(whole, dims, weightAxis)));
+	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(weight, dims, weightAxis)));
 	const outputs = weightAxis === 0 ? 1 : 0;
 	const width = dims[outputs] ?? 0;
 	const { place, constant, scale } = biasOf(node, width);

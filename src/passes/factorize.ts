@@ -137,7 +137,7 @@ async function measureInputs(
 }
 
 /** The rows that a product reads, where its matrix stands on the right. */
-function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undefined {
+export function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undefined {
 	const input = operandOf(node, 'in', 1 - slot);
 	if (input === undefined || slot !== 1) return undefined;
 	const turned = intAttribute(node.view, 'transA', 0) === 1;
@@ -196,7 +196,7 @@ async function factor(
 }
 
 /** The matrix as in × out, whichever way it is stored. */
-function orient(weight: Tensor, asStored: boolean): Matrix {
+export function orient(weight: Tensor, asStored: boolean): Matrix {
 	const [rows = 0, cols = 0] = weight.dims;
 	const stored = matrix(rows, cols, Float64Array.from(numbersOf(weight)));
 	return asStored ? stored : transposed(stored);

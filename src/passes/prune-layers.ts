@@ -223,7 +223,8 @@ function lower({ net: { model, facts }, decision: { pairs }, label }: LowerTask<
 	return { patch, claims: [claim] };
 }
 
-function blendEdits(
+/** Whoever reads `from`, model outputs included, reads `to` + zero · (`from` − `to`). */
+export function blendEdits(
 	model: Model,
 	fresh: (base: string) => ValueName,
 	from: ValueName,

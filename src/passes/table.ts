@@ -13,6 +13,7 @@ import { pruneFfn, pruneHeads } from './prune-blocks.ts';
 import { mergeTokens } from './merge-tokens.ts';
 import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
+import { fuseLayers } from './fuse-layers.ts';
 import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
 import { pruneBias } from './prune-bias.ts';
 import { prunePositions } from './prune-positions.ts';
@@ -46,6 +47,7 @@ export const techniques: readonly Technique[] = [
 	fuseLinears,
 	fuseQkv,
 	fuseGates,
+	fuseLayers,
 	pruneTokens,
 	mergeTokens,
 	share,
