@@ -66,6 +66,12 @@ export class Drawing {
 		return this.op('Reshape', [input, this.ints(sizes)]);
 	}
 
+	split(input: ValueName, sizes: readonly number[], axis: number): readonly ValueName[] {
+		return this.opset >= 13
+			? this.outputs('Split', [input, this.ints(sizes)], { axis }, sizes.length)
+			: this.outputs('Split', [input], { axis, split: sizes }, sizes.length);
+	}
+
 	unsqueeze(input: ValueName, axes: readonly number[]): ValueName {
 		if (axes.length === 0) return input;
 		return this.opset >= 13

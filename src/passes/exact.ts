@@ -109,7 +109,11 @@ export function planFolds(
 const labelOf = ({ name, op, outputs }: Node): string => `${op} '${name || (outputs[0] ?? '')}'`;
 
 /** One note a reason, the structures it holds for a line each. */
-function listRefusals(refusals: readonly Refusal[], unit: string, { step }: PlanRequest): Diagnostic[] {
+export function listRefusals(
+	refusals: readonly Refusal[],
+	unit: string,
+	{ step }: PlanRequest,
+): Diagnostic[] {
 	const byReason = new Map<string, string[]>();
 	for (const { label, why } of refusals) byReason.set(why, [...(byReason.get(why) ?? []), label]);
 	return [...byReason].map(([why, labels]) => stays({ unit, why, labels }, { span: step.span }));

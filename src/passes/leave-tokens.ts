@@ -4,13 +4,15 @@ import { type Net } from '../ir/axes/net.ts';
 import { type Model } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
 import { constantTerm } from '../ir/recipe/predicate.ts';
+import { plainStep } from '../ir/recipe/plain-step.ts';
 import { rangesText, resolveRange } from '../ir/recipe/ranges.ts';
 import { type Amount, type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { statementName } from '../ir/recipe/vocabulary.ts';
 import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../messages/tokens.ts';
 import { followTokens, type Ends } from './follow-tokens.ts';
 import { maskedModel } from './mask-tokens.ts';
-import { placeOf, sameSizes } from './place-tokens.ts';
+import { layerAfter, placeOf, sameSizes } from './place-tokens.ts';
+import { formOf, fusedAttentions } from './plain-attention.ts';
 import { shortenTokens } from './shorten-tokens.ts';
 import { type Lowered, type LowerTask, type Planned, type PlanRequest } from './technique.ts';
 import {
@@ -28,11 +30,17 @@ export type Leaving = { readonly stage: TokenStage };
 /** TopK of integers and Range came with opset 11; what came with 12 is written in older words. */
 const leastOpset = 11;
 
-/** A schedule is a statement for each layer; a layer at which everything stays has none. */
-export function tokenParts({ step, numbering }: PlanRequest): readonly Step[] {
+/**
+ * A schedule is a statement for each layer; a layer at which everything stays has none. Attention that is fused becomes plain operators
+ * first, from the layer on: they are masked by token in the reference, and the statement may read their probabilities.
+ */
+export function tokenParts(request: PlanRequest): readonly Step[] {
+	const { step, numbering } = request;
 	const { amount } = step;
 	const [point] = step.after;
-	if (amount?.kind !== 'schedule' || point?.kind !== 'layers' || amount.shares.length === 1) return [step];
+	if (amount?.kind === 'keep-word') return [step];
+	if (amount?.kind !== 'schedule' || point?.kind !== 'layers' || amount.shares.length === 1)
+		return [...unfusing(request), step];
 	const layers = point.ranges.flatMap((range) => resolveRange(range, numbering.layerCount));
 	const span = step.spans.amount ?? step.span;
 	if (layers.length !== amount.shares.length)
@@ -50,6 +58,21 @@ export function tokenParts({ step, numbering }: PlanRequest): readonly Step[] {
 	return pairs
 		.filter(({ share }, at) => share < (pairs[at - 1]?.share ?? 1))
 		.map(({ layer, share }) => part(step, layer, share));
+}
+
+function unfusing(request: PlanRequest): Step[] {
+	const { step, anatomy, net, numbering } = request;
+	const { layer, given } = layerAfter(request);
+	const later = anatomy.layers.slice(anatomy.layers.indexOf(layer));
+	const own = new Set(later.flatMap(({ blocks }) => blocks.map(({ node }) => node)));
+	const fused = fusedAttentions(net).filter((site) => own.has(site));
+	if (fused.length === 0 || fused.some((site) => typeof formOf(site) === 'string')) return [];
+	const to = { index: numbering.layerCount - 1 };
+	const ranges = [{ from: { index: given }, to, inclusive: true }];
+	const { span, line } = step;
+	const words = { technique: 'unfuse-attention', verb: 'unfuse', target: 'attention' };
+	const text = `unfuse attention in layers ${rangesText(ranges)}`;
+	return [{ ...plainStep(words), text, in: [{ kind: 'layers', ranges, span }], span, line }];
 }
 
 function part(step: Step, layer: number, share: number): Step {

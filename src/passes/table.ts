@@ -24,6 +24,7 @@ import { metrics } from './scores.ts';
 import { share } from './share.ts';
 import { shareAttention, shareFfn } from './share-layers.ts';
 import { type Technique } from './technique.ts';
+import { unfuseAttention } from './unfuse-attention.ts';
 
 export const techniques: readonly Technique[] = [
 	pruneHeads,
@@ -48,6 +49,7 @@ export const techniques: readonly Technique[] = [
 	fuseQkv,
 	fuseGates,
 	fuseLayers,
+	unfuseAttention,
 	pruneTokens,
 	mergeTokens,
 	share,
