@@ -178,10 +178,18 @@ class Build {
 		const { before, after, lowered, kept, plan } = done;
 		const models = { original: before, pruned: after, claims: lowered.claims, kept };
 		let proof = await proveStep({ ...models, weights: 'own' }, feeds, this.threads());
-		if (proof.weak && proof.ok && plan.selected > 0 && plan.exact !== true) {
-			const again = done.seeded();
-			const seeded = { original: again.before, pruned: again.after, claims: again.lowered.claims, kept };
-			proof = await proveStep({ ...seeded, weights: 'seeded' }, widenedFeeds(feeds), this.threads());
+		for (let turn = 0; proof.weak && proof.ok && plan.selected > 0; turn++) {
+			const again = done.again(turn);
+			if (again === undefined) break;
+			const { weights } = again;
+			const other = {
+				original: again.before,
+				pruned: again.after,
+				claims: again.lowered.claims,
+				kept,
+				weights,
+			};
+			proof = await proveStep(other, widenedFeeds(feeds), this.threads());
 		}
 		const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
 		if (worst !== undefined)

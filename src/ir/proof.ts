@@ -54,9 +54,9 @@ export type Proof = {
 	readonly reference: string;
 	/**
 	 * Whose weights it ran with: seeded ones in single precision where the model's own would not show a mistake (all equal, tiny, or
-	 * as coarse as half precision).
+	 * as coarse as half precision); its own in single precision where the step is about their values.
 	 */
-	readonly weights: 'own' | 'seeded';
+	readonly weights: 'own' | 'seeded' | 'widened';
 	readonly ok: boolean;
 	readonly samples: number;
 	readonly maxAbs: number;

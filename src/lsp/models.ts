@@ -124,7 +124,7 @@ async function foundBy(step: Step, recipe: Recipe | undefined, { net, anatomy }:
 	const request: PlanRequest = {
 		...{ step: unscored(step), model: net.model, net, anatomy },
 		numbering: firstNumbering(anatomy.layers.length),
-		...{ protect: recipe?.protect ?? [], mayChange: step.mayChange, seed: 0 },
+		...{ protect: recipe?.protect ?? [], seed: 0 },
 	};
 	try {
 		const technique = techniques.find(({ words }) => words.name === step.technique);

@@ -33,7 +33,7 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	),
 	'plan/pinned-axis': marked('prune hidden 25%', 'prune hidden 25%', (place) =>
 		plan.pinned(
-			{ what: 'the residual width', why: "graph input 'x' is frozen" },
+			{ what: 'the residual width', why: 'graph input \'x\' is frozen without `may change "x"`' },
 			{ ...place, at: '/embeddings/Add' },
 		),
 	),

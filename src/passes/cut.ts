@@ -146,7 +146,11 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 		return (operand?.sizes ?? []).map((_, axis) => operand && keptPositions(cut, operand, axis));
 	};
 	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, fit)] };
-	return { patch, claims: [claim], kept: keptOf(cut) };
+	const positions: Lowered['positions'] = (value, axis) => {
+		const tensor = net.tensors.get(value);
+		return tensor && keptPositions(cut, tensor, axis);
+	};
+	return { patch, claims: [claim], kept: keptOf(cut), positions };
 }
 
 /** What is left of graph inputs and outputs whose shape the cut changes. */

@@ -1,5 +1,18 @@
-/** What must not happen to a family: an axis of which nothing is left. */
+/** What must not happen to a family: an axis of which nothing is left, a norm that has nothing to tell. */
 import { type Family } from '../ir/axes/families.ts';
+
+/** How many units must stay for the rest to mean something: a norm over one position gives the same whatever goes in. */
+export function leastOf(family: Family): 1 | 2 {
+	const alone = [...family.letters].some(([{ row }, classes]) =>
+		(row?.letters ?? []).some(
+			({ role }, at) =>
+				role === 'statistic' &&
+				classes[at]?.every((unit) => unit >= 0) === true &&
+				!row?.letters.some((other) => other.role === 'pinned' && other.size > 1),
+		),
+	);
+	return alone ? 2 : 1;
+}
 
 /** Counts, for every axis that belongs to some of a family's units alone, how many of them still stay. */
 export class Limits {

@@ -8,7 +8,7 @@ import { type Chosen } from '../ir/axes/cut.ts';
 import { operandOf, type Net, type NetNode } from '../ir/axes/net.ts';
 import { type Role } from '../ir/axes/row.ts';
 import { operatorOf } from '../ir/axes/table.ts';
-import { FLOAT } from '../ir/graph/dtype.ts';
+import { BOOL, FLOAT, INT32, UINT8 } from '../ir/graph/dtype.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints, tensorOf } from '../ir/graph/tensor.ts';
@@ -132,9 +132,16 @@ function zeroEdits(net: Net, { node, inputs }: NetNode, mask: Mask, names: Names
 			{ kind: 'constant', tensor: tensorOf(keep, type, dims, flags) },
 			insert('Mul', [value, keep], masked),
 		];
+	const kept: Edit = { kind: 'constant', tensor: tensorOf(keep, BOOL, dims, flags) };
+	if (type === UINT8) return [kept, insert('Where', [keep, value, zero], masked)];
+	// onnxruntime chooses among no other narrow integers.
+	const [wide, point, chosen] = [fresh(`${value}_wide`), fresh(`${zero}_wide`), fresh(`${masked}_wide`)];
 	return [
-		{ kind: 'constant', tensor: tensorOf(keep, 9, dims, flags) },
-		insert('Where', [keep, value, zero], masked),
+		kept,
+		insert('Cast', [value], wide, attributeInt('to', INT32)),
+		insert('Cast', [zero], point, attributeInt('to', INT32)),
+		insert('Where', [keep, wide, point], chosen),
+		insert('Cast', [chosen], masked, attributeInt('to', type)),
 	];
 }
 

@@ -31,13 +31,14 @@ export const pruneChannels = pruneUnits({
 	aliases: ['channel', 'features'],
 	align: 16,
 	summary:
-		'Remove feature maps with everything that reads them, across coupled convolutions; in convolutional networks the features of linear layers too.',
+		'Remove feature maps with everything that reads them, across coupled convolutions; in networks of convolutions or of linear layers alone the features of linear layers too.',
 	example: 'prune channels 30%',
 	refits: true,
 	find: (request) => {
 		const families = wideFamilies(request);
-		const isConvolutional = families.some((family) => writes(family, convolutions));
-		const wanted = families.filter((family) => isConvolutional && writes(family, convolutions, linears));
+		const areFeatures =
+			request.anatomy.layers.length === 0 || families.some((family) => writes(family, convolutions));
+		const wanted = families.filter((family) => areFeatures && writes(family, convolutions, linears));
 		return groupsOf(request, 'channels', wanted, (name) => `the channels of '${name}'`);
 	},
 });

@@ -4,6 +4,7 @@ import { linearOf } from '../ir/anatomy/parts.ts';
 import { pruneUnits } from './prune-units.ts';
 import { groupsOf, wideFamilies } from './structures.ts';
 import { type Found, type PlanRequest } from './technique.ts';
+import { areTied } from './tied.ts';
 
 export const pruneHidden = pruneUnits({
 	target: 'hidden',
@@ -27,5 +28,11 @@ function hidden(request: PlanRequest): Found {
 		[...family.axes].some(
 			([tensor, axes]) => streams.has(tensor.name) && axes.some((units) => units !== undefined),
 		) && [...family.letters.keys()].some((node) => linearOf(node) !== undefined);
-	return groupsOf(request, 'hidden', wideFamilies(request).filter(isStream), () => 'the residual width');
+	const families = wideFamilies(request);
+	const wide = families.filter(isStream);
+	// A head that is tied to the table may read what a projection made of the stream: it loses the columns that the table loses.
+	const mates = families.filter(
+		(family) => !wide.includes(family) && wide.some((one) => areTied(one, family)),
+	);
+	return groupsOf(request, 'hidden', [...wide, ...mates], () => 'the residual width');
 }

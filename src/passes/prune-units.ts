@@ -55,7 +55,7 @@ export function pruneUnits(target: Target): Technique {
 			example: target.example,
 			amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 			bare: false,
-			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until', 'while'],
+			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until', 'while', 'may change'],
 			...(target.refits && { choices: { without: [compensation] } }),
 			metrics: [...(target.refits ? ['obs'] : []), 'wanda', 'l2', 'l1', 'activation', 'random'],
 		},

@@ -10,13 +10,21 @@ import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints } from '../ir/graph/tensor.ts';
 import { type Kept } from '../ir/proof.ts';
-import { countToRemove } from '../ir/recipe/amounts.ts';
+import { countToRemove, fewestAligned, type Removal } from '../ir/recipe/amounts.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
-import { type Amount } from '../ir/recipe/recipe.ts';
-import { needsConsent, noAnatomy, noSuchUnit, nothingSelected, pinned } from '../messages/plan.ts';
+import { type Amount, type Step } from '../ir/recipe/recipe.ts';
+import {
+	alignedAway,
+	needsConsent,
+	noAnatomy,
+	noSuchUnit,
+	nothingSelected,
+	pinned,
+} from '../messages/plan.ts';
 import { cutFrom, decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { attributeInt, insert } from './edits.ts';
 import { metricNamed } from './scores.ts';
+import { alignFor } from './select.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -78,10 +86,10 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
 			selected: gone.length,
 			of: parts.size,
-			unit: parts.tables.length > 0 ? 'tokens' : 'classes',
+			unit: unitOf(parts),
 			...(isCounted(step.amount) && { metric: step.by ?? 'order of ids' }),
 			removed: [{ layer: 0, units: gone.map((at) => given[at] ?? at) }],
-			refused: notes(request, all, asked, gone.length),
+			refused: notes(request, parts, asked, gone.length),
 			decision: parts.tables.length > 0 ? { ...cut, unknown } : cut,
 		},
 		tensors: new Map(),
@@ -94,6 +102,9 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 		},
 	};
 }
+
+const unitOf = ({ tables }: Pick<VocabularyParts, 'tables'>): 'tokens' | 'classes' =>
+	tables.length > 0 ? 'tokens' : 'classes';
 
 /** Whether an amount says how many tokens stay, and not which. */
 function isCounted(amount: Amount | undefined): boolean {
@@ -161,16 +172,19 @@ async function ranked(
 	given: readonly number[],
 	special: ReadonlySet<number>,
 ): Promise<Set<number>> {
-	const { amount, align = 16, min } = request.step;
 	const scores = await scoresOf(request, parts);
-	const { remove } =
-		amount === undefined
-			? { remove: 0 }
-			: countToRemove(amount, given.length, { align: given.length < 32 ? 4 : align, min: Math.max(1, min) });
+	const { remove } = removalOf(request.step, given.length);
 	const order = given
 		.map((id, at) => ({ at, score: special.has(id) ? Infinity : (scores[at] ?? 0) }))
 		.sort((a, b) => b.score - a.score || a.at - b.at);
 	return new Set(order.slice(0, given.length - remove).map(({ at }) => at));
+}
+
+/** How many of so many tokens an amount removes, and to what the rest is aligned. */
+function removalOf(step: Step, total: number): Removal & { readonly align: number } {
+	const align = alignFor(step, total, 16);
+	if (step.amount === undefined) return { remove: 0, requested: 0, align };
+	return { ...countToRemove(step.amount, total, { align, min: Math.max(1, step.min) }), align };
 }
 
 async function scoresOf(request: PlanRequest, { tables, heads, size }: VocabularyParts): Promise<number[]> {
@@ -207,16 +221,26 @@ function checkConsent(request: PlanRequest, parts: readonly Part[], kept: number
 
 function notes(
 	{ step }: PlanRequest,
-	parts: readonly Part[],
+	{ tables, heads, size }: VocabularyParts,
 	asked: ReadonlySet<number>,
 	gone: number,
 ): Diagnostic[] {
-	const stuck = parts.find(({ unitAt }) => unitAt.some((unit, at) => unit < 0 && !asked.has(at)));
+	const stuck = [...tables, ...heads].find(({ unitAt }) =>
+		unitAt.some((unit, at) => unit < 0 && !asked.has(at)),
+	);
 	if (stuck !== undefined) {
 		const [why = 'nothing there can go'] = stuck.family.reasons;
 		return [pinned({ what: 'the vocabulary', why }, { span: step.span, at: namesIn(stuck.family)[0] ?? '' })];
 	}
-	return gone > 0 ? [] : [nothingSelected({ what: 'token', nearest: '' }, { span: step.span })];
+	if (gone > 0) return [];
+	const { requested, align } = removalOf(step, size);
+	const unit = unitOf({ tables });
+	if (requested === 0)
+		return [
+			nothingSelected({ what: unit === 'tokens' ? 'token' : 'class', nearest: '' }, { span: step.span }),
+		];
+	const what = `the ${size} ${unit}`;
+	return [alignedAway({ what, align, fewest: fewestAligned(size, align) }, { span: step.span })];
 }
 
 /** The unknown token's position, else the first that stays. */
@@ -231,7 +255,7 @@ function unknownOf({ lexicon }: PlanRequest, kept: ReadonlySet<number>, given: r
  */
 function lower(task: LowerTask<CutDecision>): Lowered {
 	const { net, decision } = task;
-	const { patch, claims, kept = new Map() } = lowerCut(task);
+	const { claims, kept = new Map(), ...rest } = lowerCut(task);
 	const [masked] = claims;
 	if (masked === undefined) return bug('a removal that claims nothing');
 	const cut = cutFrom(net, decision);
@@ -242,7 +266,7 @@ function lower(task: LowerTask<CutDecision>): Lowered {
 			: [() => renumbered(net, masked.reference, cut, decision.unknown, 1)]),
 		...(kept.size === 0 ? [] : [() => shifted(reference, kept)]),
 	];
-	return { patch, kept, claims: [{ says: 'the whole vocabulary, fed what stays', reference, controls }] };
+	return { ...rest, kept, claims: [{ says: 'the whole vocabulary, fed what stays', reference, controls }] };
 }
 
 /** A model of the net's nodes that takes removed ids for the unknown one, and those that stay for themselves or ones `further` on. */
@@ -273,7 +297,7 @@ function oldPlaces(dead: Uint8Array, unknown: number, further: number): number[]
 	return Array.from(dead, (_, at) => next.get(at) ?? next.get(unknown) ?? unknown);
 }
 
-/** Outputs with each kept position in the place of the one before. */
+/** Outputs with each kept position in the place of the one before; where one alone is kept, with a neighbour that goes in its place. */
 function shifted(model: Model, kept: Kept): Model {
 	const fresh = freshNames(model.graph);
 	const edits = [...kept].flatMap(([name, axes]) =>
@@ -294,7 +318,9 @@ function shift(
 	const [index, whole] = [fresh(`${name}_order`), fresh(`${name}_whole`)];
 	const order = Array.from({ length: (positions.at(-1) ?? 0) + 1 }, (_, place) => place);
 	positions.forEach((place, turn) => {
-		order[place] = positions[(turn + 1) % positions.length] ?? place;
+		const next =
+			positions.length > 1 ? positions[(turn + 1) % positions.length] : place === 0 ? 1 : place - 1;
+		order[place] = next ?? place;
 	});
 	const outputs = maker.outputs.map((output) => (output === name ? whole : output));
 	return [

@@ -8,8 +8,6 @@ import { closed } from '../ir/graph/close.ts';
 import { inferFacts, type Facts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { opened } from '../ir/graph/open.ts';
-import { seedWeights } from '../ir/graph/seed.ts';
-import { widened } from '../ir/graph/widen.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { type Part } from '../ir/graph/part.ts';
 import { verifyModel } from '../ir/graph/verify.ts';
@@ -19,6 +17,7 @@ import { type Kept } from '../ir/proof.ts';
 import { type Recipe, type Step } from '../ir/recipe/recipe.ts';
 import { broken } from '../messages/plan.ts';
 import { certificateFailed } from '../messages/run.ts';
+import { again, type Again } from './again.ts';
 import { cutSavings } from './cut-costs.ts';
 import { latencySavings } from './latency-table.ts';
 import { reachGoals, type Costs, type GoalTask, type Qualities } from './goals.ts';
@@ -43,8 +42,8 @@ export type Done = {
 	readonly lowered: Lowered;
 	readonly kept: Kept;
 	readonly cost: readonly [before: Cost, after: Cost];
-	/** The same decision on the same graph with seeded weights in single precision, for a proof that the model's own numbers make weak. */
-	readonly seeded: () => { readonly before: Model; readonly after: Model; readonly lowered: Lowered };
+	/** The same with other numbers, for a proof that the model's own make weak: as often as there is something more to try. */
+	readonly again: (turn: number) => Again | undefined;
 };
 
 export type RunOptions = {
@@ -214,11 +213,11 @@ class Run {
 
 	private request(step: Step, { model, facts, numbering }: State, allotted?: Allotment): PlanRequest {
 		const { lab, lexicon, seed } = this.options;
-		const { protect, mayChange } = this.recipe;
+		const { protect } = this.recipe;
 		const net = buildNet(model, facts);
-		const anatomy = findAnatomy(net, mayChange);
+		const anatomy = findAnatomy(net, step.mayChange);
 		return {
-			...{ step, model, net, anatomy, protect, mayChange, seed },
+			...{ step, model, net, anatomy, protect, seed },
 			numbering: numbering ?? firstNumbering(anatomy.layers.length),
 			...(lab && { lab }),
 			...(lexicon && { lexicon }),
@@ -273,12 +272,10 @@ function carryOut(
 	const after = checked(net.model, lowered.patch);
 	const kept = lowered.kept ?? new Map();
 	const next = known(after, shrinkShapes(shapes, kept));
-	const seeded = (): ReturnType<Done['seeded']> => {
-		const before = widened(seedWeights(net));
-		const again = technique.lower({ ...task, net: buildNet(before, inferFacts(before, shapes)) });
-		return { before, after: checked(before, again.patch), lowered: again };
+	const done = {
+		...{ plan, before: net.model, after, lowered, kept, cost: [cost, next.cost] as const },
+		again: (turn: number) => again(technique, task, plan, shapes, turn),
 	};
-	const done = { plan, before: net.model, after, lowered, kept, cost: [cost, next.cost] as const, seeded };
 	return { done, next };
 }
 

@@ -4,7 +4,7 @@ import { countToRemove, fewestAligned, isAligned } from '../ir/recipe/amounts.ts
 import { evaluate, missBy, valuesText } from '../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { type Fields } from './fields.ts';
-import { Limits } from './limits.ts';
+import { leastOf, Limits } from './limits.ts';
 import { listed } from './listed.ts';
 import { type Allotment } from './technique.ts';
 import { type UnitGroup } from './units.ts';
@@ -118,17 +118,18 @@ function globally(step: Step, candidates: readonly Candidate[], align: number): 
 
 /** The first so many of a ranking that may go: `min` stay in each group, and no axis loses all it has. */
 function lowest(ranking: readonly Ranked[], count: number, min = 1): Ranked[] {
-	const left = new Map<Candidate, { stay: number; readonly limits: Limits }>();
+	const left = new Map<Candidate, { stay: number; readonly least: number; readonly limits: Limits }>();
 	const chosen: Ranked[] = [];
 	for (const one of ranking) {
 		if (chosen.length >= count) break;
 		const { candidate } = one;
 		const group = left.get(candidate) ?? {
 			stay: candidate.scores.length,
+			least: min === 0 ? 0 : Math.max(min, leastOf(candidate.family)),
 			limits: new Limits(candidate.family),
 		};
 		left.set(candidate, group);
-		if (group.stay <= min || !group.limits.take(one.unit)) continue;
+		if (group.stay <= group.least || !group.limits.take(one.unit)) continue;
 		group.stay--;
 		chosen.push(one);
 	}

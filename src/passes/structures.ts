@@ -1,19 +1,20 @@
 /** Structures that lie in no layer's block: channels, residual width, recurrent units. Each is a choice among the families of the model. */
 import { type Diagnostic } from '../diagnostic.ts';
-import { isStateTensor } from '../ir/anatomy/state.ts';
-import { findFamilies, type Family } from '../ir/axes/families.ts';
-import { operandOf, type NetNode } from '../ir/axes/net.ts';
+import { mayLose } from '../ir/anatomy/state.ts';
+import { findFamilies, isFilled, type Family } from '../ir/axes/families.ts';
+import { operandOf, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { type Part, type Role } from '../ir/axes/row.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { pinned } from '../messages/plan.ts';
+import { leastOf } from './limits.ts';
 import { layersInScope, namesOf } from './scope.ts';
 import { type Found, type PlanRequest } from './technique.ts';
 import { type UnitGroup } from './units.ts';
 
 /** Families that may pass norms and means, whose reference computes the statistic over what is kept, and other roles asked for. */
-export function wideFamilies({ net, mayChange }: PlanRequest, ...roles: readonly Role[]): Family[] {
+export function wideFamilies({ net, step }: PlanRequest, ...roles: readonly Role[]): Family[] {
 	return findFamilies(net, {
-		io: (tensor) => isStateTensor(net, tensor) || mayChange.includes(tensor.name),
+		io: mayLose(net, step.mayChange),
 		roles: new Set<Role>(['statistic', ...roles]),
 	});
 }
@@ -30,12 +31,16 @@ export function groupsOf(
 ): Found {
 	const layers = layerNames(request);
 	const inScope = families.filter((family) => isInScope(request, family, layers));
-	const live = distinct(inScope.filter(({ units }) => units > 1)).sort((a, b) => firstOf(a) - firstOf(b));
+	const live = distinct(inScope.filter((family) => family.units > leastOf(family))).sort(
+		(a, b) => firstOf(a) - firstOf(b),
+	);
 	const groups = live.map((family, layer): UnitGroup => {
 		const names = namesIn(family);
 		return { family, layer, key: `${kind}/${firstOf(family)}`, label: label(names[0] ?? ''), names };
 	});
-	const stuck = distinct(inScope.filter(({ units, pinned: fixed }) => units <= 1 && fixed > 1));
+	const stuck = distinct(
+		inScope.filter((family) => (family.units > 1 ? family.units <= leastOf(family) : family.pinned > 1)),
+	);
 	return {
 		groups,
 		refused: stuck.map((family) => refusal(request, family, label)),
@@ -48,13 +53,18 @@ function firstOf(family: Family): number {
 	return Math.min(...weightNodes(family).map(({ node }) => node.id));
 }
 
+const isStored = (tensor: NetTensor): boolean => tensor.constant !== undefined || isFilled(tensor);
+
 /** Nodes that have a weight cut by the family, in graph order. */
 function weightNodes(family: Family): NetNode[] {
 	return [...family.letters.keys()]
 		.filter((node) =>
 			node.inputs.some(
 				(tensor) =>
-					tensor?.constant !== undefined && tensor.sizes.length > 1 && family.axes.get(tensor)?.some(Boolean),
+					tensor !== undefined &&
+					isStored(tensor) &&
+					tensor.sizes.length > 1 &&
+					family.axes.get(tensor)?.some(Boolean),
 			),
 		)
 		.sort((a, b) => a.index - b.index);
@@ -65,15 +75,20 @@ export function namesIn(family: Family): string[] {
 	return weightNodes(family).flatMap((node) => [
 		node.node.name || (node.node.outputs[0] ?? ''),
 		...node.inputs.flatMap((tensor) =>
-			tensor?.constant !== undefined && family.axes.has(tensor) ? [tensor.name] : [],
+			tensor !== undefined && isStored(tensor) && family.axes.has(tensor) ? [tensor.name] : [],
 		),
 	]);
 }
 
+const oneUnderNorm = 'a norm over the one that is left would give the same whatever goes in';
+
 function refusal({ step }: PlanRequest, family: Family, label: (name: string) => string): Diagnostic {
 	const [name = ''] = namesIn(family);
 	return pinned(
-		{ what: label(name), why: family.reasons[0] ?? 'nothing there can go' },
+		{
+			what: label(name),
+			why: family.reasons[0] ?? (family.units > 1 ? oneUnderNorm : 'nothing there can go'),
+		},
 		{ span: step.span, at: name },
 	);
 }
@@ -105,7 +120,7 @@ const claims = (family: Family, unit: number): boolean => unit >= 0 || family.un
 /** Axes of weights that a family touches, with the unit at each position. */
 function weightAxes(family: Family): { readonly key: string; readonly units: Int32Array }[] {
 	return [...family.axes].flatMap(([tensor, axes]) =>
-		tensor.constant === undefined || tensor.sizes.length < 2
+		!isStored(tensor) || tensor.sizes.length < 2
 			? []
 			: axes.flatMap((units, axis) => (units ? [{ key: `${tensor.key}|${axis}`, units }] : [])),
 	);

@@ -58,6 +58,6 @@ function wholeModel(anatomy: Anatomy, words: TechniqueWords): PlanRequest {
 	const { net, layers } = anatomy;
 	return {
 		...{ step: plainStep({ ...words, technique: words.name }), model: net.model, net, anatomy },
-		...{ numbering: firstNumbering(layers.length), protect: [], mayChange: [], seed: 0 },
+		...{ numbering: firstNumbering(layers.length), protect: [], seed: 0 },
 	};
 }

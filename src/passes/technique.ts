@@ -2,7 +2,7 @@
 import { type Diagnostic } from '../diagnostic.ts';
 import { type Anatomy } from '../ir/anatomy/anatomy.ts';
 import { type Family } from '../ir/axes/families.ts';
-import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { type Lab } from '../ir/lab.ts';
@@ -92,8 +92,6 @@ export type PlanRequest = {
 	readonly anatomy: Anatomy;
 	readonly numbering: Numbering;
 	readonly protect: readonly string[];
-	/** Graph inputs and outputs whose shape or meaning the recipe lets change. */
-	readonly mayChange: readonly string[];
 	readonly seed: number;
 	/** Absent where nothing may be run. */
 	readonly lab?: Lab;
@@ -116,6 +114,8 @@ export type Lowered = {
 	readonly claims: readonly Claim[];
 	/** Kept positions of graph inputs and outputs whose shape changes. */
 	readonly kept?: Kept;
+	/** Kept positions of a value's axis, where it loses some. */
+	readonly positions?: (value: ValueName, axis: number) => Int32Array | undefined;
 };
 
 /** What lowering may look at: the graph before the step, the decision, and the tensors that planning made. */

@@ -1,4 +1,5 @@
 /** Groups that cut one tensor: truly tied weights (ALBERT's shared layers, one matrix in two layers) stay one when they lose the same units. */
+import { type Family } from '../ir/axes/families.ts';
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { readsOf } from '../ir/axes/stretches.ts';
 import { type Candidate } from './select.ts';
@@ -22,6 +23,12 @@ export function tiesOf(candidates: readonly Candidate[]): number[] {
 	return group;
 }
 
+/** Whether two families cut one tensor along the same axis in the same way. */
+export function areTied(left: Family, right: Family): boolean {
+	const uses = usesCut({ family: left });
+	return [...usesCut({ family: right }).keys()].some((key) => uses.has(key));
+}
+
 /** The candidates with scores in common where they are tied. */
 export function tieScores(candidates: readonly Candidate[]): Candidate[] {
 	const group = tiesOf(candidates);
@@ -42,7 +49,7 @@ export function tieScores(candidates: readonly Candidate[]): Candidate[] {
 export function splitters(net: Net, candidates: readonly Candidate[]): Map<Candidate, string> {
 	const uses = new Map<string, number>();
 	for (const tensor of net.tensors.values()) {
-		if (isShareable(tensor)) uses.set(tensor.name, (uses.get(tensor.name) ?? 0) + 1);
+		if (isShareable(tensor)) uses.set(tensor.source, (uses.get(tensor.source) ?? 0) + 1);
 	}
 	const covered = new Map<string, number>();
 	for (const candidate of candidates) {
@@ -61,7 +68,7 @@ export function splitters(net: Net, candidates: readonly Candidate[]): Map<Candi
 const isShareable = ({ constant, sizes }: NetTensor): boolean => constant !== undefined && sizes.length > 1;
 
 /** How many uses of each tensor are cut in one way. Slices that each read a stretch of it cut it together. */
-function usesCut({ family }: Candidate): Map<string, number> {
+function usesCut({ family }: Pick<Candidate, 'family'>): Map<string, number> {
 	const uses = new Map<
 		string,
 		{ readonly tensor: NetTensor; readonly units: Int32Array; readonly axis: number }[]
@@ -70,7 +77,7 @@ function usesCut({ family }: Candidate): Map<string, number> {
 		if (!isShareable(tensor)) continue;
 		axes.forEach((units, axis) => {
 			if (!units?.some((unit) => unit >= 0)) return;
-			const key = `${tensor.name}|${axis}`;
+			const key = `${tensor.source}|${axis}`;
 			uses.set(key, [...(uses.get(key) ?? []), { tensor, units, axis }]);
 		});
 	}

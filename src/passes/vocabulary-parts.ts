@@ -7,6 +7,7 @@ import { elementType } from '../ir/graph/dtype.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { isInScope, namesIn } from './structures.ts';
 import { type PlanRequest } from './technique.ts';
+import { readersOf } from './units.ts';
 
 /** A part of the model that has a position for every id, and the unit of its family at each; -1 cannot go. */
 export type Part = { readonly family: Family; readonly unitAt: Int32Array };
@@ -19,7 +20,7 @@ export type VocabularyParts = {
 
 const permit: Permit = {
 	io: (tensor) => tensor.io.every((side) => side === 'output'),
-	roles: new Set(['indexed', 'competing']),
+	roles: new Set(['indexed', 'competing', 'statistic']),
 };
 
 /** The widest vocabulary in the statement's scope; undefined when there is none. */
@@ -117,7 +118,13 @@ function headAt(node: NetNode, tensor: NetTensor, axis: number): Part | undefine
 	const families = (term?.parts ?? []).flatMap(({ letter }) => familiesAt({ node, letter }, permit));
 	const family = widest(families.filter((one) => namesIn(one).length > 0));
 	const unitAt = family?.axes.get(tensor)?.[axis];
-	return family && unitAt ? { family, unitAt } : undefined;
+	return family && unitAt && areClasses(family, unitAt) ? { family, unitAt } : undefined;
+}
+
+/** Classes are written and not read again, as hidden features are; and each is one position, as anchors of a detector's channel are not. */
+function areClasses(family: Family, unitAt: Int32Array): boolean {
+	const live = unitAt.filter((unit) => unit >= 0);
+	return new Set(live).size === live.length && readersOf(family).length === 0;
 }
 
 function widest(families: readonly Family[]): Family | undefined {

@@ -66,9 +66,15 @@ function numbersLine(certificates: readonly Certificate[]): string {
 	return `numbers  ${certificates.length} matrices lose ${least ?? ''} to ${most ?? ''} of their norm by ${says}; measured and expected are within ${apart.toExponential(1)}`;
 }
 
+const ranWith: Readonly<Record<Proof['weights'], string>> = {
+	own: '',
+	seeded: ', with seeded weights',
+	widened: ', in single precision',
+};
+
 function proofLine(proof: Proof): string {
 	const verdict = proof.ok ? (proof.weak ? 'equal, but weak' : 'equal') : 'DIFFERENT';
-	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${proof.weights === 'seeded' ? ', with seeded weights' : ''}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
+	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${ranWith[proof.weights]}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
 }
 
 function driftLine(drift: Drift): string {

@@ -228,4 +228,29 @@ test('names the operator that reads the classes by their numbers', async () => {
 	assert.equal(codes(document), ['plan/nothing-found']);
 });
 
+test('cuts classes whose softmax is written out, down to one', async () => {
+	const model = recognizer((b, x) => {
+		const shifted = b.node('Sub', [x, b.node('ReduceMax', [x], { axes: [2] })]);
+		const e = b.node('Exp', [shifted]);
+		return b.node('Div', [e, b.node('ReduceSum', [e, b.ints([2])])]);
+	});
+	const consent = `may change "${model.graph.outputs[0]!.name}"`;
+	const half = await build(model, `prune classes keep 50% ${consent}`);
+	isProven(half.document);
+	assert.is(half.document.steps[0]!.selected, 2, 'of ten classes eight stay, as aligned');
+	const one = await build(model, `prune classes keep 1 ${consent}`);
+	isProven(one.document);
+	const free = await build(model, `prune classes keep 50% align 1 ${consent}`);
+	assert.is(free.document.steps[0]!.selected, 5);
+});
+
+test('takes no features that are read again for classes', async () => {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['batch', 'seq', 6]), b.weight([6, 8])]);
+	const branch = b.node('MatMul', [b.node('Tanh', [x]), b.weight([8, 8])]);
+	b.output(b.node('LayerNormalization', [b.node('Add', [x, branch]), b.weight([8]), b.weight([8])]));
+	const { document } = await build(b.build(), 'prune classes keep 4 may change "*"');
+	assert.equal(codes(document), ['plan/nothing-found']);
+});
+
 test.run();

@@ -8,6 +8,7 @@ import { saveModel } from '../../src/backends/onnx/save.ts';
 import { compile } from '../../src/compile.ts';
 import { type BuildDocument } from '../../src/document.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
+import { floats } from '../../src/ir/graph/tensor.ts';
 import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
 
 const test = suite('structures');
@@ -137,6 +138,47 @@ test('says which operator stands in the way', async () => {
 	const { diagnostics } = await build(b.build(), 'prune channels 50%');
 	const [refused] = diagnostics.filter(({ code }) => code === 'plan/pinned-axis');
 	assert.match(refused?.message ?? '', /Softmax 'Softmax_\d+' mixes every position/);
+});
+
+test('takes features of linear layers where there is neither attention nor convolution', async () => {
+	const b = modelBuilder();
+	const layer = (x: string, from: number, to: number): string =>
+		b.node('Gemm', [x, b.weight([from, to]), b.weight([to])]);
+	const hidden = b.node('Tanh', [layer(b.input('x', ['batch', 6]), 6, 12)]);
+	b.output(layer(b.node('Relu', [layer(hidden, 12, 8)]), 8, 3), ['batch', 3]);
+	const { steps } = await build(b.build(), 'prune features 50% align 1');
+	assert.equal(
+		steps[0]!.removed.map(({ units }) => units.length),
+		[6, 4],
+	);
+});
+
+test('shows a mistake where all weights are equal and made by the graph', async () => {
+	const b = modelBuilder();
+	const value = { kind: 'tensor', value: floats('', [1], [0.5]) } as const;
+	const filled = (...dims: number[]): string => b.node('ConstantOfShape', [b.ints(dims)], { value });
+	const x = b.node('Conv', [b.input('x', ['batch', 3, 5, 5]), filled(8, 3, 3, 3)]);
+	const pooled = b.node('Flatten', [b.node('GlobalAveragePool', [b.node('Relu', [x])])]);
+	b.output(b.node('Softmax', [b.node('Gemm', [pooled, filled(8, 5)])], { axis: 1 }), ['batch', 5]);
+	const { proof } = await build(b.build(), 'prune channels 50% align 1');
+	assert.is(proof?.weights, 'seeded');
+});
+
+test('leaves no norm with one feature, of which nothing can be told', async () => {
+	const b = modelBuilder();
+	let x = b.node('MatMul', [b.input('x', ['batch', 'seq', 6]), b.weight([6, 2])]);
+	x = encoderLayer(b, x, { heads: 1, width: 2, hidden: 4 });
+	b.output(b.node('MatMul', [x, b.weight([2, 3])]), ['batch', 'seq', 3]);
+	const path = join(folder, 'two.onnx');
+	saveModel(b.build(), path);
+	const { steps, diagnostics } = await compile({
+		recipe: 'prune hidden 50% align 1',
+		model: path,
+		threads: 1,
+		samples: 2,
+	});
+	assert.is(steps[0]!.selected, 0);
+	assert.match(diagnostics[0]!.message, /a norm over the one that is left/);
 });
 
 test.run();

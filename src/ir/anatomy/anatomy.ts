@@ -8,7 +8,7 @@ import { findAttentions } from './attention.ts';
 import { findFeedForwards } from './ffn.ts';
 import { arrange } from './layers.ts';
 import { linearOf, type Layer, type Linear } from './parts.ts';
-import { isStateTensor } from './state.ts';
+import { mayLose } from './state.ts';
 
 export type Anatomy = {
 	readonly net: Net;
@@ -22,9 +22,7 @@ export type Anatomy = {
  * whose shape may follow too.
  */
 export function findAnatomy(net: Net, mayChange: readonly string[] = []): Anatomy {
-	const families = findFamilies(net, {
-		io: (tensor) => isStateTensor(net, tensor) || mayChange.includes(tensor.name),
-	});
+	const families = findFamilies(net, { io: mayLose(net, mayChange) });
 	const attentions = findAttentions(net, families);
 	const blocks = [...attentions, ...findFeedForwards(net, families)].sort(
 		(a, b) => a.node.index - b.node.index,

@@ -1,4 +1,5 @@
 /** State pairs: caches that go in as `past` and come out as `present`, found by where they meet. */
+import { matchesGlob } from '../glob.ts';
 import { elementCount } from '../graph/graph.ts';
 import { type Net, type NetNode, type NetTensor } from '../axes/net.ts';
 
@@ -34,6 +35,11 @@ function passes({ node, inputs }: NetNode): boolean {
 	if (layout.has(node.op)) return true;
 	const single = inputs.some((input) => input !== undefined && elementCount(input.sizes) === 1);
 	return ['Add', 'Sub', 'Mul', 'Div'].includes(node.op) && single;
+}
+
+/** Which graph inputs and outputs may lose positions: state, and those that `mayChange` names, by globs. */
+export function mayLose(net: Net, mayChange: readonly string[]): (tensor: NetTensor) => boolean {
+	return (tensor) => isStateTensor(net, tensor) || mayChange.some((glob) => matchesGlob(glob, tensor.name));
 }
 
 /** Whether a tensor is a graph input or output that carries state: its shape follows what it belongs to. */

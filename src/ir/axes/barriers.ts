@@ -29,6 +29,11 @@ export function passes({ at }: Barrier, { roles, io }: Permit): boolean {
 	return typeof at === 'string' ? roles?.has(at) === true : io?.(at) === true;
 }
 
+/** Why a graph input or output stops labels, and what lets them pass. */
+export function frozenReason({ io, name }: NetTensor): string {
+	return `graph ${io.join(' and ')} '${name}' is frozen without \`may change "${name}"\``;
+}
+
 /** Why a role stops labels at a node, in words that a plan can print. */
 export function roleReason(role: Role, node: NetNode): string {
 	const label = nodeLabel(node.node);

@@ -136,17 +136,19 @@ class Finder {
 	}
 }
 
+/** Whether a weight is one number everywhere, made in the graph. */
+export function isFilled({ fixed, producer }: NetTensor): boolean {
+	return fixed && producer?.node.op === 'ConstantOfShape';
+}
+
 function isWeightAxis(node: NetNode, term: Term): boolean {
 	if (term.side === 'out') return false;
-	const constant = operandOf(node, 'in', term.slot)?.constant;
-	if (constant === undefined || elementCount(constant.dims) < 2) return false;
-	const type = elementType(constant.type);
-	return (
-		type !== undefined &&
-		type.kind !== 'string' &&
-		type.kind !== 'bool' &&
-		(constant.dims[term.axis] ?? 1) > 1
-	);
+	const operand = operandOf(node, 'in', term.slot);
+	if (operand === undefined || elementCount(operand.sizes) < 2 || (operand.sizes[term.axis] ?? 1) < 2)
+		return false;
+	if (isFilled(operand)) return true;
+	const kind = elementType(operand.constant?.type ?? 0)?.kind;
+	return kind !== undefined && kind !== 'string' && kind !== 'bool';
 }
 
 /** Families of walks, by which of the walk's barriers are in the way. */

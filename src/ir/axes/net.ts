@@ -6,6 +6,7 @@ import {
 	flowDomain,
 	nodeLabel,
 	subgraphs,
+	type Bytes,
 	type Model,
 	type Node,
 	type Tensor,
@@ -24,6 +25,8 @@ export type NetTensor = {
 	readonly sizes: readonly number[];
 	readonly dynamic: readonly boolean[];
 	readonly constant?: Tensor;
+	/** The name under which the constant's numbers stand first: constants behind an `Identity` are one. */
+	readonly source: ValueName;
 	readonly io: readonly ('input' | 'output')[];
 	/** Read inside a body that is not opened, where no row follows. */
 	readonly captured: boolean;
@@ -75,6 +78,7 @@ export function buildNet(model: Model, facts: Facts): Net {
 class NetBuilder {
 	private readonly tensors = new Map<string, NetTensor>();
 	private readonly constants: ReadonlyMap<ValueName, Tensor>;
+	private readonly sources = new Map<Bytes, ValueName>();
 	private readonly captured: ReadonlySet<ValueName>;
 	private readonly io = new Map<ValueName, ('input' | 'output')[]>();
 	private readonly inBodies: ReadonlySet<ValueName>;
@@ -85,6 +89,8 @@ class NetBuilder {
 		this.model = model;
 		this.facts = facts;
 		this.constants = constantsOf(model.graph);
+		for (const [name, { bytes }] of this.constants)
+			if (bytes !== undefined && !this.sources.has(bytes)) this.sources.set(bytes, name);
 		this.captured = new Set(
 			model.graph.nodes.flatMap(subgraphs).flatMap((inner) => [...capturedNames(inner)]),
 		);
@@ -143,6 +149,7 @@ class NetBuilder {
 			sizes: constant?.dims ?? fact?.sizes ?? [],
 			dynamic: constant === undefined ? (fact?.dynamic ?? []) : [],
 			...(constant && { constant }),
+			source: (constant?.bytes && this.sources.get(constant.bytes)) ?? name,
 			io:
 				constant === undefined
 					? (this.io.get(name) ?? [])

@@ -88,7 +88,7 @@ class Rewriter {
 	}
 
 	private slice(tensor: NetTensor, key: string, keepsName: boolean): ValueName {
-		const id = `${tensor.name}|${key}`;
+		const id = `${tensor.source}|${key}`;
 		const known = this.sliced.get(id);
 		if (known !== undefined) return known;
 		const name = keepsName ? tensor.name : this.fresh(`${tensor.name}_pruned`);

@@ -194,8 +194,8 @@ const searching: readonly Operator[] = [
 export const reduceRows: readonly Operator[] = [
 	reduction('ReduceSum', { role: 'contracted', fold: (a, b) => a + b, input: 13 }),
 	reduction('ReduceMean', { role: 'statistic' }),
-	reduction('ReduceMax', { role: 'pinned', fold: (a, b) => Math.max(a, b), data: negative }),
-	reduction('ReduceMin', { role: 'pinned', fold: (a, b) => Math.min(a, b), data: positive }),
+	reduction('ReduceMax', { role: 'statistic', fold: (a, b) => Math.max(a, b), data: negative }),
+	reduction('ReduceMin', { role: 'statistic', fold: (a, b) => Math.min(a, b), data: positive }),
 	reduction('ReduceProd', { role: 'pinned', fold: (a, b) => a * b, data: positive }),
 	reduction('ReduceL1', { role: 'contracted' }),
 	reduction('ReduceL2', { role: 'contracted' }),

@@ -3,7 +3,7 @@
  * Positions that must go together end in one class; positions that cannot go are pinned, with the reason.
  */
 import { nodeLabel } from '../graph/graph.ts';
-import { blocking, roleReason, type Barrier } from './barriers.ts';
+import { blocking, frozenReason, roleReason, type Barrier } from './barriers.ts';
 import { Classes, Labels, NONE } from './classes.ts';
 import { areDisjoint, fits } from './composite.ts';
 import { operandOf, type NetNode, type NetTensor } from './net.ts';
@@ -262,8 +262,7 @@ export class Walk {
 		if (labels.at.length === 1)
 			this.classes.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
 		if (tensor.io.length > 0 && !this.barriers.has(labels)) {
-			const why = `graph ${tensor.io.join(' and ')} '${tensor.name}' is frozen`;
-			this.barriers.set(labels, { at: tensor, labels, why });
+			this.barriers.set(labels, { at: tensor, labels, why: frozenReason(tensor) });
 		}
 		if (tensor.captured) this.classes.pinAll(labels, `'${tensor.name}' is read inside a body`);
 		this.enqueue(tensor.producer);

@@ -3,7 +3,7 @@
  * wrong rewrite would go unseen. What a rewrite does to positions does not depend on the numbers in them.
  */
 import { type Net, type NetNode, type NetTensor } from '../axes/net.ts';
-import { elementType, INT8, UINT8 } from './dtype.ts';
+import { elementType, FLOAT, INT8, UINT8 } from './dtype.ts';
 import { elementCount, type Model, type Tensor, type ValueName } from './graph.ts';
 import { applyPatch } from './patch.ts';
 import { drawAt } from './random.ts';
@@ -12,8 +12,9 @@ import { tensorOf } from './tensor.ts';
 /**
  * The model with every weight that a product or convolution sums over redrawn, at twice the size that keeps signals level, so that
  * branches outweigh what they are added to. Of a weight that is computed (dequantized, cast), the constant it is made from.
+ * @param turn another turn gives other numbers, twice as large.
  */
-export function seedWeights(net: Net): Model {
+export function seedWeights(net: Net, turn = 0): Model {
 	const weights = new Map<ValueName, Tensor>();
 	const aliases = new Map(
 		net.model.graph.nodes.flatMap(({ op, inputs, outputs }) =>
@@ -33,9 +34,36 @@ export function seedWeights(net: Net): Model {
 	}
 	const edits = [...weights].map(([name, tensor]) => ({
 		kind: 'constant' as const,
-		tensor: drawn(name, tensor),
+		tensor: drawn(name, tensor, turn),
 	}));
 	return applyPatch(net.model, { label: 'seeded weights', edits });
+}
+
+/** Numbers by the value that they stand in for. */
+export type Fills = ReadonlyMap<ValueName, Tensor>;
+
+/** Draws for the weights that a `ConstantOfShape` makes: all equal, and with no constant to draw anew. */
+export function fillsOf(net: Net, turn = 0): Fills {
+	const fills = new Map<ValueName, Tensor>();
+	for (const node of net.nodes) {
+		for (const [slot, tensor] of node.inputs.entries()) {
+			if (tensor?.producer?.node.op !== 'ConstantOfShape' || !tensor.fixed || !sums(node, slot)) continue;
+			const made = { type: net.facts.of(tensor.name)?.type ?? FLOAT, dims: tensor.sizes };
+			if (isMatrix(made)) fills.set(tensor.name, drawn(tensor.name, made, turn));
+		}
+	}
+	return fills;
+}
+
+/** The model with these numbers in the place of what makes the values. */
+export function withFills(model: Model, fills: Fills): Model {
+	const edits = model.graph.nodes.flatMap((node) => {
+		const tensor = node.op === 'ConstantOfShape' ? fills.get(node.outputs[0] ?? '') : undefined;
+		if (tensor === undefined) return [];
+		const attributes = new Map([['value', { kind: 'tensor' as const, value: tensor }]]);
+		return [{ kind: 'node' as const, node: { ...node, op: 'Constant', domain: '', inputs: [], attributes } }];
+	});
+	return applyPatch(model, { label: 'seeded weights', edits });
 }
 
 /** The constants that a fixed value is made from. */
@@ -54,15 +82,18 @@ function sums({ row }: NetNode, operand: number): boolean {
 	);
 }
 
-function isMatrix({ type, dims }: Tensor): boolean {
+function isMatrix({ type, dims }: Pick<Tensor, 'type' | 'dims'>): boolean {
 	const kind = elementType(type)?.kind;
 	return (kind === 'float' || type === INT8 || type === UINT8) && dims.length > 1 && elementCount(dims) > 1;
 }
 
-function drawn(name: ValueName, { type, dims }: Tensor): Tensor {
+function drawn(name: ValueName, { type, dims }: Pick<Tensor, 'type' | 'dims'>, turn: number): Tensor {
 	const count = elementCount(dims);
 	const fan = dims.length === 2 ? Math.sqrt(count) : count / (dims[0] ?? 1);
-	const seed = Array.from(name).reduce((hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) | 0, 7);
+	const seed = Array.from(name).reduce(
+		(hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) | 0,
+		7 + turn,
+	);
 	const draw = (at: number): number => drawAt(seed, at) - 0.5;
 	if (type === INT8 || type === UINT8)
 		return tensorOf(
@@ -74,7 +105,7 @@ function drawn(name: ValueName, { type, dims }: Tensor): Tensor {
 				(_, at) => Math.round(draw(at) * 200) + (type === UINT8 ? 128 : 0),
 			),
 		);
-	const scale = Math.sqrt(48 / Math.max(1, fan));
+	const scale = 2 ** turn * Math.sqrt(48 / Math.max(1, fan));
 	return tensorOf(
 		name,
 		type,

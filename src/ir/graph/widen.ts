@@ -2,6 +2,7 @@
  * A model in single precision. Half precision rounds so coarsely that no negative control stands out from it; a rewrite does to
  * positions what it does in any precision, so its proof may run in the wider one.
  */
+import { constantsOf } from './constants.ts';
 import { FLOAT, FLOAT16 } from './dtype.ts';
 import { type Attribute, type Graph, type Model, type Node, type Tensor, type ValueInfo } from './graph.ts';
 import { isReadable, numbersOf, tensorOf } from './tensor.ts';
@@ -9,6 +10,12 @@ import { isReadable, numbersOf, tensorOf } from './tensor.ts';
 /** The model with every half-precision weight, cast and annotation in float32; the same nodes under the same ids. */
 export function widened(model: Model): Model {
 	return { ...model, graph: widenGraph(model.graph) };
+}
+
+/** Whether any weight or input is in half precision. */
+export function hasHalf({ graph }: Model): boolean {
+	const all = [...graph.inputs, ...constantsOf(graph).values()];
+	return all.some(({ type }) => type === FLOAT16);
 }
 
 function widenGraph(graph: Graph): Graph {
@@ -25,7 +32,8 @@ function widenGraph(graph: Graph): Graph {
 
 const widenInfo = (info: ValueInfo): ValueInfo => (info.type === FLOAT16 ? { ...info, type: FLOAT } : info);
 
-function widenTensor(tensor: Tensor): Tensor {
+/** In float32 what is in half precision. */
+export function widenTensor(tensor: Tensor): Tensor {
 	return tensor.type === FLOAT16 && isReadable(tensor)
 		? tensorOf(tensor.name, FLOAT, tensor.dims, numbersOf(tensor))
 		: tensor;
