@@ -5,7 +5,7 @@ import { costs, qualities } from '../src/ir/recipe/subjects.ts';
 import { clausesOf, statementName, targetNames, type TechniqueWords } from '../src/ir/recipe/vocabulary.ts';
 import { clausePages, fieldPages, openerPages, operatorPages } from '../src/ir/recipe/word-pages.ts';
 import { clauseWords } from '../src/parser/words.ts';
-import { vocabulary } from '../src/passes/table.ts';
+import { vocabulary } from '../src/vocabulary.ts';
 
 type Row = readonly string[];
 

@@ -4,7 +4,7 @@ import { type Recipe } from './ir/recipe/recipe.ts';
 import { checkRecipe, type CheckOptions } from './ir/recipe/check.ts';
 import { type Settings } from './ir/recipe/params.ts';
 import { readRecipe } from './parser/read.ts';
-import { vocabulary } from './passes/table.ts';
+import { vocabulary } from './vocabulary.ts';
 
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] };
 

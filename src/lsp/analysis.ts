@@ -8,7 +8,7 @@ import { noImports, type Imports } from '../ir/imports/imports.ts';
 import { type Recipe } from '../ir/recipe/recipe.ts';
 import { readRecipe } from '../parser/read.ts';
 import { type Statement, type Syntax } from '../parser/syntax.ts';
-import { vocabulary } from '../passes/table.ts';
+import { vocabulary } from '../vocabulary.ts';
 
 export type Analysis = {
 	readonly text: string;

@@ -16,8 +16,7 @@ import {
 	Text,
 } from '../parser/tokens.ts';
 import { printValue } from '../parser/print.ts';
-import { vocabulary } from '../passes/table.ts';
-import { metrics as measures } from '../quality/metrics.ts';
+import { vocabulary } from '../vocabulary.ts';
 import { type Analysis } from './analysis.ts';
 import {
 	amounts,
@@ -84,7 +83,10 @@ function declaration(opener: string, written: readonly IToken[], analysis: Analy
 		case 'evaluate':
 			if (written.length === 1) return [clause('with')];
 			if (lastWord === 'metric')
-				return words(Object.fromEntries(measures.map(({ name, summary }) => [name, summary])), 'metric');
+				return words(
+					Object.fromEntries(vocabulary.measures.map(({ name, summary }) => [name, summary])),
+					'metric',
+				);
 			return written.length > 2
 				? words(settingPages, 'clause').filter(({ text }) => opener === 'evaluate' || text !== 'metric')
 				: [];

@@ -1,7 +1,7 @@
 /** Lists of words that completion offers, each with what it means. */
 import { clausePages, openerPages } from '../ir/recipe/word-pages.ts';
 import { type TechniqueWords, type WordClause } from '../ir/recipe/vocabulary.ts';
-import { vocabulary } from '../passes/table.ts';
+import { vocabulary } from '../vocabulary.ts';
 
 /** What kind of word an entry is, for its picture in the list. */
 export type Sort = 'verb' | 'target' | 'clause' | 'metric' | 'field' | 'value' | 'param' | 'place' | 'word';

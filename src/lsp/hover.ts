@@ -17,7 +17,7 @@ import { printValue } from '../parser/print.ts';
 import { type Statement } from '../parser/syntax.ts';
 import { Clause, Parameter, Text } from '../parser/tokens.ts';
 import { readText } from '../parser/values.ts';
-import { vocabulary } from '../passes/table.ts';
+import { vocabulary } from '../vocabulary.ts';
 import { type Span } from '../diagnostic.ts';
 import { statementAt, type Analysis } from './analysis.ts';
 import { type Models, type Seen } from './models.ts';

@@ -52,10 +52,14 @@ export const unknownClause = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'Behind its targets a statement has an amount and clauses. Clauses begin with words of a closed list.',
-	message: ({ found }: Found & { target: boolean }) => `\`${found}\` begins no clause`,
-	hint: ({ target, ...found }) =>
-		target ? 'targets are separated by commas' : spellingOrList('clauses')(found),
-	fix: ({ target, ...found }) => (target ? undefined : respelt(found)),
+	message: ({ found }: Found & { is: 'target' | 'field' | undefined }) => `\`${found}\` begins no clause`,
+	hint: ({ is, ...found }) =>
+		is === undefined
+			? spellingOrList('clauses')(found)
+			: is === 'target'
+				? 'targets are separated by commas, and stand before the amount'
+				: `a condition stands behind \`where\`, as \`where ${found.found} < 0.1\``,
+	fix: ({ is, ...found }) => (is === undefined ? respelt(found) : undefined),
 });
 
 export const unsupportedClause = defineDiagnostic({
@@ -172,9 +176,12 @@ export const twoAmounts = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'A statement has one source of amount: a share or a count, `keep`, positions, `rank`, `energy` or `ratio`, a condition, or a goal.',
-	message: ({ second, first }: { second: string; first: string }) =>
+	message: ({ second, first }: { second: string; first: string; range: string | undefined }) =>
 		`${second} is a second amount beside ${first}`,
-	hint: () => 'two statements can ask for two amounts',
+	hint: ({ range }) =>
+		range === undefined
+			? 'two statements can ask for two amounts'
+			: `a range has two points, as \`${range}\``,
 });
 
 export const duplicateClause = defineDiagnostic({
@@ -197,7 +204,8 @@ export const unusedClause = defineDiagnostic({
 export const unknownMetric = defineDiagnostic({
 	code: 'check/unknown-metric',
 	severity: 'error',
-	explain: 'Units are ranked by a metric. `prunec list metrics` prints all, and what each needs.',
+	explain:
+		'Units are ranked by a metric, which `prunec list metrics` prints with what it needs; results are judged by another one, behind `evaluate with "…" metric`.',
 	message: ({ found }: Found) => `there is no metric \`${found}\``,
 	hint: spellingOrList('metrics'),
 	fix: respelt,

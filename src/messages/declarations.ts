@@ -102,6 +102,15 @@ export const missingBound = defineDiagnostic({
 	hint: ({ example }) => `\`${example}\``,
 });
 
+export const namesNothing = defineDiagnostic({
+	code: 'check/names-nothing',
+	severity: 'error',
+	explain:
+		'A string in a statement names a file, an input or output, or is a glob over names. Nothing has an empty name.',
+	message: () => 'an empty string names nothing',
+	hint: () => '`"*"` matches every name',
+});
+
 export const duplicateStatement = defineDiagnostic({
 	code: 'check/duplicate-statement',
 	severity: 'error',

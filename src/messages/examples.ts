@@ -68,6 +68,7 @@ export const examples: Readonly<Record<string, string>> = {
 	'check/unknown-setting': 'calibrate with "a.npy" sed 7',
 	'check/unknown-expectation': 'expect cosin >= 0.98',
 	'check/missing-bound': 'expect cosine',
+	'check/names-nothing': 'prune heads 25% in ""\nmay change ""',
 	'check/duplicate-statement': 'recipe a\nrecipe b',
 	'check/recipe-not-first': 'prune heads 25%\nrecipe late',
 	'check/duplicate-alias': 'use "./a.prune" as a\nuse "./b.prune" as a',

@@ -1,6 +1,7 @@
 /**
  * The word that was probably meant, or nothing: the only candidate; one that differs in case alone; else the nearest
- * one, when at most a third of the word's letters (and one at least) would have to change. Ties go to the first.
+ * one, when at most a third of the word's letters (and one at least) would have to change. Of several, the one with the
+ * same letters, then one with the same first letter, then the first.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
 	if (candidates.length === 1) return candidates[0];
@@ -10,10 +11,18 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 	let best: { readonly candidate: string; readonly distance: number } | undefined;
 	for (const candidate of candidates) {
 		if (Math.abs(candidate.length - word.length) > limit) continue;
-		const distance = editDistance(word, candidate);
-		if (distance <= limit && distance < (best?.distance ?? Infinity)) best = { candidate, distance };
+		const edits = editDistance(word, candidate);
+		const distance = edits - likeness(word, candidate);
+		if (edits <= limit && distance < (best?.distance ?? Infinity)) best = { candidate, distance };
 	}
 	return best?.candidate;
+}
+
+/** Below one letter: between candidates that are equally far. */
+function likeness(a: string, b: string): number {
+	const sorted = (word: string): string => [...word].toSorted().join('');
+	if (sorted(a) === sorted(b)) return 0.5;
+	return a.startsWith(b.charAt(0)) ? 0.25 : 0;
 }
 
 /** Letters to insert, delete, replace, or swap with a neighbour (optimal string alignment). */

@@ -1,6 +1,5 @@
 /** Messages about text that cannot be read. */
 import { defineDiagnostic } from '../diagnostic.ts';
-import { nearest } from './nearest.ts';
 
 type Hinted = { readonly hint?: string | undefined };
 
@@ -18,8 +17,10 @@ export const unexpected = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'A transform is a verb, targets, an amount and clauses; other statements have the shapes of grammar/README.md. The marked word belongs to none of these.',
-	message: ({ found }: { found: string } & Hinted) => `${found} does not belong here`,
+	message: ({ found }: { found: string; fix?: string | undefined } & Hinted) =>
+		`${found} does not belong here`,
 	hint: ({ hint }) => hint,
+	fix: ({ fix }) => fix,
 });
 export const notAStatement = defineDiagnostic({
 	code: 'parse/not-a-statement',
@@ -34,8 +35,10 @@ export const unknownCharacter = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'The language is spelled with letters, digits, strings in double quotes, the signs and brackets of its grammar, and comments that begin with `#`. Anything else belongs inside a string. Typographic quotes, dashes and signs such as ≥ come from word processors: `"`, `-` and `>=` are meant.',
-	message: ({ found }: { found: string } & Hinted) => `\`${found}\` is no part of the language`,
+	message: ({ found }: { found: string; fix?: string | undefined } & Hinted) =>
+		`\`${found}\` is no part of the language`,
 	hint: ({ hint }) => hint,
+	fix: ({ fix }) => fix,
 });
 export const unclosedString = defineDiagnostic({
 	code: 'parse/unclosed-string',
@@ -78,17 +81,29 @@ export const mismatchedBracket = defineDiagnostic({
 	hint: ({ close }) => `write \`${close}\``,
 	fix: ({ close }) => close,
 });
+type UnknownUnit = { readonly number: string; readonly unit: string; readonly units: readonly string[] };
+
+/** The number with the unit that was probably meant: in other letters, or written out. */
+function meantUnit({ number, unit, units }: UnknownUnit): string | undefined {
+	const lower = unit.toLowerCase();
+	if (/^(percent|pct|pp|points?)$/.test(lower)) return `${number}%`;
+	if (/^s(ec|econds?)?$/.test(lower)) return `${Number((Number(number) * 1000).toPrecision(12))}ms`;
+	const same = units.find((one) => one.toLowerCase() === lower);
+	return same && number + same;
+}
+
 export const unknownUnit = defineDiagnostic({
 	code: 'parse/unknown-unit',
 	severity: 'error',
 	explain:
 		'A number and its unit touch and are one word: `25%`, `1.5x`, `12ms`, `40MB` (10⁶ bytes), `40MiB` (2²⁰ bytes), `1.2M` and `3.4G` (counts of parameters or multiply–adds).',
-	message: ({ unit }: { unit: string; units: readonly string[] }) => `there is no unit \`${unit}\``,
-	hint: ({ unit, units }) => {
-		const meant = nearest(unit, units);
-		if (meant?.toLowerCase() === unit.toLowerCase()) return `did you mean \`${meant}\`?`;
-		return `units are ${units.map((one) => `\`${one}\``).join(' ')}`;
+	message: ({ unit }: UnknownUnit) => `there is no unit \`${unit}\``,
+	hint: (found) => {
+		const meant = meantUnit(found);
+		if (meant !== undefined) return `did you mean \`${meant}\`?`;
+		return `units are ${found.units.map((one) => `\`${one}\``).join(' ')}`;
 	},
+	fix: meantUnit,
 });
 export const numberTooLarge = defineDiagnostic({
 	code: 'parse/number-too-large',
@@ -110,8 +125,11 @@ export const conditionExpected = defineDiagnostic({
 	severity: 'error',
 	explain:
 		'A condition is true or false: a comparison, `name matches "…"`, or several of them joined by `and`, `or` and `not`.',
-	message: ({ found }: { found: string }) => `expected a condition, found ${found}`,
-	hint: () => 'a condition compares, as `importance < 0.1`',
+	message: ({ found }: { found: string; example: string; fix?: string | undefined }) =>
+		`expected a condition, found ${found}`,
+	hint: ({ example, fix }) =>
+		fix === undefined ? `a condition compares, as \`${example}\`` : `\`${fix}\` is the nearest spelling`,
+	fix: ({ fix }) => fix,
 });
 export const termExpected = defineDiagnostic({
 	code: 'parse/term-expected',

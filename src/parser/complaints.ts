@@ -9,7 +9,8 @@ import {
 import { type Diagnostic, type Span } from '../diagnostic.ts';
 import * as messages from '../messages/parse.ts';
 import { tokenSpan } from './cst.ts';
-import { Clause, Comma, End, Infix, NumberToken, Word } from './tokens.ts';
+import { hintAtStart, hintBehind, hintInside, hintInstead, meantBehind, type Odd } from './hints.ts';
+import { Clause, End } from './tokens.ts';
 import { isText } from './values.ts';
 
 /** The grammar's errors carry the expected token's name as their text: the words come from here. */
@@ -76,24 +77,14 @@ const wanted: Readonly<Record<string, string>> = {
 /** One message for an error of the grammar. */
 export function complaint(error: IRecognitionException): Diagnostic {
 	const rule = error.context.ruleStack.at(-1) ?? '';
-	const before = previousOf(error)?.image ?? '';
+	const before = previousOf(error);
 	const what =
 		wanted[`${rule} ${error.message}`] ??
-		wanted[`${rule} after ${before}`] ??
+		wanted[`${rule} after ${before?.image ?? ''}`] ??
 		wanted[rule] ??
 		'something else';
-	return messages.expected(
-		{ wanted: what, found: described(error.token), hint: hintFor(rule, before, error.token) },
-		{ span: whereOf(error) },
-	);
-}
-
-function hintFor(rule: string, before: string, found: IToken): string | undefined {
-	if (rule === 'place' && before === ',' && found.tokenType === NumberToken) {
-		return 'several ranges of layers stand in brackets: `layers [0..3, 5..7]`';
-	}
-	if (rule === 'place' && found.image === '[') return '`layers [0, 5]` names layers';
-	return undefined;
+	const hint = hintInstead(rule, { token: error.token, ...(before && { before }) });
+	return messages.expected({ wanted: what, found: described(error.token), hint }, { span: whereOf(error) });
 }
 
 function previousOf(error: IRecognitionException): IToken | undefined {
@@ -125,47 +116,23 @@ export function described(token: IToken): string {
 }
 
 /** What stands behind a complete statement on its line. */
-export function leftover(token: IToken): Diagnostic {
-	const place = { span: tokenSpan(token) };
-	if (isText(token)) {
-		return messages.unexpected(
-			{ found: described(token), hint: 'several strings are separated by commas' },
-			place,
-		);
-	}
-	const hint = tokenMatcher(token, Word) ? 'a statement ends with `;` or a line break' : undefined;
-	return messages.unexpected({ found: described(token), hint }, place);
+export function leftover(odd: Odd): Diagnostic {
+	return unexpected(odd, hintBehind(odd), meantBehind(odd));
 }
 
 /** What begins neither an amount nor a clause of a transform, and is no word that could be misspelt. */
-export function oddity(token: IToken): Diagnostic {
-	return messages.unexpected(
-		{ found: described(token), hint: oddityHint(token) },
-		{ span: tokenSpan(token) },
-	);
+export function oddity(odd: Odd): Diagnostic {
+	return unexpected(odd, hintInside(odd));
 }
 
-function oddityHint(token: IToken): string | undefined {
-	if (isText(token)) return 'a glob stands behind `in` or `except`';
-	if (tokenMatcher(token, Infix)) return 'a condition stands behind `where`';
-	if (token.tokenType === Comma) return 'commas separate targets, places and the items of a list';
-	if (tokenMatcher(token, Clause)) {
-		return 'behind its amount a statement has clauses, as `in layers 6..` or `by l2`';
-	}
-	return undefined;
+function unexpected({ token }: Odd, hint: string | undefined, fix?: string): Diagnostic {
+	return messages.unexpected({ found: described(token), hint, fix }, { span: tokenSpan(token) });
 }
 
 /** What begins a line and can begin no statement. */
 export function noStatement(token: IToken): Diagnostic {
 	return messages.notAStatement(
-		{ found: described(token), hint: lineHint(token) },
+		{ found: described(token), hint: hintAtStart(token) },
 		{ span: tokenSpan(token) },
 	);
-}
-
-function lineHint(token: IToken): string | undefined {
-	if (tokenMatcher(token, Clause))
-		return 'a clause stands behind the verb, its targets and its amount: `prune heads 25% in layers 6..`';
-	if (tokenMatcher(token, Infix)) return `end the line before it with \`${token.image}\``;
-	return 'a statement begins with a verb, as `prune heads 25%`';
 }

@@ -27,6 +27,11 @@ export function inOrder(parent: CstNode): readonly CstElement[] {
 		.map(({ child }) => child);
 }
 
+/** The tokens of a node in the order of the text. */
+export function tokensIn(parent: CstNode): readonly IToken[] {
+	return inOrder(parent).flatMap((child) => ('image' in child ? [child] : tokensIn(child)));
+}
+
 export function tokenSpan(token: IToken): Span {
 	return { start: token.startOffset, end: token.startOffset + token.image.length };
 }

@@ -1,6 +1,7 @@
 /** Conditions: a flat run of operands and signs becomes a tree by precedence, and every sign gets the operands it takes. */
 import { type CstNode, type IToken } from 'chevrotain';
 import { type Diagnostic, type Span } from '../diagnostic.ts';
+import { nearest } from '../messages/nearest.ts';
 import * as messages from '../messages/parse.ts';
 import { inOrder, leaf, leaves, node, nodes, spanOf, tokenSpan } from './cst.ts';
 import { type Expression, type InfixSign } from './syntax.ts';
@@ -135,8 +136,19 @@ function checkCondition(found: Expression, problems: Diagnostic[]): void {
 		checkTerm(found.left, problems);
 		checkTerm(found.right, problems);
 	} else {
-		problems.push(messages.conditionExpected({ found: described(found) }, { span: found.span }));
+		problems.push(noCondition(found));
 	}
+}
+
+function noCondition(found: Expression): Diagnostic {
+	const place = { span: found.span };
+	const said = (example: string, fix?: string): Diagnostic =>
+		messages.conditionExpected({ found: described(found), example, fix }, place);
+	if (found.kind !== 'field') return said('layer == 3 or layer == 4');
+	if (found.name === 'name') return said('name matches "*.attention.*"');
+	return nearest(found.name, ['', 'not']) === 'not'
+		? said('not layer < 3', 'not')
+		: said(`${found.name} < 0.1`);
 }
 
 function checkTerm(found: Expression, problems: Diagnostic[]): void {

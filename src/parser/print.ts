@@ -278,11 +278,16 @@ function isMeaningless(items: readonly Item[]): boolean {
 	return strays > 0 || items.filter(({ kind }) => amounts.includes(kind)).length > 1;
 }
 
+/** `may` on the next line would be a clause of the transform before it. */
+function runsOn({ kind }: Statement, next: Statement | undefined): boolean {
+	return kind === 'transform' && next?.kind === 'may';
+}
+
 type Piece = { readonly text: string; readonly start: number; readonly end: number };
 
 function piecesOf({ text, statements, comments }: Syntax): Piece[] {
 	const taken = new Set<number>();
-	const pieces = statements.map((statement): Piece => {
+	const pieces = statements.map((statement, at): Piece => {
 		const { start, end } = statement.span;
 		const trailing = comments.find(
 			({ span }) => span.start >= end && /^[ \t\u00a0\ufeff;]*$/.test(text.slice(end, span.start)),
@@ -291,7 +296,8 @@ function piecesOf({ text, statements, comments }: Syntax): Piece[] {
 		const inside = comments.filter(({ span }) => span.start > start && span.start < end);
 		for (const { span } of [...inside, ...(trailing ? [trailing] : [])]) taken.add(span.start);
 		const inner = verbatim ? [] : inside;
-		const lines = (verbatim ? text.slice(start, end) : printStatement(statement)).split('\n');
+		const printed = verbatim ? text.slice(start, end) : printStatement(statement);
+		const lines = `${printed}${runsOn(statement, statements[at + 1]) ? ';' : ''}`.split('\n');
 		if (trailing !== undefined) lines.push(`${lines.pop() ?? ''}  ${trailing.text}`);
 		return {
 			text: [...inner.map((comment) => comment.text), ...lines].join('\n'),

@@ -33,10 +33,7 @@ export function readRecipe(text: string): Reading {
 		return unread(text, messages.tooManyStatements({ count, limit: mostStatements }, nowhere));
 	}
 	const comments = (lexed.groups['comments'] ?? []).map(commentOf);
-	const reported = [
-		...lexed.errors.map(({ offset, length }) => unknownCharacters(text, offset, length)),
-		...laid.diagnostics,
-	];
+	const reported = [...unknownCharacters(text, lexed.errors), ...laid.diagnostics];
 	const read = readLines(laid.tokens, sourceOf(text, laid.tokens, comments, reported));
 	const strings = laid.tokens.filter(isText).flatMap(textProblems);
 	const diagnostics = ordered([...reported, ...strings, ...read.diagnostics]);

@@ -1,12 +1,13 @@
 /** One line of the grammar becomes one statement of the syntax, with a message for each part that cannot be read. */
-import { type CstNode, type IRecognitionException, tokenMatcher } from 'chevrotain';
+import { type CstNode, type IRecognitionException, type IToken, tokenMatcher } from 'chevrotain';
 import { type Diagnostic } from '../diagnostic.ts';
 import { causeOf, complaint, leftover, noStatement, oddity } from './complaints.ts';
-import { leaf, leaves, node, nodes, spanOf } from './cst.ts';
+import { leaf, leaves, node, nodes, spanOf, tokensIn } from './cst.ts';
+import { type Odd } from './hints.ts';
 import { readItem, strayToken, wordOf } from './items.ts';
 import { makers, type Parts } from './declarations.ts';
 import { type Item, type Phrase, type Statement } from './syntax.ts';
-import { Word } from './tokens.ts';
+import { Comparison, Word } from './tokens.ts';
 
 /** What the statements of one text share. */
 export type Source = {
@@ -35,7 +36,7 @@ export function readStatement(
 	const broken = mishaps.some((one) => one.diagnostic !== undefined || isSpoilt(one.cause));
 	const parts = { span, line: source.lineOf(span.start), broken, ...(doc !== undefined && { doc }) };
 	const problems: Diagnostic[] = [];
-	const statement = makeStatement(line, parts, fresh, problems);
+	const statement = makeStatement(line, parts, { mishaps: fresh, source }, problems);
 	const diagnostics = [
 		...fresh.flatMap((one) => one.diagnostic ?? []),
 		...problems.filter((one) => !isSpoilt(one.span?.start ?? 0)),
@@ -47,11 +48,11 @@ export function readStatement(
 function makeStatement(
 	line: CstNode,
 	parts: Parts,
-	mishaps: readonly Mishap[],
+	trouble: Trouble,
 	problems: Diagnostic[],
 ): Statement | undefined {
 	const transform = node(line, 'transform');
-	if (transform !== undefined) return makeTransform(transform, parts, mishaps, problems);
+	if (transform !== undefined) return makeTransform(transform, parts, trouble, problems);
 	for (const [name, make] of Object.entries(makers)) {
 		const from = node(line, name);
 		if (from !== undefined) return make(from, parts, problems);
@@ -62,6 +63,8 @@ function makeStatement(
 /** A place where reading went wrong: with a message, or a word that the checker will have a message for. */
 type Mishap = { readonly cause: number; readonly diagnostic?: Diagnostic; readonly stray?: CstNode };
 
+type Trouble = { readonly mishaps: readonly Mishap[]; readonly source: Source };
+
 /** Only the first mishap of a stretch counts: what follows up to the next clause word is its consequence. */
 function mishapsOf(
 	line: CstNode,
@@ -71,18 +74,34 @@ function mishapsOf(
 	const all: Mishap[] = errors.map((error) => ({ cause: causeOf(error), diagnostic: complaint(error) }));
 	const rest = leaf(line, 'rest');
 	const junk = node(line, 'junk');
-	const odd = junk && strayToken(junk);
-	if (odd !== undefined) all.push({ cause: odd.startOffset, diagnostic: noStatement(odd) });
-	else if (rest !== undefined) all.push({ cause: rest.startOffset, diagnostic: leftover(rest) });
+	const alone = junk && strayToken(junk);
+	if (alone !== undefined) all.push({ cause: alone.startOffset, diagnostic: noStatement(alone) });
+	else if (rest !== undefined) all.push({ cause: rest.startOffset, diagnostic: leftover(oddIn(line, rest)) });
 	for (const stray of straysOf(line)) {
 		const token = strayToken(stray);
-		if (tokenMatcher(token, Word)) all.push({ cause: token.startOffset, stray });
-		else all.push({ cause: token.startOffset, diagnostic: oddity(token) });
+		if (tokenMatcher(token, Word) || followsWords(line, stray)) all.push({ cause: token.startOffset, stray });
+		else all.push({ cause: token.startOffset, diagnostic: oddity(oddIn(line, token)) });
 	}
 	const sorted = all.toSorted((a, b) => a.cause - b.cause);
 	if (junk !== undefined) return sorted.slice(0, 1);
 	const stretches = sorted.map((one) => source.stretchOf(one.cause));
 	return sorted.filter((_, index) => index === 0 || stretches[index] !== stretches[index - 1]);
+}
+
+/** Whether a comparison stands behind several words, one of which is then wrong: which, the checker knows. */
+function followsWords(line: CstNode, stray: CstNode): boolean {
+	const transform = node(line, 'transform');
+	const [item, targets] =
+		transform === undefined ? [] : [node(transform, 'item'), node(transform, 'targets')];
+	if (item === undefined || targets === undefined || node(item, 'stray') !== stray) return false;
+	const words = leaves(nodes(targets, 'phrase').at(-1) ?? targets, 'Word');
+	return words.length > 1 && tokenMatcher(strayToken(stray), Comparison);
+}
+
+function oddIn(line: CstNode, token: IToken): Odd {
+	const tokens = tokensIn(line);
+	const [first, before] = [tokens[0], tokens[tokens.indexOf(token) - 1]];
+	return { token, ...(first && { first }), ...(before && { before }) };
 }
 
 function straysOf(line: CstNode): readonly CstNode[] {
@@ -93,7 +112,7 @@ function straysOf(line: CstNode): readonly CstNode[] {
 function makeTransform(
 	from: CstNode,
 	parts: Parts,
-	mishaps: readonly Mishap[],
+	{ mishaps, source }: Trouble,
 	problems: Diagnostic[],
 ): Statement | undefined {
 	const verb = leaf(from, 'Name');
@@ -102,7 +121,8 @@ function makeTransform(
 	for (const item of nodes(from, 'item')) {
 		const stray = node(item, 'stray');
 		const read = item.recoveredNode === true ? undefined : readItem(item, problems);
-		if (read !== undefined && !followsMishap(item, mishaps)) items.push(read);
+		const isRest = followsMishap(item, mishaps) || followsSpoilt(item, parts.span.start, source);
+		if (read !== undefined && !isRest) items.push(read);
 		if (stray !== undefined && mishaps.some((one) => one.stray === stray)) {
 			items.push({ kind: 'stray', word: wordOf(strayToken(stray)), span: spanOf(stray) });
 		}
@@ -120,7 +140,14 @@ function makeTransform(
 /** Whether an item begins with no clause word and stands behind a mishap, whose remains it then is. */
 function followsMishap(item: CstNode, mishaps: readonly Mishap[]): boolean {
 	const { start } = spanOf(item);
-	return node(item, 'amount') !== undefined && mishaps.some((one) => one.cause < start);
+	return node(item, 'amount') !== undefined && mishaps.some((one) => one.cause <= start);
+}
+
+/** Whether an item without a clause word stands behind a clause word and characters that were reported. */
+function followsSpoilt(item: CstNode, from: number, { stretchOf, spoilt }: Source): boolean {
+	const { start } = spanOf(item);
+	const stretch = stretchOf(start);
+	return node(item, 'amount') !== undefined && stretch !== stretchOf(from) && spoilt.has(stretch);
 }
 
 function phraseOf(from: CstNode): Phrase {

@@ -24,6 +24,8 @@ export type NumberSyntax =
 			readonly unit: Unit;
 			readonly text: string;
 			readonly span: Span;
+			/** Where the unit is none, which was told: what the number counts is not known. */
+			readonly misread?: true;
 	  }
 	/** `$name`; `negative` where a `-` stands before it. */
 	| { readonly kind: 'param'; readonly name: string; readonly negative: boolean; readonly span: Span };

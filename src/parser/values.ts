@@ -34,7 +34,7 @@ function measured(image: string): { value: number; unit: string } {
 	return { value: Number(match?.[1]), unit: match?.[2] ?? '' };
 }
 
-function isUnit(text: string): text is Unit {
+export function isUnit(text: string): text is Unit {
 	return Object.hasOwn(units, text);
 }
 
@@ -49,7 +49,10 @@ export function readNumber(from: CstNode, problems: Diagnostic[]): NumberSyntax 
 	const { value, unit } = measured(token.image);
 	if (!isUnit(unit)) {
 		problems.push(
-			messages.unknownUnit({ unit, units: Object.keys(units).filter(Boolean) }, { span: tokenSpan(token) }),
+			messages.unknownUnit(
+				{ number: token.image.slice(0, -unit.length), unit, units: Object.keys(units).filter(Boolean) },
+				{ span: tokenSpan(token) },
+			),
 		);
 	}
 	if (value > Number.MAX_SAFE_INTEGER) {
@@ -61,6 +64,7 @@ export function readNumber(from: CstNode, problems: Diagnostic[]): NumberSyntax 
 		unit: isUnit(unit) ? unit : '',
 		text: (negative ? '-' : '') + token.image,
 		span,
+		...(!isUnit(unit) && { misread: true }),
 	};
 }
 

@@ -10,7 +10,7 @@ export const pruneHidden = pruneUnits({
 	target: 'hidden',
 	unit: 'dimensions',
 	listed: true,
-	aliases: ['width', 'embedding-dimensions'],
+	aliases: ['width', 'embeddings dims'],
 	align: 16,
 	summary:
 		'Remove dimensions of the residual stream from every table, projection and norm; norms then run over the kept ones.',

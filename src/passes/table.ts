@@ -1,5 +1,5 @@
 /** Every technique, one line each, and the words they bring to the language. */
-import { type Vocabulary } from '../ir/recipe/vocabulary.ts';
+import { type MetricWords } from '../ir/recipe/vocabulary.ts';
 import { exit } from './exit.ts';
 import { factorizeFilters } from './factorize-filters.ts';
 import { factorizeAttention, factorizeFfn } from './factorize.ts';
@@ -20,7 +20,7 @@ import { prunePositions } from './prune-positions.ts';
 import { pruneSoftmax } from './prune-softmax.ts';
 import { pruneVocab } from './prune-vocab.ts';
 import { pruneWeights } from './prune-weights.ts';
-import { metrics } from './scores.ts';
+import { metrics as unitMetrics } from './scores.ts';
 import { share } from './share.ts';
 import { shareAttention, shareFfn } from './share-layers.ts';
 import { type Technique } from './technique.ts';
@@ -58,7 +58,5 @@ export const techniques: readonly Technique[] = [
 	exit,
 ];
 
-export const vocabulary: Vocabulary = {
-	techniques: techniques.map(({ words }) => words),
-	metrics: [...metrics, ...tokenMetrics],
-};
+/** Everything that can rank units or tokens. */
+export const metrics: readonly MetricWords[] = [...unitMetrics, ...tokenMetrics];

@@ -7,7 +7,7 @@ import { clausePages, openerPages, operatorPages, type WordPage } from '../../sr
 import { formatRecipe } from '../../src/parser/print.ts';
 import { readRecipe } from '../../src/parser/read.ts';
 import { clauseWords, openers, operatorWords } from '../../src/parser/words.ts';
-import { vocabulary } from '../../src/passes/table.ts';
+import { vocabulary } from '../../src/vocabulary.ts';
 
 const test = suite('reference');
 const page = readFileSync('grammar/README.md', 'utf8') + readFileSync('docs/sharing.md', 'utf8');

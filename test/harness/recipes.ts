@@ -1,4 +1,6 @@
 /** Recipes for tests of the language: everything that can be written, and arbitrary ones. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { readRecipe } from '../../src/parser/read.ts';
 
@@ -62,6 +64,7 @@ export const samples: readonly string[] = [
 		'prune layers $gone; prune vocab keep $corpus; prune vocab keep seen 2 times in $corpus',
 		'share ffn across layers $upper with $how; exit after layer 3 fit from $corpus when entropy < 1',
 	].join('\n'),
+	'prune heads 25%; may change "logits"\nprune ffn 3; # both\nmay change "ids"; prune heads 2 may change "x"',
 	'use "./common/free-lunch.prune"\nuse "npm:@acme/prune-recipes/lite.prune" as lite\n## applied\napply lite(floor = 0.2,\n  share = -$x)\napply lite\napply lite()',
 ];
 
@@ -150,3 +153,10 @@ const statement = fc.oneof(
 export const recipe: fc.Arbitrary<string> = fc
 	.array(fc.tuple(statement, fc.constantFrom('\n', '\n', '\n\n\n', '  # said\n', '\r\n')), { maxLength: 6 })
 	.map((lines) => lines.map((line) => line.join('')).join(''));
+
+/** Every recipe file that is shipped: the examples and the template of a repository. */
+export const shipped: readonly string[] = ['recipes', 'templates'].flatMap((folder) =>
+	readdirSync(folder, { recursive: true, encoding: 'utf8' })
+		.filter((file) => file.endsWith('.prune'))
+		.map((file) => readFileSync(join(folder, file), 'utf8')),
+);

@@ -117,6 +117,7 @@ export const vocabulary: Vocabulary = {
 		},
 		...others,
 	],
+	measures: [{ name: 'accuracy', summary: 'Share of right answers.' }],
 	metrics: [
 		{ name: 'attention', summary: 'Attention received.', needs: 'calibration' },
 		{ name: 'l1', summary: 'Sum of absolute weights.', needs: 'nothing' },

@@ -7,7 +7,7 @@ import { hasErrors } from '../../src/diagnostic.ts';
 import { checkRecipe } from '../../src/ir/recipe/check.ts';
 import { readRecipe } from '../../src/parser/read.ts';
 import { lexer } from '../../src/parser/tokens.ts';
-import { vocabulary } from '../../src/passes/table.ts';
+import { vocabulary } from '../../src/vocabulary.ts';
 
 const test = suite('cuts');
 const recipes = readdirSync('recipes', { recursive: true, encoding: 'utf8' })

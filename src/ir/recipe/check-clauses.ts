@@ -1,6 +1,7 @@
 /** The items of a transform by clause, before it is known whether a technique has them. */
 import { type Diagnostic, type Span } from '../../diagnostic.ts';
 import * as messages from '../../messages/check.ts';
+import { printNumber } from '../../parser/print.ts';
 import { type Item } from '../../parser/syntax.ts';
 import { type Checking } from './checking.ts';
 import { type ClauseName } from './recipe.ts';
@@ -28,12 +29,12 @@ const amounts: ReadonlySet<Item['kind']> = new Set<Item['kind']>(amountKinds);
 /** Sorts items by clause; a second source of amount, and a clause that stands twice, get a message. */
 export function sortItems(items: readonly Item[], { problems }: Checking): Clauses {
 	const sorted = new Map<string, Item>();
-	for (const item of items) {
+	for (const [at, item] of items.entries()) {
 		if (item.kind === 'stray') continue;
 		const slot = amounts.has(item.kind) ? 'amount' : item.kind;
 		const first = sorted.get(slot);
 		if (first === undefined) sorted.set(slot, item);
-		else if (slot === 'amount') problems.push(twoAmounts(item, first));
+		else if (slot === 'amount') problems.push(twoAmounts(item, first, rangeMeant(items[at - 1], item)));
 		else problems.push(messages.duplicateClause({ clause: slot, hint: joined(slot) }, { span: item.span }));
 	}
 	const clauses: Clauses = Object.fromEntries(sorted);
@@ -63,8 +64,19 @@ function removes(item: Item): boolean {
 	return !['rank', 'energy', 'ratio', 'auto'].includes(item.kind);
 }
 
-function twoAmounts(second: Item, first: Item): Diagnostic {
-	return messages.twoAmounts({ second: itemWords(second), first: itemWords(first) }, { span: second.span });
+function twoAmounts(second: Item, first: Item, range?: string): Diagnostic {
+	const words = { second: itemWords(second), first: itemWords(first), range };
+	return messages.twoAmounts(words, { span: second.span });
+}
+
+/** `layers 6-12` and `layers 6:12`: what is left of the sign is a place, and the rest looks like an amount. */
+function rangeMeant(before: Item | undefined, item: Item): string | undefined {
+	if (before === undefined || !('places' in before)) return undefined;
+	if (item.kind === 'pattern') return `${item.keep}..${item.of}`;
+	const place = before.places.at(-1);
+	const [from] = place?.kind === 'words' ? (place.positions?.ranges ?? []) : [];
+	if (item.kind !== 'count' || item.value.kind !== 'number' || from?.kind !== 'index') return undefined;
+	return item.value.value < 0 ? `${printNumber(from.at)}..${-item.value.value}` : undefined;
 }
 
 /** What an item is called in messages. */

@@ -1,5 +1,5 @@
 /** Statements that transform nothing: name, parameters, sizes, data, promises. */
-import { duplicateClause } from '../../messages/check.ts';
+import { duplicateClause, unknownMetric } from '../../messages/check.ts';
 import * as messages from '../../messages/declarations.ts';
 import { tooSmall, wrongUnit } from '../../messages/quantities.ts';
 import { printStatement } from '../../parser/print.ts';
@@ -8,6 +8,7 @@ import {
 	type ExpectStatement,
 	type InputStatement,
 	type Setting,
+	type Word,
 } from '../../parser/syntax.ts';
 import { type Checking, wholeOf } from './checking.ts';
 import { type Calibration, type Evaluation, type Expectation, type Recipe, type Subject } from './recipe.ts';
@@ -64,13 +65,20 @@ export function checkData(
 
 function settingOf({ name, value }: Setting, checking: Checking): number | string | undefined {
 	if ((name.text === 'metric') === (value.kind === 'word')) {
-		if (value.kind === 'word') return value.text;
+		if (value.kind === 'word') return measureOf(value, checking);
 		return wholeOf(value, { what: `\`${name.text}\``, least: name.text === 'seed' ? 0 : 1 }, checking);
 	}
 	const [what, example] =
 		name.text === 'metric' ? ['the name of a metric', 'accuracy'] : ['a whole number', '128'];
 	const found = value.kind === 'param' ? `$${value.name}` : value.text;
 	checking.problems.push(wrongUnit({ found, what, example }, { span: value.span }));
+	return undefined;
+}
+
+function measureOf({ text, span }: Word, { vocabulary, problems }: Checking): string | undefined {
+	const known = vocabulary.measures.map(({ name: measure }) => measure);
+	if (known.includes(text)) return text;
+	problems.push(unknownMetric({ found: text, known }, { span }));
 	return undefined;
 }
 
@@ -86,7 +94,8 @@ export function checkExpectation(statement: ExpectStatement, checking: Checking)
 		unknownSubject(statement.subject, known, checking);
 		return undefined;
 	}
-	const { bound, span } = statement;
+	const { bound, span, broken } = statement;
+	if (broken) return undefined;
 	if ((bound !== undefined) === (subject === 'outputs')) {
 		const place = { span: bound?.span ?? subjectSpan };
 		const { example } = subjects[subject];

@@ -20,9 +20,15 @@ export const properties: Readonly<Record<Property, string>> = {
 };
 
 export function checkRequirement(statement: RequireStatement, checking: Checking): Requirement | undefined {
-	const { subject, bound, measures, span } = statement;
+	const { subject, bound, measures, span, broken } = statement;
 	const words = wordsOf(subject);
 	const text = printStatement(statement);
+	const [family, next] = subject;
+	if (family !== undefined && next !== undefined && Object.hasOwn(families, family.text)) {
+		const found = { found: next.text, known: ['with'] };
+		checking.problems.push(messages.unknownProperty(found, { span: next.span }));
+		return undefined;
+	}
 	if (bound !== undefined) {
 		const first = conditionOf({ subject, ...bound }, checking);
 		return first && { text, conditions: [first], span };
@@ -31,11 +37,11 @@ export function checkRequirement(statement: RequireStatement, checking: Checking
 		const known = [...Object.keys(families), ...Object.keys(properties)];
 		const needed = Object.hasOwn(properties, words);
 		const place = { span: wordsSpan(subject) };
-		if (needed)
+		if (needed && !broken)
 			checking.problems.push(
 				messages.missingBound({ subject: words, needed, example: `require ${words} >= 6` }, place),
 			);
-		else checking.problems.push(messages.unknownProperty({ found: words, known }, place));
+		else if (!needed) checking.problems.push(messages.unknownProperty({ found: words, known }, place));
 		return undefined;
 	}
 	const conditions = measures.flatMap((one) => conditionOf(one, checking) ?? []);

@@ -97,8 +97,9 @@ export function choiceOf(
 	{ problems }: Checking,
 ): string | undefined {
 	if (word === undefined || word.param !== undefined) return undefined;
-	const known = technique.choices?.[clause]?.map((choice) => choice.word);
-	if (known === undefined) return undefined;
+	const seen = clause === 'keep' && technique.amounts.includes('keep-seen') ? ['seen'] : [];
+	const known = [...(technique.choices?.[clause] ?? []).map((choice) => choice.word), ...seen];
+	if (known.length === 0) return undefined;
 	const { text: found, span } = word;
 	if (known.includes(found)) return found;
 	const said = { found, known, clause, technique: statementName(technique) };

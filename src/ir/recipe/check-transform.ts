@@ -28,8 +28,8 @@ export function checkTransform(statement: TransformStatement, checking: Checking
 		checking.problems.push(unknownVerb(statement.verb, checking));
 		return [];
 	}
-	const items = upToStray(statement, techniques, checking);
 	const { chosen, whole } = targetsOf(statement, techniques, checking);
+	const items = upToStray(statement, chosen.length > 0 ? chosen : techniques, !whole, checking);
 	const clauses = sortItems(items, checking);
 	const accepted = chosen.flatMap(({ amounts }) => amounts);
 	const after = pointsOf(clauses.after, checking);

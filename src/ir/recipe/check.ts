@@ -9,6 +9,7 @@ import { checkData, checkExpectation, checkInputs } from './check-header.ts';
 import { checkAgreement } from './check-agreement.ts';
 import { unitFields } from './check-condition.ts';
 import { checkRequirement } from './check-require.ts';
+import { checkTexts } from './check-texts.ts';
 import { checkTransform } from './check-transform.ts';
 import { settlePaths } from './imported-paths.ts';
 import { link, type Setting } from './link.ts';
@@ -98,6 +99,7 @@ function settled(
 	const placed = statements.map((one) =>
 		one.kind === 'param' ? one : placeParams(one, { valueOf, missing, problems }),
 	);
+	problems.push(...checkTexts(placed));
 	return settlePaths(placed, problems);
 }
 

@@ -25,9 +25,10 @@ export type Quantity = {
 	readonly span: Span;
 };
 
-/** The value of a number, or nothing and a message when its parameter is unknown. */
+/** The value of a number, or nothing when it could not be read, or its parameter is unknown, which is told. */
 export function quantityOf(number: NumberSyntax, { params, used, problems }: Checking): Quantity | undefined {
 	const { span } = number;
+	if (number.kind === 'number' && number.misread) return undefined;
 	if (number.kind === 'number')
 		return { base: inUnit(number.value, number.unit), unit: number.unit, text: number.text, span };
 	used.add(number.name);

@@ -49,7 +49,7 @@ function textAt(text: TextSyntax, known: Known): TextSyntax {
 	if (value?.kind === 'text') return withoutKind(value);
 	if (value?.kind === 'param') return { value: '', span, param: value.name };
 	complain(param, value, 'a string', span, known);
-	return { value: '', span };
+	return text;
 }
 
 function withoutKind({ kind: _, ...text }: Extract<ValueSyntax, { kind: 'text' }>): TextSyntax {

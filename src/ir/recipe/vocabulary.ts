@@ -64,6 +64,8 @@ export type MetricWords = {
 export type Vocabulary = {
 	readonly techniques: readonly TechniqueWords[];
 	readonly metrics: readonly MetricWords[];
+	/** What `evaluate` can measure. */
+	readonly measures: readonly Pick<MetricWords, 'name' | 'summary'>[];
 };
 
 /** `prune heads`, or `exit`. */
@@ -74,6 +76,16 @@ export function statementName({ verb, target }: Pick<TechniqueWords, 'verb' | 't
 /** The names of a technique's target; none for a verb that stands alone. */
 export function targetNames({ target, aliases }: TechniqueWords): readonly string[] {
 	return target === undefined ? aliases : [target, ...aliases];
+}
+
+/** The words that the amounts of a technique begin with. */
+export function amountWords({ amounts }: TechniqueWords): readonly string[] {
+	const words = amounts.flatMap((kind) => {
+		if (kind.startsWith('keep') || kind === 'schedule') return ['keep'];
+		if (kind === 'remove-count' || kind === 'remove-share') return ['lowest'];
+		return ['rank', 'energy', 'ratio', 'auto'].includes(kind) ? [kind] : [];
+	});
+	return [...new Set(words)];
 }
 
 /** Every clause word that a technique accepts. */
