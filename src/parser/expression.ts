@@ -93,7 +93,8 @@ function climb(pieces: Piece[], loosest: number): Expression {
 	for (let next = pieces.at(-1); next?.kind === 'infix'; next = pieces.at(-1)) {
 		if (binding[next.sign] <= loosest) break;
 		pieces.pop();
-		const right = climb(pieces, binding[next.sign]);
+		const operand = climb(pieces, binding[next.sign]);
+		const right = next.sign === 'matches' ? globIn(operand) : operand;
 		left = {
 			kind: 'infix',
 			sign: next.sign,
@@ -103,6 +104,12 @@ function climb(pieces: Piece[], loosest: number): Expression {
 		};
 	}
 	return left;
+}
+
+/** `$name` behind `matches` holds a glob. */
+function globIn(found: Expression): Expression {
+	if (found.kind !== 'number' || found.number.kind !== 'param' || found.number.negative) return found;
+	return { kind: 'text', value: '', span: found.span, param: found.number.name };
 }
 
 function climbPrefix(pieces: Piece[]): Expression {

@@ -225,7 +225,7 @@ export function printExpression(expression: Expression): string {
 		case 'field':
 			return expression.name;
 		case 'text':
-			return quote(expression.value);
+			return printText(expression);
 		case 'prefix': {
 			const operand = wrapped(expression.operand, bindingOf(expression) - 1);
 			return expression.sign === 'not' ? `not ${operand}` : `-${operand}`;

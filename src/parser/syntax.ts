@@ -62,7 +62,7 @@ export type InfixSign = 'and' | 'or' | 'matches' | ComparisonSign | '+' | '-' | 
 export type Expression =
 	| { readonly kind: 'number'; readonly number: NumberSyntax; readonly span: Span }
 	| { readonly kind: 'field'; readonly name: string; readonly span: Span }
-	| { readonly kind: 'text'; readonly value: string; readonly span: Span }
+	| ({ readonly kind: 'text' } & TextSyntax)
 	| { readonly kind: 'prefix'; readonly sign: 'not' | '-'; readonly operand: Expression; readonly span: Span }
 	| {
 			readonly kind: 'infix';

@@ -62,6 +62,7 @@ export const samples: readonly string[] = [
 		'protect $places, "*.q"; may change $corpus',
 		'prune heads 25% by $measure in layers $upper, "a.*" except $places, layers [$gone, 1]',
 		'prune layers $gone; prune vocab keep $corpus; prune vocab keep seen 2 times in $corpus',
+		'prune heads where name matches $places and not name matches "*.k"',
 		'share ffn across layers $upper with $how; exit after layer 3 fit from $corpus when entropy < 1',
 	].join('\n'),
 	'prune heads 25%; may change "logits"\nprune ffn 3; # both\nmay change "ids"; prune heads 2 may change "x"',

@@ -28,8 +28,10 @@ export type Known = {
 export function placeParams<T>(part: T, known: Known): T {
 	if (Array.isArray(part)) return part.map((one: unknown) => placeParams(one, known)) as T;
 	if (typeof part !== 'object' || part === null) return part;
-	if ('param' in part)
-		return ('text' in part ? wordAt(part as never, known) : textAt(part as never, known)) as T;
+	if ('param' in part) {
+		if ('text' in part) return wordAt(part as never, known) as T;
+		return { ...('kind' in part && { kind: part.kind }), ...textAt(part as never, known) } as T;
+	}
 	if ('ranges' in part) return positionsAt(part as never, known) as T;
 	const replaced = isCounted(part)
 		? itemAt(part, known)
