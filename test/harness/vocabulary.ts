@@ -117,7 +117,7 @@ export const vocabulary: Vocabulary = {
 		},
 		...others,
 	],
-	measures: [{ name: 'accuracy', summary: 'Share of right answers.' }],
+	measures: ['accuracy', 'l2'].map((name) => ({ name, summary: 'What is judged.' })),
 	metrics: [
 		{ name: 'attention', summary: 'Attention received.', needs: 'calibration' },
 		{ name: 'l1', summary: 'Sum of absolute weights.', needs: 'nothing' },
