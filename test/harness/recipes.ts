@@ -65,7 +65,7 @@ export const samples: readonly string[] = [
 		'prune heads where name matches $places and not name matches "*.k"',
 		'share ffn across layers $upper with $how; exit after layer 3 fit from $corpus when entropy < 1',
 	].join('\n'),
-	'prune heads 25%; may change "logits"\nprune ffn 3; # both\nmay change "ids"; prune heads 2 may change "x"',
+	'prune heads 25%; may change "logits"\nprune ffn 3; # both\nmay change "ids"; prune vocab keep 50% may change "x"',
 	'use "./common/free-lunch.prune"\nuse "npm:@acme/prune-recipes/lite.prune" as lite\n## applied\napply lite(floor = 0.2,\n  share = -$x)\napply lite\napply lite()',
 ];
 
