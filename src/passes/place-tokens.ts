@@ -154,16 +154,13 @@ function rowsLookedUp({ node, inputs }: NetNode): number {
 /** The attention of a layer, as a score reads it. */
 function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Attended {
 	const product = layer.blocks.find(({ kind, cross }) => kind === 'attention' && !cross)?.node;
-	let value = product?.inputs[0];
-	for (
-		let steps = 0;
-		steps < 8 && value?.producer !== undefined && value.producer.node.op !== 'Softmax';
-		steps++
-	)
-		value = value.producer.inputs.find((input) => input?.sizes.length === value?.sizes.length);
-	const values = product?.inputs[1];
-	if (value?.producer?.node.op !== 'Softmax' || values === undefined)
+	const [weights, values] = product?.inputs ?? [];
+	const softmax = softmaxBehind(weights);
+	if (weights === undefined || softmax === undefined || values === undefined)
 		throw refusal(request, 'the layer has no attention whose probabilities can be read; use `by norm`');
+	const made = softmax.outputs[0];
+	// Behind a Reshape they have the product's axes, as the values have.
+	const value = made?.sizes.length === weights.sizes.length ? made : weights;
 	const [batch = 1, length = 0] = start.sizes;
 	const heads = headsOf(value.sizes, batch, length);
 	if (heads === undefined)
@@ -171,22 +168,37 @@ function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Atten
 			request,
 			`the probabilities '${value.name}' are not [batch, heads, tokens, tokens]; use \`by norm\``,
 		);
-	const keys = keysOf(value.producer, heads);
+	const keys = keysOf(softmax, heads);
 	return { probabilities: value.name, values: values.name, heads, ...(keys !== undefined && { keys }) };
+}
+
+/** The softmax that a value is made of, by operators that leave every number in its place. */
+function softmaxBehind(from: NetTensor | undefined): NetNode | undefined {
+	let value = from;
+	for (let steps = 0; steps < 8; steps++) {
+		const producer = value?.producer;
+		if (producer === undefined || producer.node.op === 'Softmax') return producer;
+		value = sameNumbers(producer, value);
+	}
+	return undefined;
+}
+
+/** The operand that a node reshapes, masks, scales or casts. */
+function sameNumbers(node: NetNode, output: NetTensor | undefined): NetTensor | undefined {
+	if (node.node.op === 'Reshape') return node.inputs[0];
+	return node.inputs.find((input) => input?.fixed === false && sameSizes(input, output?.sizes));
 }
 
 /** What the product before a softmax multiplies the queries with. */
 function keysOf(softmax: NetNode, heads: number): ValueName | undefined {
 	let value = softmax.inputs[0];
 	for (let steps = 0; steps < 8; steps++) {
-		const producer: NetNode | undefined = value?.producer;
+		const producer = value?.producer;
 		if (producer === undefined) return undefined;
 		const [, keys] = producer.inputs;
 		if (producer.node.op === 'MatMul')
 			return keys?.sizes.length === (heads === 0 ? 4 : 3) ? keys.name : undefined;
-		value = producer.inputs.find(
-			(input) => input?.fixed === false && sameSizes(input, softmax.inputs[0]?.sizes),
-		);
+		value = sameNumbers(producer, value);
 	}
 	return undefined;
 }

@@ -62,6 +62,21 @@ const separate =
 		return merge(b, attention(b, part(), part(), part()), target);
 	};
 
+/** As torch.export writes it: scores and a softmax by head, both products with the heads beside the batch. */
+const flattened: Attend = (b, x) => {
+	const part = (): string => split(b, linear(b, x, d, d));
+	const [q, k, v] = [part(), b.node('Transpose', [part()], { perm: [0, 1, 3, 2] }), part()];
+	const [batch, seq] = [sizeAt(b, x, 0), sizeAt(b, x, 1)];
+	const shaped = (value: string, ...sizes: readonly string[]): string =>
+		b.node('Reshape', [value, b.node('Concat', sizes, { axis: 0 })]);
+	const [every, wide, many] = [b.ints([-1]), b.ints([width]), b.ints([heads])];
+	const product = b.node('MatMul', [shaped(q, every, seq, wide), shaped(k, every, wide, seq)]);
+	const scores = b.node('Div', [shaped(product, batch, many, seq, seq), b.floats([Math.sqrt(width)], [])]);
+	const weights = shaped(b.node('Softmax', [scores], { axis: -1 }), every, seq, seq);
+	const context = b.node('MatMul', [weights, shaped(v, every, seq, wide)]);
+	return merge(b, shaped(context, batch, many, seq, wide));
+};
+
 const packedSplit: Attend = (b, x) => {
 	const first = b.node('Split', [linear(b, x, d, 3 * d), b.ints([d, d, d])], { axis: 2 }, '', 3);
 	const [q = '', k = '', v = ''] = [first, `${first}_1`, `${first}_2`].map((part) => split(b, part));
@@ -223,6 +238,7 @@ const whole = { units: heads, width };
 export const attentionForms: Readonly<Record<string, Form>> = {
 	'separate query, key, value, literal Reshape': { ...whole, model: () => layersOf(separate(literal)) },
 	'separate query, key, value, computed Reshape': { ...whole, model: () => layersOf(separate(computed)) },
+	'softmax by head between products beside the batch': { ...whole, model: () => layersOf(flattened) },
 	'packed, Split': { ...whole, model: () => layersOf(packedSplit) },
 	'packed, Slice, heads beside the batch': { ...whole, model: () => layersOf(threeDimensional) },
 	'packed, Reshape, Transpose, Gather': { ...whole, model: () => layersOf(packedTransposed(gathered)) },
