@@ -16,6 +16,7 @@ import { type Shapes } from './ir/graph/bindings.ts';
 import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { opened } from './ir/graph/open.ts';
+import { type Lab } from './ir/lab.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { unmetRequirements } from './ir/requirements.ts';
@@ -102,10 +103,12 @@ class Build {
 		if (recipe.steps.length > 0) void this.loaded.file.sha256();
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
-		const lab = labOf(inputs.calibration, inputs.words, data !== undefined, this.threads(), shapes);
+		const labOn = ({ calibration, words }: InputSet, own: boolean): Lab =>
+			labOf(calibration, words, own, this.threads(), shapes);
 		const result = await runRecipe(recipe, this.loaded.model, {
 			...this.running(shapes, inputs),
-			lab,
+			lab: labOn(inputs, data !== undefined),
+			labFor: async (own) => labOn(await this.inputsFor(shapes, own), true),
 			lexicon: lexiconOf(this.loaded.file.path),
 			bytes: this.loaded.file.bytes,
 			judge: (result) =>

@@ -44,7 +44,7 @@ export const exit = defineTechnique<Exits>({
 		example: 'exit after layer 5 when confidence > 0.9',
 		amounts: [],
 		bare: true,
-		clauses: ['after'],
+		clauses: ['after', 'fit'],
 		needs: ['after', 'when'],
 		signals,
 		metrics: [],

@@ -50,6 +50,8 @@ export type RunOptions = {
 	readonly shapes: Shapes;
 	readonly seed: number;
 	readonly lab?: Lab;
+	/** Measures on the data that a statement names itself, instead. Throws `Fault` for data that does not fit the model. */
+	readonly labFor?: (data: NonNullable<Step['fit']>) => Promise<Lab>;
 	readonly lexicon?: Lexicon;
 	/** Of the model's file and its data; absent where only the graph is known. */
 	readonly bytes?: number;
@@ -153,7 +155,7 @@ class Run {
 				pending.unshift(...parts);
 				continue;
 			}
-			const planned = await technique.plan(request);
+			const planned = await technique.plan(await this.measured(request));
 			const { done, next } = carryOut(after, request.net, planned.plan, planned.tensors);
 			made.push({ planned, done });
 			after = { ...next, numbering: planned.numbering, kept: compose(after.kept, done.kept) };
@@ -209,6 +211,12 @@ class Run {
 		const lost = weightBytes(this.original.model.graph) - weightBytes(model.graph);
 		const size = this.options.bytes === undefined ? {} : { size: this.options.bytes - lost };
 		return { params, macs, ...size };
+	}
+
+	private async measured(request: PlanRequest): Promise<PlanRequest> {
+		const { fit } = request.step;
+		if (fit === undefined || this.options.labFor === undefined) return request;
+		return { ...request, lab: await this.options.labFor(fit) };
 	}
 
 	private request(step: Step, { model, facts, numbering }: State, allotted?: Allotment): PlanRequest {

@@ -1,4 +1,7 @@
 /** Early exits: proven open and shut, row by row in between, and refused where layers could not be left out. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
@@ -36,6 +39,30 @@ for (const [post, opset] of [
 		assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 3]);
 		assert.ok(same);
 	});
+
+test('the map of an exit is fitted on the data that the statement names', async () => {
+	const folder = mkdtempSync(join(tmpdir(), 'prunec-exit-'));
+	try {
+		const path = join(folder, 'rows.jsonl');
+		const rows = Array.from({ length: 40 }, (_, at) => {
+			const numbers = Array.from(feedsOf(at + 1, 1).get('x')!.data, Number);
+			const tokens = Array.from({ length: 6 }, (_, token) => numbers.slice(8 * token, 8 * token + 8));
+			return JSON.stringify({ x: tokens });
+		});
+		writeFileSync(path, rows.join('\n'));
+		const exit = 'exit after layer 0 when confidence > 0.4';
+		const { document } = await buildOf(classifier(), `${exit} fit from "${path}" take 30`);
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+		assert.equal(
+			document.steps[0]!.compensated?.map(({ layer, choice }) => [layer, choice]),
+			[[0, 'affine']],
+		);
+		assert.is((await buildOf(classifier(), exit)).document.steps[0]!.compensated, undefined);
+		await assertRefused(classifier(), `${exit} fit from "${join(folder, 'none.jsonl')}"`, /none\.jsonl/);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+});
 
 for (const [signal, op, threshold] of [
 	['confidence', '>', 0.45],
