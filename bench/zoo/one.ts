@@ -18,7 +18,8 @@ type Outcome = Readonly<Record<string, unknown>>;
 async function outcome(recipe: string): Promise<Outcome> {
 	try {
 		const { ok, steps, proof, diagnostics } = await compile({ recipe, model, samples: 4 });
-		const [step] = steps;
+		// Where a statement is several steps, the last is what it asks for.
+		const step = steps.at(-1);
 		return {
 			ok,
 			selected: step?.selected,

@@ -1,5 +1,5 @@
 /** The table as Markdown. */
-import { targets } from './targets.ts';
+import { type Target, type Trial } from './targets.ts';
 
 export type Result = {
 	readonly model: string;
@@ -20,7 +20,7 @@ export type Result = {
 
 type Verdict = 'proven' | 'weak' | 'grown' | 'aligned' | 'refused' | 'absent' | 'failed' | 'crashed';
 
-function verdictOf(result: Result): Verdict {
+function verdictOf(result: Result, { keeps = false }: Target): Verdict {
 	const said = result.diagnostics ?? [];
 	if (result.crash !== undefined) return 'crashed';
 	if (said.some((text) => /^plan\/nothing-(found|to-fold)/.test(text))) return 'absent';
@@ -30,81 +30,100 @@ function verdictOf(result: Result): Verdict {
 		return said.some((text) => text.startsWith('plan/aligned-away')) ? 'aligned' : 'refused';
 	if (result.weak === true) return 'weak';
 	const [before = 0, after = 0] = result.params ?? [];
-	return after < before || result.statement.startsWith('prune norms') ? 'proven' : 'grown';
+	return keeps || after < before ? 'proven' : 'grown';
 }
 
 const share = ({ params: [before = 1, after = 1] = [1, 1] }: Result): string =>
 	`${((100 * after) / Math.max(1, before)).toFixed(0)} %`;
 
 /** One cell: what is left of the parameters where it is proven, else a word. */
-function cell(result: Result | undefined): string {
+function cell(result: Result | undefined, target: Target): string {
 	if (result === undefined) return '';
-	const verdict = verdictOf(result);
-	if (verdict === 'proven') return share(result);
+	const verdict = verdictOf(result, target);
 	if (verdict === 'absent') return '·';
-	return verdict === 'weak' || verdict === 'grown' ? `${verdict} ${share(result)}` : verdict;
+	if (target.keeps === true || !['proven', 'weak', 'grown'].includes(verdict)) return verdict;
+	return verdict === 'proven' ? share(result) : `${verdict} ${share(result)}`;
 }
 
+type Find = (model: string, statement: string | undefined) => Result | undefined;
+
 /** @param seconds what one statement was given. */
-export function page(results: readonly Result[], seconds: number): string {
-	const models = [...new Set(results.map(({ model }) => model))].sort();
-	const of = (model: string, statement: string | undefined): Result | undefined =>
+export function page(trial: Trial, results: readonly Result[], seconds: number): string {
+	const { title, targets } = trial;
+	const of: Find = (model, statement) =>
 		results.findLast((one) => one.model === model && one.statement === statement);
-	const rows = models.map((model) => {
-		const cells = targets.map(({ plain, aligned }) => {
-			const both = [cell(of(model, plain)), ...(aligned === undefined ? [] : [cell(of(model, aligned))])];
-			return both[0] === both[1] || both.length === 1 ? (both[0] ?? '') : both.join(' / ');
-		});
-		return `| ${model} | ${cells.join(' | ')} |`;
-	});
-	const latest = models.flatMap((model) =>
-		targets.flatMap(({ plain, aligned }) => of(model, plain) ?? of(model, aligned) ?? []),
+	const models = [...new Set(results.map(({ model }) => model))]
+		.sort()
+		.filter((model) => isListed(trial, model, of));
+	const rows = models.map(
+		(model) => `| ${model} | ${targets.map((target) => both(target, model, of)).join(' | ')} |`,
 	);
 	return `${[
-		intro(latest, seconds),
+		`# ${title}`,
+		'',
+		intro(trial, seconds),
+		'',
+		`${counted(trial, models, of)}, by the first statement of each cell.`,
+		'',
 		`| model | ${targets.map(({ name }) => name).join(' | ')} |`,
 		`|---|${targets.map(() => '---').join('|')}|`,
 		...rows,
 		'',
-		reasons(models, of),
+		reasons(trial, models, of),
 	].join('\n')}\n`;
 }
 
-function intro(latest: readonly Result[], seconds: number): string {
+/** Of statements about layers with attention, models that have none are left out. */
+function isListed({ flag, targets: [first] }: Trial, model: string, of: Find): boolean {
+	const result = flag === undefined ? undefined : of(model, first?.plain);
+	return result === undefined || first === undefined || verdictOf(result, first) !== 'absent';
+}
+
+function both(target: Target, model: string, of: Find): string {
+	const plain = cell(of(model, target.plain), target);
+	const free = target.aligned === undefined ? plain : cell(of(model, target.aligned), target);
+	return plain === free ? plain : `${plain} / ${free}`;
+}
+
+function intro({ flag, targets }: Trial, seconds: number): string {
+	const file = flag === undefined ? 'docs/zoo.md' : `docs/zoo-tokens.md ${flag}`;
+	const meaning =
+		flag === undefined
+			? `A percentage is the share of parameters that is left, proven equal to the reference with a negative control that shows. Two of them: with kept counts aligned,
+as by default, and with \`align 1\`. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.`
+			: `**proven**: equal to its references, with negative controls that show. Models without layers of attention are left out. ${targets.map(({ name, plain }) => `${name}: \`${plain}\``).join(', ')}.`;
+	return `Every model of a folder of exported models, with every statement of \`bench/zoo/targets.ts\`. Written by
+
+    node --import tsx bench/zoo/table.ts ${file} <folder of .onnx files>…
+
+${meaning}
+**weak**: equal, but the control would not have shown. **refused**: see the reasons below. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
+Each was built with four generated samples.`;
+}
+
+function counted({ targets }: Trial, models: readonly string[], of: Find): string {
 	const counts = new Map<Verdict, number>();
-	for (const result of latest) {
-		const verdict = verdictOf(result);
-		counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
-	}
-	const count = (verdict: Verdict): string => `${counts.get(verdict) ?? 0} ${verdict}`;
-	return `# What was tried on real models
-
-Every model of a folder of exported models, with every statement of \`bench/zoo/targets.ts\`. Written by
-
-    node --import tsx bench/zoo/table.ts docs/zoo.md <folder of .onnx files>…
-
-A percentage is the share of parameters that is left, proven equal to the reference with a negative control that shows. Two of them: with kept counts aligned,
-as by default, and with \`align 1\`. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **weak**: equal, but the
-control would not have shown. **grown**: equal, and not smaller. **refused**: see the reasons below. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
-Each was built with four generated samples.
-
-${(['proven', 'aligned', 'weak', 'grown', 'refused', 'failed', 'crashed', 'absent'] as const).map(count).join(', ')}, by the first statement of each cell.
-`;
+	for (const model of models)
+		for (const target of targets) {
+			const result = of(model, target.plain) ?? of(model, target.aligned);
+			const verdict = result && verdictOf(result, target);
+			if (verdict !== undefined) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+		}
+	const all = ['proven', 'aligned', 'weak', 'grown', 'refused', 'failed', 'crashed', 'absent'] as const;
+	return all.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
 }
 
 /** Why cells are not proven, one line each. */
-function reasons(
-	models: readonly string[],
-	of: (model: string, statement: string | undefined) => Result | undefined,
-): string {
+function reasons({ targets }: Trial, models: readonly string[], of: Find): string {
 	const lines = models.flatMap((model) =>
-		targets.flatMap(({ name, plain, aligned }) =>
-			[plain, aligned].flatMap((statement) => {
+		targets.flatMap((target) =>
+			[target.plain, target.aligned].flatMap((statement) => {
 				const result = of(model, statement);
-				if (result === undefined || ['proven', 'absent', 'aligned'].includes(verdictOf(result))) return [];
-				const [first = ''] = (result.diagnostics ?? []).filter((text) => !text.startsWith('plan/aligned'));
-				const why = (result.crash ?? first).split('\n')[0] ?? '';
-				return [`- ${model}, ${name}: ${verdictOf(result)}. ${why}`];
+				const verdict = result && verdictOf(result, target);
+				if (verdict === undefined || ['proven', 'absent', 'aligned'].includes(verdict)) return [];
+				const [first = ''] = (result?.diagnostics ?? []).filter((text) => !text.startsWith('plan/aligned'));
+				const why = (result?.crash ?? first).split('\n')[0] ?? '';
+				return [`- ${model}, ${target.name}: ${verdict}. ${why}`];
 			}),
 		),
 	);

@@ -2,6 +2,7 @@
  * A table of models × what can be pruned: proven, refused and why, or not applicable; as Markdown.
  *
  *     node --import tsx bench/zoo/table.ts docs/zoo.md <folder or model>…
+ *     node --import tsx bench/zoo/table.ts docs/zoo-tokens.md --adaptive <folder or model>…
  *
  * Results are kept beside the table as they come in (`<table>.jsonl`), and a model that is there already is not built again.
  */
@@ -11,12 +12,14 @@ import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { page, type Result } from './page.ts';
-import { targets } from './targets.ts';
+import { adaptive, structures } from './targets.ts';
 
 /** What one statement may take. */
 const seconds = 90;
 
-const [table = '', ...paths] = process.argv.slice(2);
+const [table = '', ...rest] = process.argv.slice(2);
+const trial = rest[0] === adaptive.flag ? adaptive : structures;
+const paths = rest.filter((word) => word !== adaptive.flag);
 const one = fileURLToPath(new URL('one.ts', import.meta.url));
 const kept = `${table}.jsonl`;
 
@@ -38,10 +41,13 @@ const models = paths.flatMap((path) =>
 );
 for (const path of models) {
 	const model = basename(path, '.onnx');
-	const all = targets.flatMap(({ plain, aligned }) => [plain, ...(aligned === undefined ? [] : [aligned])]);
-	let rest = all.filter((statement) => !done.has(`${model}|${statement}`));
-	while (rest.length > 0) rest = rest.slice(await buildSome(path, model, rest));
-	writeFileSync(table, page(results, seconds));
+	const all = trial.targets.flatMap(({ plain, aligned }) => [
+		plain,
+		...(aligned === undefined ? [] : [aligned]),
+	]);
+	let left = all.filter((statement) => !done.has(`${model}|${statement}`));
+	while (left.length > 0) left = left.slice(await buildSome(path, model, left));
+	writeFileSync(table, page(trial, results, seconds));
 }
 
 /** Builds statements in one process until one takes too long; how many are done. */
