@@ -2,7 +2,6 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { checkedRecipe } from './checked-recipe.ts';
 import { Fault, type Diagnostic } from './diagnostic.ts';
-import { targetOf } from './backends/onnx/layout.ts';
 import { loadModel, type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
@@ -25,7 +24,7 @@ import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { judgeResult, sharesOf, timeBoth, type Judging } from './judge.ts';
-import { lostIn, withSides } from './side-files.ts';
+import { sidesOf } from './side-files.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { compareWith, withMetadata } from './provenance.ts';
 
@@ -223,7 +222,7 @@ class Build {
 		if (this.options.against !== undefined) compareWith(model, this.options.against, this.loaded.file.path);
 		const marked = model === this.loaded.model ? model : withMetadata(model, this.frame.recipe.sha256);
 		const [before, after] = this.cost(shapes);
-		const staged = out === undefined ? undefined : this.stage(marked, out, force);
+		const staged = out === undefined ? undefined : this.stage(marked, out, force, shapes);
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
 			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
@@ -263,9 +262,10 @@ class Build {
 		];
 	}
 
-	private stage(model: Model, out: string, force: boolean | undefined): Staged {
-		const { path } = this.loaded.file;
-		const target = withSides(targetOf(this.loaded.file, out), path, lostIn(this.steps));
+	private stage(model: Model, out: string, force: boolean | undefined, shapes: Shapes): Staged {
+		const models = { original: this.loaded.model, result: model, shapes };
+		const { target, notes } = sidesOf(this.loaded.file, out, this.steps, models);
+		this.diagnostics.push(...notes);
 		return stageModel(model, target, { hash: true, ...(force && { force }) });
 	}
 

@@ -1,30 +1,120 @@
-/** What lies beside a model, after tokens or classes are gone: the tokenizer, the dictionary. */
+/** What lies beside a model, after its structure has changed: the configuration, the tokenizer, the dictionary. */
 import { basename, dirname, join } from 'node:path';
-import { type SideFile, type Target } from './backends/onnx/layout.ts';
-import { readSettings, pathBeside } from './data/beside.ts';
+import { siblingsOf, targetOf, type Place, type SideFile, type Target } from './backends/onnx/layout.ts';
+import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
+import { readSettings, pathBeside, type Settings } from './data/beside.ts';
+import { type Diagnostic } from './diagnostic.ts';
+import { type Shapes } from './ir/graph/bindings.ts';
+import { type Model } from './ir/graph/graph.ts';
+import { configWritten, siblingsStay } from './messages/folder.ts';
 import { classesBeside, classLines } from './data/lexicon.ts';
 import { trimTokenizer } from './data/trim-tokenizer.ts';
 
 /** Ids that steps have removed, of how many. */
-export type Lost = { readonly unit: string; readonly of: number; readonly ids: ReadonlySet<number> };
+type Lost = { readonly unit: string; readonly of: number; readonly ids: ReadonlySet<number> };
 
 type Step = {
 	readonly technique: string;
+	readonly requested: string;
+	readonly selected: number;
 	readonly unit: string;
 	readonly of: number;
 	readonly removed: readonly { readonly units: readonly number[] }[];
 };
 
+/** Where a result goes, with what lies beside it there, and what is to be said of that. */
+export function sidesOf(
+	place: Place,
+	out: string,
+	steps: readonly Step[],
+	{ original, result, shapes }: { readonly original: Model; readonly result: Model; readonly shapes: Shapes },
+): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
+	const lost = lostIn(steps);
+	const plain = withSides(targetOf(place, out), place.path, lost);
+	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
+	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
+	const change = { before, after, positions: positionsLeft(steps), lost };
+	const { target, notes } = withConfig(plain, place.path, change);
+	const names = siblingsOf(place);
+	return { target, notes: names.length === 0 ? notes : [...notes, siblingsStay({ names })] };
+}
+
 /** What statements about vocabularies have removed, in the model's own ids; undefined when nothing. */
-export function lostIn(steps: readonly Step[]): Lost | undefined {
+function lostIn(steps: readonly Step[]): Lost | undefined {
 	const own = steps.filter(({ technique }) => technique === 'prune-vocab');
 	const ids = new Set(own.flatMap(({ removed }) => removed.flatMap(({ units }) => units)));
 	const [first] = own;
 	return first === undefined || ids.size === 0 ? undefined : { unit: first.unit, of: first.of, ids };
 }
 
+/** The positions that `prune positions keep 128` has left; undefined where nothing has gone. */
+function positionsLeft(steps: readonly Step[]): number | undefined {
+	const own = steps.filter(({ technique, selected }) => technique === 'prune-positions' && selected > 0);
+	const [, count] = /^keep (\d+)/.exec(own.at(-1)?.requested ?? '') ?? [];
+	return count === undefined ? undefined : Number(count);
+}
+
+type Reshaped = {
+	readonly before: Structure;
+	readonly after: Structure;
+	readonly positions: number | undefined;
+	readonly lost: Lost | undefined;
+};
+
+/** The target with a `config.json` that says what the model has now, and what is to be said of it; only where a folder is written. */
+function withConfig(
+	target: Target,
+	model: string,
+	{ before, after, positions, lost }: Reshaped,
+): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
+	const path = pathBeside(model, 'config.json');
+	if (path === undefined || !target.sides.some(({ name }) => name === 'config.json'))
+		return { target, notes: [] };
+	const changed = changedConfig(readSettings(path), before, after, positions);
+	const settings = lost?.unit === 'classes' ? withoutLabels(changed.settings, lost) : changed.settings;
+	const read = (outside: boolean): Uint8Array =>
+		Buffer.from(`${JSON.stringify(withData(settings, outside, target.name), undefined, 2)}\n`);
+	const sides = [...target.sides.filter(({ name }) => name !== 'config.json'), { name: 'config.json', read }];
+	return { target: { ...target, sides }, notes: said(changed) };
+}
+
+function said({ changes, uneven, unfit }: Changed): Diagnostic[] {
+	if (changes.length + uneven.length + unfit.length === 0) return [];
+	const loaders = ['onnxruntime', 'transformers.js', 'optimum'];
+	return [
+		configWritten({
+			changes: changes.map(({ key, from, to }) => `${key} ${from} → ${to}`),
+			uneven: uneven.map(({ key, each }) => `${key} (${each.join(', ')})`),
+			fits: loaders.filter((one) => !unfit.some(({ loader }) => loader === one)),
+			unfit: unfit.map(({ loader, why }) => `${loader}: ${why}`),
+		}),
+	];
+}
+
+/** Transformers.js fetches weights beside a model only where this says so. */
+export function withData(settings: Settings, outside: boolean, name: string): Settings {
+	const own = (settings['transformers.js_config'] ?? {}) as Settings;
+	const old = own['use_external_data_format'];
+	if (!outside && old === undefined) return settings;
+	const format = typeof old === 'object' ? { ...old, [basename(name)]: outside } : outside;
+	return { ...settings, 'transformers.js_config': { ...own, use_external_data_format: format } };
+}
+
+/** Labels that stay, under their new numbers. */
+function withoutLabels(settings: Settings, { ids, of }: Lost): Settings {
+	const labels = Object.entries((settings['id2label'] ?? {}) as Readonly<Record<string, string>>);
+	if (labels.length !== of) return settings;
+	const kept = labels.filter(([id]) => !ids.has(Number(id))).map(([, label]) => label);
+	return {
+		...settings,
+		id2label: Object.fromEntries(kept.map((label, id) => [id, label])),
+		label2id: Object.fromEntries(kept.map((label, id) => [label, id])),
+		...(settings['num_labels'] !== undefined && { num_labels: kept.length }),
+	};
+}
+
 /** The target with its side files as the result needs them. A dictionary goes along with a lone file too, as `<model>.keys.txt`. */
-export function withSides(target: Target, model: string, lost: Lost | undefined): Target {
+function withSides(target: Target, model: string, lost: Lost | undefined): Target {
 	if (lost === undefined) return target;
 	const changed = lost.unit === 'tokens' ? tokenizerOf(model, lost) : dictionaryOf(model, target, lost);
 	if (changed === undefined) return target;

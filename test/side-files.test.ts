@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { saveModel } from '../src/backends/onnx/save.ts';
+import { saveModel, stageModel } from '../src/backends/onnx/save.ts';
+import { withData } from '../src/side-files.ts';
 import { compile } from '../src/compile.ts';
 import { openTokenizer } from '../src/data/tokenize.ts';
 import { trimTokenizer } from '../src/data/trim-tokenizer.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { testFolder } from './harness/folder.ts';
-import { modelBuilder } from './harness/model.ts';
+import { encoder as transformer, modelBuilder } from './harness/model.ts';
 
 const test = suite('side files');
 const folder = testFolder();
@@ -104,6 +105,76 @@ test('a recognizer gets the dictionary of the classes that it has, and is pruned
 	assert.is(read('rec/small.keys.txt'), 'a\nc\nh\n');
 	assert.is(await prune('rec/small.onnx', 'rec/smaller.onnx', 'h\n'), 2);
 	assert.is(read('rec/smaller.keys.txt'), 'h\n');
+});
+
+/** A Hugging Face folder with a model of three layers, and its configuration after a recipe. */
+async function configAfter(
+	recipe: string,
+	settings: object,
+	model = layered,
+): Promise<{ config: unknown; said: string }> {
+	const [from, to] = [folder.at(`hf-${recipe.length}`), folder.at(`hf-${recipe.length}-out`)];
+	folder.file(`hf-${recipe.length}/config.json`, JSON.stringify(settings));
+	saveModel(model(), `${from}/model.onnx`);
+	const document = await compile({ recipe, model: from, out: to, threads: 1, samples: 2 });
+	const errors = document.diagnostics.filter(({ severity }) => severity === 'error');
+	assert.equal(errors, []);
+	const said = document.diagnostics
+		.map(({ message, notes = [] }) => [message, ...notes].join('; '))
+		.join('; ');
+	return { config: JSON.parse(readFileSync(`${to}/config.json`, 'utf8')), said };
+}
+const layered = (): Model => transformer(3, { heads: 4, width: 4, hidden: 32 });
+const bert = {
+	...{ model_type: 'bert', num_hidden_layers: 3, num_attention_heads: 4, hidden_size: 16 },
+	...{ intermediate_size: 32, vocab_size: 100 },
+};
+
+test('config.json says how many layers, heads and neurons there are now, in the keys of its family', async () => {
+	const { config, said } = await configAfter('prune layers [1]; prune heads 50%; prune ffn 50%', bert);
+	assert.equal(config, { ...bert, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16 });
+	assert.match(
+		said,
+		/num_hidden_layers 3 → 2, num_attention_heads 4 → 2, intermediate_size 32 → 16; loads in onnxruntime, transformers.js, optimum/,
+	);
+	const distil = { n_layers: 3, n_heads: 4, dim: 16, hidden_dim: 32 };
+	assert.equal((await configAfter('prune ffn 50%', distil)).config, { ...distil, hidden_dim: 16 });
+});
+
+test('a key that one number cannot say stays, with what each layer has', async () => {
+	const { config, said } = await configAfter('prune heads 1 in layers [0]', bert);
+	assert.equal(config, bert);
+	assert.match(said, /layers differ, so this key stays: num_attention_heads \(3, 4, 4\)/);
+});
+
+test('a number that the model never had is not touched', async () => {
+	const { config } = await configAfter('prune ffn 25% in layers 0..3', { intermediate_size: 4096 });
+	assert.equal(config, { intermediate_size: 4096 });
+});
+
+test('other models of the folder stay behind, and are named', async () => {
+	folder.file('sib/config.json', JSON.stringify(bert));
+	saveModel(layered(), folder.at('sib', 'model.onnx'));
+	saveModel(layered(), folder.at('sib', 'model_fp16.onnx'));
+	const options = { model: folder.at('sib'), out: folder.at('sib-out'), threads: 1, samples: 2 };
+	const { diagnostics } = await compile({ recipe: 'prune ffn 50%', ...options });
+	assert.match(diagnostics.map(({ message }) => message).join('; '), /model_fp16.onnx stays behind/);
+});
+
+test('weights beside the model are told to Transformers.js', () => {
+	const read = (outside: boolean): Uint8Array =>
+		Buffer.from(JSON.stringify(withData({ model_type: 'bert' }, outside, 'onnx/model.onnx')));
+	const sides = [{ name: 'config.json', read }];
+	const target = { root: folder.at('data-out'), name: 'onnx/model.onnx', sides };
+	stageModel(layered(), target, { externalData: 'always' }).commit();
+	assert.equal(JSON.parse(readFileSync(folder.at('data-out', 'config.json'), 'utf8')), {
+		model_type: 'bert',
+		'transformers.js_config': { use_external_data_format: true },
+	});
+	const each = { 'transformers.js_config': { use_external_data_format: { 'model.onnx': true } } };
+	assert.equal(withData(each, false, 'onnx/model.onnx'), {
+		'transformers.js_config': { use_external_data_format: { 'model.onnx': false } },
+	});
 });
 
 test.run();

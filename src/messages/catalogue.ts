@@ -8,6 +8,7 @@ import * as declarations from './declarations.ts';
 import * as exact from './exact.ts';
 import * as exit from './exit.ts';
 import * as factorize from './factorize.ts';
+import * as folder from './folder.ts';
 import * as goals from './goals.ts';
 import * as imports from './import.ts';
 import * as layers from './layers.ts';
@@ -43,6 +44,7 @@ export const catalogue: readonly Entry[] = [
 	exact,
 	exit,
 	factorize,
+	folder,
 	goals,
 	layers,
 	positions,

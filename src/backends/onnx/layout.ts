@@ -14,8 +14,8 @@ export type Place = { readonly path: string; readonly folder?: string };
 export type SideFile = {
 	/** Path from the folder of the model. */
 	readonly name: string;
-	/** Its bytes. */
-	readonly read: () => Uint8Array;
+	/** Its bytes; `outside`: the model's weights are written beside it. */
+	readonly read: (outside: boolean) => Uint8Array;
 };
 
 /** What is written where: a folder, the model's path in it, and what goes along. */
@@ -65,6 +65,13 @@ const trimmed = (path: string): string => (path.length > 1 ? path.replace(/\/+$/
 /** Weights, in the formats that travel beside ONNX: of the model as it was, so they stay behind. */
 const weights =
 	/\.(onnx|onnx_data\w*|onnx\.data|data|safetensors|bin|pt|pth|ckpt|h5|msgpack|tflite|gguf|ot|npz|pb)$/i;
+
+/** Other model files of the folder that a model was named by, as paths in it. */
+export function siblingsOf({ path, folder }: Place): string[] {
+	if (folder === undefined) return [];
+	const own = relative(folder, path);
+	return ['', 'onnx'].flatMap((inner) => modelsIn(folder, inner)).filter((name) => name !== own);
+}
 
 /** Configuration, tokenizer, licence and card: what lies in the folder itself and is neither weights nor hidden. */
 function sideFiles(folder: string): SideFile[] {

@@ -48,7 +48,7 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	const length = chunkLength(chunks);
 	const outside = options.externalData === 'always' || length > (options.limit ?? messageLimit);
 	const stage = new Stage(root, options);
-	writeSides(stage, sides);
+	writeSides(stage, sides, outside);
 	const stale = options.force === true ? dataFilesOf(root, name) : [];
 	const data = outside ? writeData(stage, model, name, stale) : undefined;
 	const finished = data === undefined ? chunks : modelChunks(model, (tensor) => data.placements.get(tensor));
@@ -65,9 +65,9 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	};
 }
 
-function writeSides(stage: Stage, sides: readonly SideFile[]): void {
+function writeSides(stage: Stage, sides: readonly SideFile[], outside: boolean): void {
 	for (const { name, read } of sides) {
-		const bytes = read();
+		const bytes = read(outside);
 		stage.write(name, [bytes], bytes.length);
 	}
 }

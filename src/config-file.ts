@@ -1,0 +1,147 @@
+/**
+ * `config.json` beside a model, after its structure has changed: the keys by which model families say how many layers, heads, neurons and
+ * positions there are, and what the loaders that read them make of the result.
+ */
+import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
+import { type Block } from './ir/anatomy/parts.ts';
+import { buildNet } from './ir/axes/net.ts';
+import { type Shapes } from './ir/graph/bindings.ts';
+import { inferFacts } from './ir/graph/facts.ts';
+import { type Model } from './ir/graph/graph.ts';
+import { opened } from './ir/graph/open.ts';
+import { type Settings } from './data/beside.ts';
+
+/** What of a model a configuration speaks of: one number a layer where layers have their own. */
+export type Structure = {
+	readonly layers: readonly number[];
+	readonly heads: readonly number[];
+	readonly ffn: readonly number[];
+	readonly hidden: readonly number[];
+	/** How many layers keep keys and values in inputs of their own. */
+	readonly caches: number;
+};
+
+export function structureOf(given: Model, shapes: Shapes): Structure {
+	const model = opened(given);
+	const anatomy = findAnatomy(buildNet(model, inferFacts(model, shapes)));
+	const unitsOf = (kind: Block['kind']): number[] =>
+		anatomy.layers.flatMap(({ blocks }) =>
+			blocks.flatMap((block) => (block.kind === kind && !block.cross ? [block.units] : [])),
+		);
+	const caches = given.graph.inputs.flatMap(({ name }) => /^past_key_values\.(\d+)\./.exec(name)?.[1] ?? []);
+	return {
+		layers: [anatomy.layers.length],
+		heads: unitsOf('attention'),
+		ffn: unitsOf('ffn'),
+		hidden: widthsOf(anatomy),
+		caches: new Set(caches).size,
+	};
+}
+
+/** Widths of the residual stream. */
+function widthsOf({ layers, net }: Anatomy): number[] {
+	const values = layers.flatMap(({ residuals }) => residuals.map(({ before }) => net.tensors.get(before)));
+	return values.flatMap((value) => value?.sizes.at(-1) ?? []);
+}
+
+/** Keys of model families by what they count (https://github.com/huggingface/optimum, utils/normalized_config.py). */
+const keys: Readonly<Record<'layers' | 'heads' | 'ffn' | 'hidden', readonly string[]>> = {
+	layers: ['num_hidden_layers', 'n_layers', 'n_layer', 'num_layers'],
+	heads: ['num_attention_heads', 'n_heads', 'n_head', 'num_heads'],
+	ffn: ['intermediate_size', 'hidden_dim', 'n_inner', 'd_ff', 'ffn_dim'],
+	hidden: ['hidden_size', 'dim', 'n_embd', 'd_model'],
+};
+const positionKeys = ['max_position_embeddings', 'n_positions', 'n_ctx'];
+
+export type Change = { readonly key: string; readonly from: number; readonly to: number };
+export type Changed = {
+	readonly settings: Settings;
+	readonly changes: readonly Change[];
+	/** Keys that no one number can say any more, with what each layer has. */
+	readonly uneven: readonly { readonly key: string; readonly each: readonly number[] }[];
+	/** Loaders that the result does not fit, and why. */
+	readonly unfit: readonly { readonly loader: string; readonly why: string }[];
+};
+
+const alike = (values: readonly number[]): number | undefined =>
+	values.length > 0 && values.every((value) => value === values[0]) ? values[0] : undefined;
+
+/** The settings of the model after; numbers that were not the model's before stay as they are. */
+export function changedConfig(
+	settings: Settings,
+	before: Structure,
+	after: Structure,
+	positions: number | undefined,
+): Changed {
+	const draft = new Draft(settings);
+	const layers = before.caches > 0 ? [after.caches] : after.layers;
+	draft.set(keys.layers, before.caches > 0 ? [before.caches] : before.layers, layers);
+	setHeads(draft, before, after);
+	draft.set(keys.ffn, before.ffn, after.ffn);
+	draft.set(keys.hidden, before.hidden, after.hidden);
+	const most = positionKeys.map((key) => settings[key]).find((value) => typeof value === 'number');
+	if (positions !== undefined && typeof most === 'number') draft.set(positionKeys, [most], [positions]);
+	return { ...draft.done(), unfit: unfitLoaders(settings, before, after) };
+}
+
+/** Heads that can go one by one are query heads, or keys with all the queries that they serve. */
+function setHeads(draft: Draft, before: Structure, after: Structure): void {
+	const { settings } = draft;
+	const [queries, keyed] = [
+		keys.heads.map((key) => settings[key]).find(isNumber),
+		settings['num_key_value_heads'],
+	];
+	const grouped = isNumber(keyed) && isNumber(queries) && keyed !== queries && alike(before.heads) === keyed;
+	const each = grouped && isNumber(queries) && isNumber(keyed) ? queries / keyed : 1;
+	const scaled = (heads: readonly number[]): number[] => heads.map((count) => count * each);
+	draft.set(keys.heads, scaled(before.heads), scaled(after.heads));
+	if (grouped || keyed === queries) draft.set(['num_key_value_heads'], before.heads, after.heads);
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+class Draft {
+	readonly settings: Settings;
+	private readonly changed = new Map<string, number>();
+	private readonly changes: Change[] = [];
+	private readonly uneven: { readonly key: string; readonly each: readonly number[] }[] = [];
+
+	constructor(settings: Settings) {
+		this.settings = settings;
+	}
+
+	/** Sets the key of the model's family where it said what the model had. */
+	set(names: readonly string[], before: readonly number[], after: readonly number[]): void {
+		const [from, to] = [alike(before), alike(after)];
+		const same = before.length === after.length && before.every((value, at) => value === after[at]);
+		const key = names.find((name) => this.settings[name] === from);
+		if (same || key === undefined || from === undefined || after.length === 0) return;
+		if (to === undefined) this.uneven.push({ key, each: after });
+		else if (to !== from) {
+			this.changed.set(key, to);
+			this.changes.push({ key, from, to });
+		}
+	}
+
+	done(): Omit<Changed, 'unfit'> {
+		const settings = { ...this.settings, ...Object.fromEntries(this.changed) };
+		return { settings, changes: this.changes, uneven: this.uneven };
+	}
+}
+
+/**
+ * What reads the shapes of caches from the configuration: Optimum makes them of `hidden_size / num_attention_heads` and one number of
+ * heads for all layers. Transformers.js (4 and later) takes them from the model's own inputs.
+ */
+function unfitLoaders(settings: Settings, before: Structure, after: Structure): Changed['unfit'] {
+	if (after.caches === 0) return [];
+	const headsChanged = before.heads.some((count, at) => count !== after.heads[at]);
+	const why = (text: string): Changed['unfit'] => [{ loader: 'optimum', why: text }];
+	if (alike(after.heads) === undefined)
+		return why('it makes caches of one number of heads for all layers, and layers have different ones');
+	return headsChanged && !isNumber(settings['head_dim'])
+		? why(
+				'it makes caches as wide as hidden_size / num_attention_heads, which is no longer the width of a head',
+			)
+		: [];
+}
