@@ -4,7 +4,7 @@ import { type Block, type Linear } from '../ir/anatomy/parts.ts';
 import { type Attribute, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { intAttribute } from '../ir/axes/view.ts';
-import { operandOf } from '../ir/axes/net.ts';
+import { operandOf, type NetNode } from '../ir/axes/net.ts';
 import { type RowsOf } from '../ir/lab.ts';
 import { matrix, transposed, type Matrix } from '../ir/matrix.ts';
 import { type Certificate } from '../ir/proof.ts';
@@ -18,6 +18,7 @@ import { inputsOf, lowRank, type Inputs } from './low-rank.ts';
 import { addBehind, addToBias, type Shifted } from './bias.ts';
 import { alignedRank, automatic, rankKeeping } from './ranks.ts';
 import { layersInScope } from './scope.ts';
+import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -42,19 +43,20 @@ type Factors = {
 type Matrices = Factors['matrices'];
 type Placed = { readonly linear: Linear; readonly layer: number };
 
-function factorize(
-	target: string,
-	kind: Block['kind'],
-	aliases: readonly string[],
-	example: string,
-): Technique {
+/** Whose matrices: those of blocks of a kind, or those that the model's outputs come out of. */
+type Whose = Block['kind'] | 'head';
+const owners: Readonly<Record<Whose, string>> = {
+	...{ ffn: 'feed-forward blocks', attention: 'attentions', head: 'the heads that outputs come out of' },
+};
+
+function factorize(target: string, kind: Whose, aliases: readonly string[], example: string): Technique {
 	return defineTechnique<Factors>({
 		words: {
 			name: `factorize-${target}`,
 			verb: 'factorize',
 			target,
 			aliases,
-			summary: `Replace the matrices of ${kind === 'ffn' ? 'feed-forward blocks' : 'attentions'} by two of lower rank: by singular values, with data by the variance of what they put out.`,
+			summary: `Replace the matrices of ${owners[kind]} by two of lower rank: by singular values, with data by the variance of what they put out.`,
 			example,
 			amounts: ['rank', 'energy', 'ratio', 'auto'],
 			bare: false,
@@ -74,7 +76,9 @@ export const factorizeAttention = factorize(
 	'factorize attention energy 95%',
 );
 
-async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Factors>> {
+export const factorizeHead = factorize('head', 'head', ['classifier', 'logits'], 'factorize head rank 64');
+
+async function plan(request: PlanRequest, kind: Whose): Promise<Planned<Factors>> {
 	const { step, numbering } = request;
 	const placed = placedIn(request, kind);
 	if (placed.length === 0)
@@ -113,12 +117,37 @@ async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<
 	};
 }
 
-function placedIn(request: PlanRequest, kind: Block['kind']): Placed[] {
+function placedIn(request: PlanRequest, kind: Whose): Placed[] {
+	if (kind === 'head') return headsIn(request);
 	return layersInScope(request).flatMap(({ layer, given }) =>
 		layer.blocks
 			.filter((block) => block.kind === kind)
 			.flatMap((block) => block.linears.map((linear): Placed => ({ linear, layer: given }))),
 	);
+}
+
+/** Products outside of all layers between which and a model output stand at most biases and operators that work on each number or row. */
+function headsIn(request: PlanRequest): Placed[] {
+	const { anatomy, numbering } = request;
+	const inScope = sitesInScope(request);
+	const inLayers = new Set(
+		anatomy.layers.flatMap(({ blocks }) => blocks.flatMap(({ linears }) => linears.map(({ node }) => node))),
+	);
+	const last = Math.max(0, numbering.layerCount - 1);
+	return anatomy.linears
+		.filter(({ node }) => !inLayers.has(node) && inScope(node.node) && isLast(node))
+		.map((linear) => ({ linear, layer: last }));
+}
+
+const behindHeads: ReadonlySet<string> = new Set([
+	...['Add', 'Identity', 'Cast', 'Reshape', 'Squeeze', 'Softmax', 'LogSoftmax', 'Sigmoid', 'Tanh'],
+]);
+
+function isLast({ outputs: [output] }: NetNode): boolean {
+	if (output === undefined) return false;
+	if (output.io.includes('output')) return true;
+	const { consumers } = output;
+	return consumers.length > 0 && consumers.every((node) => behindHeads.has(node.node.op) && isLast(node));
 }
 
 /** What each matrix reads on the user's inputs, in one run; nothing where there are none. */
@@ -146,7 +175,7 @@ export function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undef
 }
 
 /** A rank given is taken as written; `auto` keeps what it does on condition that it pays. */
-function rankWanted({ amount, align }: Step, { rows, cols }: Matrix): Wanted {
+export function rankWanted({ amount, align }: Step, { rows, cols }: Matrix): Wanted {
 	switch (amount?.kind) {
 		case 'rank':
 			return amount.rank;

@@ -97,7 +97,7 @@ async function lost(w: Matrix, left: Matrix, right: Matrix, products: Products):
 }
 
 /** The factors as elements of a type hold them. */
-function stored(
+export function stored(
 	{ left, right }: Pick<Factors, 'left' | 'right'>,
 	type: number,
 ): Pick<Factors, 'left' | 'right'> {

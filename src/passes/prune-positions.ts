@@ -145,7 +145,7 @@ function sliced(node: NetNode, table: Tensor): Site | undefined {
 }
 
 /** Whether a value is made of sizes and constants alone, or is an input that is named for positions: numbers counted up. */
-function isCounted(tensor: NetTensor, seen = new Set<NetTensor>()): boolean {
+export function isCounted(tensor: NetTensor, seen = new Set<NetTensor>()): boolean {
 	if (seen.has(tensor) || tensor.constant !== undefined) return true;
 	seen.add(tensor);
 	if (tensor.io.includes('input')) return tensor.name.toLowerCase().includes('position');

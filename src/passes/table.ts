@@ -2,7 +2,8 @@
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
 import { exit } from './exit.ts';
 import { factorizeFilters } from './factorize-filters.ts';
-import { factorizeAttention, factorizeFfn } from './factorize.ts';
+import { factorizeAttention, factorizeFfn, factorizeHead } from './factorize.ts';
+import { factorizeEmbeddings } from './factorize-embeddings.ts';
 import { pruneChannels, pruneFilters } from './prune-channels.ts';
 import { pruneExperts } from './prune-experts.ts';
 import { pruneGroups } from './prune-groups.ts';
@@ -39,6 +40,8 @@ export const techniques: readonly Technique[] = [
 	pruneVocab,
 	factorizeFfn,
 	factorizeAttention,
+	factorizeHead,
+	factorizeEmbeddings,
 	factorizeFilters,
 	pruneNorms,
 	pruneBias,
