@@ -34,7 +34,7 @@ export function sidesOf(
 	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
 	const change = { before, after, positions: positionsLeft(steps), lost };
-	const { target, notes } = withConfig(plain, place.path, change);
+	const { target, notes } = withConfig(plain, change);
 	const names = siblingsOf(place);
 	return { target, notes: names.length === 0 ? notes : [...notes, siblingsStay({ names })] };
 }
@@ -64,18 +64,32 @@ type Reshaped = {
 /** The target with a `config.json` that says what the model has now, and what is to be said of it; only where a folder is written. */
 function withConfig(
 	target: Target,
-	model: string,
 	{ before, after, positions, lost }: Reshaped,
 ): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
-	const path = pathBeside(model, 'config.json');
-	if (path === undefined || !target.sides.some(({ name }) => name === 'config.json'))
-		return { target, notes: [] };
-	const changed = changedConfig(readSettings(path), before, after, positions);
-	const settings = lost?.unit === 'classes' ? withoutLabels(changed.settings, lost) : changed.settings;
-	const read = (outside: boolean): Uint8Array =>
-		Buffer.from(`${JSON.stringify(withData(settings, outside, target.name), undefined, 2)}\n`);
-	const sides = [...target.sides.filter(({ name }) => name !== 'config.json'), { name: 'config.json', read }];
+	const side = target.sides.find(({ name }) => name === 'config.json');
+	const given = side && Buffer.from(side.read(false)).toString();
+	const settings = given === undefined ? undefined : objectIn(given);
+	if (given === undefined || settings === undefined) return { target, notes: [] };
+	const changed = changedConfig(settings, before, after, positions);
+	const own = lost?.unit === 'classes' ? withoutLabels(changed.settings, lost) : changed.settings;
+	const read = (outside: boolean): Uint8Array => {
+		const now = JSON.stringify(withData(own, outside, target.name), undefined, 2);
+		return Buffer.from(now === JSON.stringify(settings, undefined, 2) ? given : `${now}\n`);
+	};
+	const sides = [...target.sides.filter((one) => one !== side), { name: 'config.json', read }];
 	return { target: { ...target, sides }, notes: said(changed) };
+}
+
+/** A configuration that is no JSON object is copied like any other file. */
+function objectIn(text: string): Settings | undefined {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === 'object' && value !== null && !Array.isArray(value)
+			? (value as Settings)
+			: undefined;
+	} catch {
+		return undefined;
+	}
 }
 
 function said({ changes, uneven, unfit }: Changed): Diagnostic[] {
