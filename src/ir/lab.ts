@@ -39,6 +39,26 @@ export type Gram = {
 /** The rows of most samples, and of every fifth: what was fitted on the first is judged on the second. */
 export type SplitGram = { readonly fit: Gram; readonly heldOut: Gram };
 
+/** What is fed to an input: numbers, row-major. */
+export type Fed = {
+	readonly type: number;
+	readonly dims: readonly number[];
+	readonly data: ArrayLike<number>;
+};
+export type Setting = ReadonlyMap<ValueName, Fed>;
+
+/** Settings of inputs that the examples do not feed. */
+export type Experiment = {
+	/** Outputs that count. */
+	readonly outputs: readonly ValueName[];
+	/** All such inputs, as they change nothing. */
+	readonly neutral: Setting;
+	/** What is different, turn by turn. */
+	readonly settings: readonly Setting[];
+};
+
+export type Likeness = { readonly cosine: number; readonly angle: number };
+
 export type Lab = {
 	/** Where products of large matrices are made. */
 	readonly products: Products;
@@ -50,6 +70,17 @@ export type Lab = {
 		model: Model,
 		requests: readonly { readonly value: ValueName; readonly axis: number }[],
 	): Promise<Moments[]>;
+	/** How often the numbers of each coordinate fall into each bin between its least and its largest, [size, bins]. */
+	histograms(
+		model: Model,
+		requests: readonly { readonly value: ValueName; readonly axis: number }[],
+		bins: number,
+	): Promise<Matrix[]>;
+	/**
+	 * Squared change of the outputs over their squared size, their mean, at each setting, on the first examples. One session
+	 * serves all settings.
+	 */
+	readonly changes: (model: Model, experiment: Experiment) => Promise<Float64Array>;
 	/**
 	 * Gram matrices in double precision, summed up inside the runtime: values never come out. All requests share one run
 	 * over the inputs as far as memory allows. Rows that an example's mask marks as padding do not count.
@@ -63,6 +94,6 @@ export type Lab = {
 	compareTimes(original: Model, changed: Model): Promise<{ readonly ms: number; readonly ratio: number }>;
 	/** How far the outputs of a changed model are from the original's, on all inputs. */
 	drift(original: Model, changed: Model): Promise<Drift>;
-	/** Mean cosine between two values along the last axis. */
-	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<number[]>;
+	/** Of two values along the last axis: mean cosine, and mean over examples of the angle at the last position that counts, over π. */
+	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<Likeness[]>;
 };

@@ -57,6 +57,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/needs-data': marked('prune layers 2 by block_influence', 'block_influence', (place) =>
 		plan.needsData({ metric: 'block_influence' }, place),
 	),
+	'plan/cannot-ablate': marked('prune hidden 25% by ablation', 'prune hidden 25%', (place) =>
+		plan.cannotAblate({ metric: 'ablation', what: "the width from 'x'" }, place),
+	),
 	'plan/no-reader': marked('prune units 25% by wanda', 'wanda', (place) =>
 		plan.noReader({ metric: 'wanda', what: "the units of 'GRU_3'" }, place),
 	),

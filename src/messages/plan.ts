@@ -127,6 +127,15 @@ export const noReader = defineDiagnostic({
 		`'${metric}' cannot score ${what}: no weight reads its units`,
 	hint: () => 'score by l2 or random',
 });
+export const cannotAblate = defineDiagnostic({
+	code: 'plan/cannot-ablate',
+	severity: 'error',
+	explain:
+		'Units are left out one by one through zeros where they are read. A norm or a mean that runs over them would count the zeros, so what a removal does cannot be shown this way.',
+	message: ({ metric, what }: { metric: string; what: string }) =>
+		`'${metric}' cannot score ${what}: a norm or a mean runs over the units`,
+	hint: () => 'score by wanda or l2',
+});
 export const noAnatomy = defineDiagnostic({
 	code: 'plan/nothing-found',
 	severity: 'error',

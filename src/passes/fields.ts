@@ -4,7 +4,8 @@ import { fieldsOf } from '../ir/recipe/predicate.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type Family } from '../ir/axes/families.ts';
 import { elementCount } from '../ir/graph/graph.ts';
-import { metricNamed, metrics, type ScoreContext } from './scores.ts';
+import { type ScoreContext } from './score-context.ts';
+import { metricNamed, metrics } from './scores.ts';
 import { type UnitGroup } from './units.ts';
 
 /** By name, the value of each unit. */

@@ -31,7 +31,7 @@ import {
 	type Role,
 } from './layer-tensors.ts';
 import { listed } from './listed.ts';
-import { blendEdits } from './prune-layers.ts';
+import { blendEdits } from './blend-layers.ts';
 import { layersInScope, type Placed } from './scope.ts';
 import {
 	defineTechnique,

@@ -4,19 +4,19 @@ import { macsOfNode } from '../ir/cost.ts';
 import { FLOAT } from '../ir/graph/dtype.ts';
 import { elementCount } from '../ir/graph/graph.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
-import { type Model, type ValueName } from '../ir/graph/graph.ts';
-import { applyPatch, freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
+import { type ValueName } from '../ir/graph/graph.ts';
+import { freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { missBy, valuesText } from '../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
-import { everythingSelected, needsData, noAnatomy, nothingSelected, pinned } from '../messages/plan.ts';
-import { insert } from './edits.ts';
+import { everythingSelected, noAnatomy, nothingSelected, pinned } from '../messages/plan.ts';
 import { listed } from './listed.ts';
 import { importance } from './select.ts';
-import { branchMuted, normAlone, sumInNorm } from './skip-norms.ts';
+import { blended, type Blend } from './blend-layers.ts';
+import { layerScores } from './layer-scores.ts';
+import { normAlone, sumInNorm } from './skip-norms.ts';
 import { layersInScope, type Placed } from './scope.ts';
-import { drawAt } from '../ir/graph/random.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -45,13 +45,13 @@ export const pruneLayers = defineTechnique<Bypass>({
 				{ word: 'ffn', summary: 'the feed-forward half of a layer' },
 			],
 		},
-		metrics: ['block_influence', 'random'],
+		metrics: ['block_influence', 'angular', 'ablation', 'random'],
 	},
 	plan,
 	lower,
 });
 
-type Candidate = Placed & { readonly steps: readonly Residual[] };
+export type Candidate = Placed & { readonly steps: readonly Residual[] };
 
 async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	const { step, numbering } = request;
@@ -127,7 +127,7 @@ async function choose(request: PlanRequest, candidates: readonly Candidate[]): P
 		};
 	}
 	const metric = step.by ?? 'block_influence';
-	const scores = await scoresOf(request, candidates, metric);
+	const scores = await layerScores(request, candidates, metric);
 	if (step.where !== undefined) {
 		const { met, notes } = meeting(step, step.where, candidates, scores);
 		return { chosen: checkRest(request, met, anatomy.layers.length - least), metric, notes };
@@ -188,18 +188,6 @@ function checkRest(
 	return chosen;
 }
 
-/** Block influence: one minus the mean cosine of what goes in and what comes out (ShortGPT, arXiv:2403.03853). */
-async function scoresOf(
-	{ step, model, lab, seed }: PlanRequest,
-	candidates: readonly Candidate[],
-	metric: string,
-): Promise<number[]> {
-	if (metric === 'random') return candidates.map(({ given }) => drawAt(seed, given));
-	if (lab === undefined) throw new Fault(needsData({ metric }, { span: step.spans.by ?? step.span }));
-	const pairs = candidates.map(({ steps }) => [steps[0]?.before ?? '', steps.at(-1)?.after ?? ''] as const);
-	return (await lab.similarity(model, pairs)).map((cosine) => 1 - cosine);
-}
-
 /**
  * Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input); where the sum stands inside a
  * norm that comes after it, the branch is multiplied by zero.
@@ -210,56 +198,12 @@ function lower({ net: { model, facts }, decision: { pairs }, label }: LowerTask<
 		return norm === undefined ? [{ kind: 'rewire', from, to }] : normAlone(norm, to);
 	});
 	const patch: Patch = { label, edits };
-	const fresh = freshNames(model.graph);
-	const zero = fresh('zero');
-	const reference = pairs.reduce((current, { from, to }) => {
+	const zero = freshNames(model.graph)('zero');
+	const scales = pairs.map(({ from, to }): Blend => {
 		const type = facts.of(to)?.type ?? FLOAT;
-		const constant: Edit = { kind: 'constant', tensor: tensorOf(zero, type, [], [0]) };
-		const norm = sumInNorm(model.graph, from, to);
-		const edits = norm ? branchMuted(norm, to, zero, fresh) : blendEdits(current, fresh, from, to, zero);
-		return applyPatch(current, { label: 'reference', edits: [constant, ...edits] });
-	}, model);
+		return { from, to, scale: zero, constants: [tensorOf(zero, type, [], [0])] };
+	});
+	const reference = blended(model, scales);
 	const claim = { says: 'input + 0 · (result − input)', reference, controls: [() => model] };
 	return { patch, claims: [claim] };
-}
-
-/** Whoever reads `from`, model outputs included, reads `to` + zero · (`from` − `to`). */
-export function blendEdits(
-	model: Model,
-	fresh: (base: string) => ValueName,
-	from: ValueName,
-	to: ValueName,
-	zero: ValueName,
-): Edit[] {
-	const [difference, scaled, blended] = [
-		fresh(`${from}_difference`),
-		fresh(`${from}_scaled`),
-		fresh(`${from}_blended`),
-	];
-	const readers = model.graph.nodes.filter((node) => node.inputs.includes(from));
-	const isOutput = model.graph.outputs.some(({ name }) => name === from);
-	const maker = model.graph.nodes.find((node) => node.outputs.includes(from));
-	const original = isOutput ? fresh(`${from}_original`) : from;
-	const moved: Edit[] =
-		isOutput && maker
-			? [
-					{
-						kind: 'node',
-						node: { ...maker, outputs: maker.outputs.map((name) => (name === from ? original : name)) },
-					},
-				]
-			: [];
-	const result = isOutput ? from : blended;
-	return [
-		...moved,
-		...readers
-			.filter((node) => node.id !== maker?.id)
-			.map((node): Edit => ({
-				kind: 'node',
-				node: { ...node, inputs: node.inputs.map((name) => (name === from ? result : name)) },
-			})),
-		insert('Sub', [original, to], difference),
-		insert('Mul', [difference, zero], scaled),
-		insert('Add', [to, scaled], result),
-	];
 }

@@ -26,11 +26,6 @@ export const tokenMetrics: readonly MetricWords[] = [
 	},
 	{ name: 'norm', needs: 'nothing', summary: 'Tokens: Euclidean norm of the hidden state.' },
 	{
-		name: 'similarity',
-		needs: 'nothing',
-		summary: 'Tokens: one less the mean cosine to all tokens: what others say too leaves first.',
-	},
-	{
 		name: 'keys',
 		needs: 'nothing',
 		summary: 'Tokens that merge: cosine of their attention keys, mean over heads (ToMe, arXiv:2210.09461).',

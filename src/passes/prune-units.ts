@@ -7,6 +7,7 @@ import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
 import { fieldsFor } from './fields.ts';
 import { gramsOf, linearReaders, type Grams } from './grams.ts';
+import { type ScoreContext } from './score-context.ts';
 import { metricNamed } from './scores.ts';
 import { splitters, tieScores } from './tied.ts';
 import { offerUnits } from './offer.ts';
@@ -44,6 +45,11 @@ const compensation = {
 	summary: 'Leave what reads the units as it is, also where there is data to refit it.',
 };
 
+const unitMetrics = [
+	...['wanda', 'l2', 'l1', 'activation', 'fluctuation', 'similarity', 'entropy', 'ablation', 'median'],
+	'random',
+];
+
 export function pruneUnits(target: Target): Technique {
 	return defineTechnique<CutDecision>({
 		words: {
@@ -57,7 +63,7 @@ export function pruneUnits(target: Target): Technique {
 			bare: false,
 			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until', 'while', 'may change'],
 			...(target.refits && { choices: { without: [compensation] } }),
-			metrics: [...(target.refits ? ['obs'] : []), 'wanda', 'l2', 'l1', 'activation', 'random'],
+			metrics: [...(target.refits ? ['obs', 'sensitivity'] : []), ...unitMetrics],
 		},
 		...(target.listed && { survey: target.find }),
 		offer: (request) => offer(request, target),
@@ -81,7 +87,11 @@ async function rankedUnits(request: PlanRequest, target: Target): Promise<Ranked
 	if (found.total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
 	const grams = lab && gramsOf(found.groups, net.model, lab);
 	const metric = step.by ?? defaultMetric(target, found.groups, lab);
-	const ranking = await rank({ ...request, ...(grams && { grams }) }, found.groups, metric);
+	const ranking = await rank(
+		{ ...request, groups: found.groups, ...(grams && { grams }) },
+		found.groups,
+		metric,
+	);
 	return { ...found, ...ranking, metric, ...(grams && { grams }) };
 }
 
@@ -163,7 +173,7 @@ async function rank(
 }
 
 async function scored(
-	request: PlanRequest & { readonly grams?: Grams },
+	request: PlanRequest & ScoreContext,
 	groups: readonly UnitGroup[],
 	metric: string,
 ): Promise<Candidate[]> {

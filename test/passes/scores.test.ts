@@ -1,137 +1,46 @@
 /** Scores against plain computation from weights and from activations that onnxruntime puts out. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadModel } from '../../src/backends/onnx/load.ts';
-import { labOf } from '../../src/backends/ort/lab.ts';
-import { openSession, type Value } from '../../src/backends/ort/session.ts';
 import { compile } from '../../src/compile.ts';
 import { type StepReport } from '../../src/document.ts';
-import { findAnatomy } from '../../src/ir/anatomy/anatomy.ts';
-import { type Block } from '../../src/ir/anatomy/parts.ts';
-import { buildNet } from '../../src/ir/axes/net.ts';
-import { inferFacts } from '../../src/ir/graph/facts.ts';
-import { numbersOf } from '../../src/ir/graph/tensor.ts';
-import { metricNamed } from '../../src/passes/scores.ts';
-import { holdOut } from '../../src/data/draw.ts';
-import { classifier, classifierFeeds, classifierRows } from '../fixtures/text/text.ts';
+import { distancesToMedian } from '../../src/numerics/median.ts';
+import { classifier } from '../fixtures/text/text.ts';
+import {
+	data,
+	dim,
+	feeds,
+	heads,
+	hidden,
+	indices,
+	input,
+	isClose,
+	kinds,
+	matrix,
+	mean,
+	nodeNamed,
+	owned,
+	range,
+	readBy,
+	rowsOf,
+	scored,
+	sum,
+	weightsOf,
+	type Kind,
+} from '../harness/scoring.ts';
 
 const test = suite('scores');
-const [layers, heads, width, dim, hidden] = [6, 4, 16, 64, 192];
-const folder = mkdtempSync(join(tmpdir(), 'prunec-test-'));
-const data = join(folder, 'passages.jsonl');
-
-const { model, file } = loadModel(classifier.model);
-test.after(() => {
-	file.close();
-	rmSync(folder, { recursive: true });
-});
-/** The beginnings of passages, shorter than any: no padding. */
-const passages = Array.from({ length: 30 }, (_, row) => classifierFeeds(classifierRows(), row, row + 1, 70));
-/** Those that statistics are made of; the others are held out for drift. */
-const feeds = holdOut(passages).used;
-writeFileSync(
-	data,
-	passages.map((feed) => `${JSON.stringify(Object.fromEntries([...feed].map(nested)))}\n`).join(''),
-);
-
-function nested([name, { dims, data: values }]: [string, Value]): [string, number[][]] {
-	const [rows = 0, length = 0] = dims;
-	const row = (at: number): number[] => Array.from(values).slice(at * length, (at + 1) * length);
-	return [name, Array.from({ length: rows }, (_, at) => row(at))];
-}
-const nodeNamed = (name: string): (typeof model.graph.nodes)[number] =>
-	model.graph.nodes.find((node) => node.name === name)!;
-/** A matrix as in × out, by the place PyTorch gave its layer. */
-const matrix = (layer: number, name: string): Float32Array | Float64Array =>
-	numbersOf(model.graph.initializers.get(nodeNamed(`/layers.${layer}/${name}/MatMul`).inputs[1]!)!);
-const input = (layer: number, name: string): string =>
-	nodeNamed(`/layers.${layer}/${name}/MatMul`).inputs[0]!;
-
-/** Rows of `size` numbers of values, over all feeds, one run. */
-async function rowsOf(names: readonly string[], size: number): Promise<ReadonlyMap<string, number[][]>> {
-	const session = await openSession(model, { which: 'given', threads: 1, extra: names });
-	const all = new Map(names.map((name): [string, number[][]] => [name, []]));
-	const cut = ({ data: values }: Value): number[][] =>
-		Array.from({ length: values.length / size }, (_, row) =>
-			Array.from({ length: size }, (_, at) => values[row * size + at]!),
-		);
-	for (const feed of feeds) {
-		const values = await session.run(feed, [...names]);
-		for (const name of names) all.get(name)!.push(...cut(values.get(name)!));
-	}
-	await session.release();
-	return all;
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-const range = (count: number): number[] => [...Array(count).keys()];
-const indices = range(layers);
-
-/** The units of a layer: which columns of which matrices make them, and which rows of which matrix read them. */
-type Kind = { makers: readonly string[]; reader: string; count: number; size: number; across: number };
-const kinds: Readonly<Record<'attention' | 'ffn', Kind>> = {
-	attention: {
-		makers: ['attention/query', 'attention/key', 'attention/value'],
-		reader: 'attention/output',
-		count: heads,
-		size: width,
-		across: dim,
-	},
-	ffn: { makers: ['up'], reader: 'down', count: hidden, size: 1, across: hidden },
-};
-
-/** All weights in matrices of a unit. */
-function weightsOf({ makers, reader, size, across }: Kind, layer: number, unit: number): number[] {
-	const owned = range(size).map((at) => unit * size + at);
-	const columns = makers.flatMap((name) => {
-		const values = matrix(layer, name);
-		return owned.flatMap((column) => range(dim).map((row) => values[row * across + column]!));
-	});
-	const read = matrix(layer, reader);
-	return [...columns, ...owned.flatMap((row) => range(dim).map((column) => read[row * dim + column]!))];
-}
-
-function blockOf(kind: Block['kind'], layer: number): Block {
-	const net = buildNet(model, inferFacts(model, new Map()));
-	return findAnatomy(net).layers[layer]!.blocks.find((block) => block.kind === kind)!;
-}
-
-async function scored(name: string, kind: Block['kind'], layer: number, seed = 0): Promise<number[]> {
-	const block = blockOf(kind, layer);
-	const group = { family: block.family!, layer, key: `${kind}/${layer}`, label: `layer ${layer}`, names: [] };
-	const lab = labOf(
-		feeds.map((feed, at) => ({ feeds: feed, at: `feed ${at}` })),
-		'test',
-		true,
-		1,
-	);
-	return Array.from(await metricNamed(name).score(group, { model, seed, lab }));
-}
-
-/** Sums of some thousand float32 numbers in double precision, in two orders. */
-function close(actual: readonly number[], expected: readonly number[], what: string): void {
-	assert.is(actual.length, expected.length, what);
-	for (const [at, value] of expected.entries())
-		assert.ok(
-			Math.abs(actual[at]! - value) <= 1e-6 * Math.abs(value),
-			`${what}, unit ${at}: ${actual[at]}, ${value}`,
-		);
-}
 
 for (const [kind, place] of Object.entries(kinds) as ['attention' | 'ffn', Kind][]) {
 	const units = range(place.count);
 	test(`l1 and l2 sum all weights of a unit (${kind})`, async () => {
 		for (const layer of [0, 5]) {
 			const weights = units.map((unit) => weightsOf(place, layer, unit));
-			close(
+			isClose(
 				await scored('l1', kind, layer),
 				weights.map((own) => sum(own.map(Math.abs))),
 				'l1',
 			);
-			close(
+			isClose(
 				await scored('l2', kind, layer),
 				weights.map((own) => Math.hypot(...own)),
 				'l2',
@@ -146,7 +55,7 @@ for (const [kind, place] of Object.entries(kinds) as ['attention' | 'ffn', Kind]
 			const own = rows.flatMap((row) => row.slice(unit * place.size, (unit + 1) * place.size));
 			return Math.sqrt(sum(own.map((value) => value * value)) / own.length);
 		});
-		close(await scored('activation', kind, 1), expected, 'activation');
+		isClose(await scored('activation', kind, 1), expected, 'activation');
 	});
 
 	test(`wanda weighs every weight that reads a unit by the size of what it reads (${kind})`, async () => {
@@ -162,15 +71,107 @@ for (const [kind, place] of Object.entries(kinds) as ['attention' | 'ffn', Kind]
 				}),
 			),
 		);
-		close(await scored('wanda', kind, 4), expected, 'wanda');
+		isClose(await scored('wanda', kind, 4), expected, 'wanda');
 	});
 }
 
+for (const [kind, place] of Object.entries(kinds) as ['attention' | 'ffn', Kind][]) {
+	const units = range(place.count);
+
+	test(`fluctuation weighs squared weights by the variance of what they read (${kind})`, async () => {
+		const rows = await readBy(place, 3);
+		const weights = matrix(3, place.reader);
+		const expected = units.map((unit) =>
+			sum(
+				owned(place, unit).map((position) => {
+					const values = rows.map((row) => row[position]!);
+					const variance = mean(values.map((value) => (value - mean(values)) ** 2));
+					return variance * sum(range(dim).map((column) => weights[position * dim + column]! ** 2));
+				}),
+			),
+		);
+		isClose(await scored('fluctuation', kind, 3), expected, 'fluctuation');
+	});
+
+	test(`entropy is that of a histogram in 32 bins (${kind})`, async () => {
+		const rows = await readBy(place, 2);
+		const entropy = (position: number): number => {
+			const values = rows.map((row) => row[position]!);
+			const [least, most] = [Math.min(...values), Math.max(...values)];
+			const bins = values.map((value) => Math.min(31, Math.floor((32 * (value - least)) / (most - least))));
+			const shares = range(32).map((bin) => bins.filter((one) => one === bin).length / bins.length);
+			return -sum(shares.map((share) => (share > 0 ? share * Math.log2(share) : 0)));
+		};
+		const expected = units.map((unit) => mean(owned(place, unit).map(entropy)));
+		isClose(await scored('entropy', kind, 2), expected, 'entropy');
+	});
+
+	test(`similarity is one less the largest RV coefficient with another unit (${kind})`, async () => {
+		const all = await readBy(place, 1);
+		// Every fifth example is kept for judging: 70 rows each.
+		const rows = all.filter((_, at) => Math.floor(at / 70) % 5 !== 4);
+		const means = range(place.across).map((position) => mean(rows.map((row) => row[position]!)));
+		const some = units.slice(0, 24);
+		const covariance = (a: number, b: number): number =>
+			sum(rows.map((row) => (row[a]! - means[a]!) * (row[b]! - means[b]!)));
+		const square = (one: number, other: number): number =>
+			sum(owned(place, one).flatMap((a) => owned(place, other).map((b) => covariance(a, b) ** 2)));
+		const own = units.map((unit) => square(unit, unit));
+		const expected = some.map((unit) => {
+			const others = units.filter((other) => other !== unit);
+			return (
+				1 - Math.max(...others.map((other) => square(unit, other) / Math.sqrt(own[unit]! * own[other]!)))
+			);
+		});
+		const actual = (await scored('similarity', kind, 1)).slice(0, some.length);
+		for (const [at, value] of expected.entries())
+			assert.ok(Math.abs(value - actual[at]!) < 1e-6, `unit ${at}`);
+	});
+
+	test(`median is the distance to the point with the least sum of distances (${kind})`, async () => {
+		const points = units.map((unit) => weightsOf(place, 0, unit));
+		const distances = await scored('median', kind, 0);
+		const least = geometricMedian(points);
+		isClose(
+			distances,
+			points.map((point) => Math.hypot(...point.map((value, at) => value - least[at]!))),
+			'median',
+		);
+	});
+}
+
+/** By plain steps, from the first point: until the pull of all points is nothing. */
+function geometricMedian(points: readonly (readonly number[])[]): readonly number[] {
+	let centre = points[0]!.map((value, at) => value + 1e-3 * (at % 2));
+	for (let step = 0; step < 400; step++) {
+		const pulls = points.map((point) => 1 / Math.hypot(...point.map((value, at) => value - centre[at]!)));
+		centre = centre.map((_, at) => sum(points.map((point, one) => point[at]! * pulls[one]!)) / sum(pulls));
+	}
+	return centre;
+}
+
+test('the median of points on a line, and of a triangle, are the known ones', () => {
+	const line = [1, 2, 4, 8, 16].flatMap((at) => [at, 2 * at]);
+	const root = Math.sqrt(5);
+	const expected = [3, 2, 0, 4, 12].map((at) => at * root);
+	distancesToMedian({ rows: 5, cols: 2, data: Float64Array.from(line) }).forEach((distance, at) =>
+		assert.ok(Math.abs(distance - expected[at]!) < 1e-6, `point ${at}: ${distance}`),
+	);
+	// With an angle above 120°, the corner itself; in an equilateral triangle, its centre.
+	const flat = distancesToMedian({ rows: 3, cols: 2, data: Float64Array.of(-2, 0, 0, 0.5, 2, 0) });
+	assert.ok(flat[1]! < 1e-6 && Math.abs(flat[0]! - Math.hypot(2, 0.5)) < 1e-6, String(flat));
+	const even = distancesToMedian({ rows: 3, cols: 2, data: Float64Array.of(0, 0, 2, 0, 1, Math.sqrt(3)) });
+	assert.ok(
+		even.every((distance) => Math.abs(distance - 2 / Math.sqrt(3)) < 1e-6),
+		String(even),
+	);
+});
+
 test('random draws depend on the seed and the place alone', async () => {
-	const drawn = await scored('random', 'ffn', 2, 7);
-	assert.equal(await scored('random', 'ffn', 2, 7), drawn);
-	assert.not.equal(await scored('random', 'ffn', 2, 8), drawn);
-	assert.not.equal(await scored('random', 'ffn', 3, 7), drawn);
+	const drawn = await scored('random', 'ffn', 2, { seed: 7 });
+	assert.equal(await scored('random', 'ffn', 2, { seed: 7 }), drawn);
+	assert.not.equal(await scored('random', 'ffn', 2, { seed: 8 }), drawn);
+	assert.not.equal(await scored('random', 'ffn', 3, { seed: 7 }), drawn);
 	assert.is(new Set(drawn).size, hidden);
 	assert.ok(drawn.every((score) => score >= 0 && score < 1));
 	// 192 uniform draws have a mean of 0.5 ± 0.021: five deviations.
@@ -225,36 +226,52 @@ test('under globally, importance is over the largest of all layers, each in unit
 	}
 });
 
-test('block influence is one minus the mean cosine between what goes into a layer and what comes out', async () => {
+/** What goes into the first layer, and what comes out of each. */
+async function layerRows(): Promise<number[][][]> {
 	const after = indices.map((layer) => nodeNamed(`/layers.${layer}/output_norm/Add_1`).outputs[0]!);
 	const values = [nodeNamed('/norm/Add_1').outputs[0]!, ...after];
 	const rows = await rowsOf(values, dim);
-	const dot = (a: readonly number[], b: readonly number[]): number =>
-		sum(a.map((value, at) => value * b[at]!));
+	return values.map((value) => rows.get(value)!);
+}
+
+function cosine(a: readonly number[], b: readonly number[]): number {
+	const dot = (one: readonly number[], other: readonly number[]): number =>
+		sum(one.map((value, at) => value * other[at]!));
+	return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+const asRemoved = (layers: readonly number[]): StepReport['removed'] =>
+	layers.toSorted((a, b) => a - b).map((layer) => ({ layer, units: [] }));
+
+test('angular is the mean angle at the last position between what goes into a layer and what comes out', async () => {
+	const rows = await layerRows();
+	const angles = indices.map((layer) => {
+		const ends = feeds.map((_, at) => 70 * at + 69);
+		return mean(ends.map((at) => Math.acos(cosine(rows[layer]![at]!, rows[layer + 1]![at]!)) / Math.PI));
+	});
+	const order = indices.toSorted((a, b) => angles[a]! - angles[b]!);
+	for (const count of [2, 4])
+		assert.equal(await removed(`prune layers ${count} by angular`), asRemoved(order.slice(0, count)));
+	const threshold = (angles[order[2]!]! + angles[order[3]!]!) / 2;
+	assert.equal(
+		await removed(`prune layers where angular < ${threshold.toFixed(8)} by angular`),
+		asRemoved(order.slice(0, 3)),
+	);
+});
+
+test('block influence is one minus the mean cosine between what goes into a layer and what comes out', async () => {
+	const rows = await layerRows();
 	const influence = indices.map((layer) => {
-		const [before, behind] = [rows.get(values[layer]!)!, rows.get(values[layer + 1]!)!];
-		const cosines = before.map((row, at) => {
-			const other = behind[at]!;
-			return dot(row, other) / Math.sqrt(dot(row, row) * dot(other, other));
-		});
-		return 1 - sum(cosines) / cosines.length;
+		const behind = rows[layer + 1]!;
+		return 1 - mean(rows[layer]!.map((row, at) => cosine(row, behind[at]!)));
 	});
 	const order = indices.toSorted((a, b) => influence[a]! - influence[b]!);
 	for (const count of [1, 2, 3, 4, 5])
-		assert.equal(
-			await removed(`prune layers ${count} by block_influence`),
-			order
-				.slice(0, count)
-				.sort((a, b) => a - b)
-				.map((layer) => ({ layer, units: [] })),
-		);
+		assert.equal(await removed(`prune layers ${count} by block_influence`), asRemoved(order.slice(0, count)));
 	const threshold = (influence[order[2]!]! + influence[order[3]!]!) / 2 / Math.max(...influence);
 	assert.equal(
 		await removed(`prune layers where importance < ${threshold.toFixed(6)} by block_influence`),
-		order
-			.slice(0, 3)
-			.sort((a, b) => a - b)
-			.map((layer) => ({ layer, units: [] })),
+		asRemoved(order.slice(0, 3)),
 	);
 });
 

@@ -7,9 +7,13 @@ import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { insideBody } from '../../messages/run.ts';
+import { measureChanges } from './changes.ts';
 import { measureDrift } from './drift.ts';
 import { measureGrams } from './grams.ts';
+import { countValues, emptyHistogram, widen } from './histograms.ts';
 import { compareTimes } from './latency.ts';
+import { measureLikeness } from './likeness.ts';
+import { holding, type Holds } from './padding.ts';
 import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
 import { openSession, type Value } from './session.ts';
@@ -40,6 +44,8 @@ export function labOf(
 			);
 			return sums;
 		},
+		histograms: (model, requests, bins) => histograms(model, requests, bins, collect),
+		changes: (model, experiment) => measureChanges(model, experiment, examples, threads),
 		grams: (model, requests) => gramsOf(model, requests, examples, threads),
 		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
@@ -50,7 +56,7 @@ export function labOf(
 				examples.map(({ feeds }) => feeds),
 				threads,
 			),
-		similarity: (model, pairs) => similarity(model, pairs, collect),
+		similarity: (model, pairs) => measureLikeness(model, pairs, collect),
 	};
 }
 
@@ -67,20 +73,26 @@ const gramsOf: typeof measureGrams = (model, requests, ...rest) => {
 	return measureGrams(model, requests, ...rest);
 };
 
-async function similarity(
+/** Twice over the inputs: for the ranges, and for what lies in each of their bins. */
+async function histograms(
 	model: Model,
-	pairs: readonly (readonly [ValueName, ValueName])[],
+	requests: readonly { readonly value: ValueName; readonly axis: number }[],
+	bins: number,
 	collect: Collect,
-): Promise<number[]> {
-	const totals = pairs.map(() => ({ sum: 0, count: 0 }));
-	await collect(model, pairs.flat(), (values, mask) => {
-		pairs.forEach(([from, to], at) => {
-			const total = present(totals[at], 'a total');
-			const [before, after] = [present(values.get(from), from), present(values.get(to), to)];
-			addCosines(total, before, after, holding(before.dims, mask, before.dims.length - 1));
-		});
-	});
-	return totals.map(({ sum, count }) => sum / Math.max(1, count));
+): Promise<Matrix[]> {
+	const found = requests.map(() => emptyHistogram());
+	for (const note of [widen, countValues])
+		await collect(
+			model,
+			requests.map(({ value }) => value),
+			(values, mask) => {
+				requests.forEach(({ value, axis }, at) => {
+					const tensor = present(values.get(value), `value '${value}'`);
+					note(present(found[at], 'a histogram'), tensor, axis, holding(tensor.dims, mask, axis), bins);
+				});
+			},
+		);
+	return found.map(({ counts }) => counts);
 }
 
 /** What a value holds on every fifth example, a row for each position before its last axis. */
@@ -102,13 +114,13 @@ async function heldOutRows(
 	return matrix(cols === 0 ? 0 : data.length / cols, cols, data);
 }
 
-type Collect = (
+/** Runs a model on all examples and hands over what some values hold. */
+export type Collect = (
 	model: Model,
 	names: readonly ValueName[],
 	take: (values: ReadonlyMap<ValueName, Value>, mask: Value | undefined) => void,
 ) => Promise<void>;
 
-/** Runs a model on all examples with extra outputs. */
 function collector(examples: readonly Example[], threads: number): Collect {
 	return async (model, names, take) => {
 		checkOutside(model, names);
@@ -141,48 +153,4 @@ function addMoments(
 		squares[position] = (squares[position] ?? 0) + value * value;
 	}
 	return { count: (before?.count ?? 0) + counted / size, sum, squares };
-}
-
-/** Whether the element at a row-major place belongs to a position that is no padding. */
-type Holds = (at: number) => boolean;
-
-/**
- * Padding in a value whose axes show the mask's `[batch, positions]`: as its first two, as its first and third (heads between
- * them), or as one. Undefined where nothing is masked: padding cannot be told, or the axis asked for is the positions' own.
- */
-function holding(dims: readonly number[], mask: Value | undefined, axis: number): Holds | undefined {
-	if (mask === undefined) return undefined;
-	const [batch = 1, length = 1] = mask.dims;
-	const place = [1, 2].find((one) => dims[0] === batch && dims[one] === length);
-	const flat = dims[0] === batch * length;
-	if ((place === undefined && !flat) || axis === (place ?? 0)) return undefined;
-	const inner = elementCount(dims.slice((place ?? 0) + 1));
-	const whole = elementCount(dims.slice(1));
-	return (at) => {
-		const position = flat && place === undefined ? 0 : Math.floor(at / inner) % length;
-		const row = Math.floor(at / whole);
-		return mask.data[place === undefined ? row : row * length + position] !== 0;
-	};
-}
-
-function addCosines(
-	total: { sum: number; count: number },
-	from: Value,
-	to: Value,
-	holds: Holds | undefined,
-): void {
-	const width = from.dims.at(-1) ?? 1;
-	for (let row = 0; row < from.data.length; row += width) {
-		if (holds !== undefined && !holds(row)) continue;
-		let [dot, left, right] = [0, 0, 0];
-		for (let at = row; at < row + width; at++) {
-			const [a, b] = [from.data[at] ?? 0, to.data[at] ?? 0];
-			dot += a * b;
-			left += a * a;
-			right += b * b;
-		}
-		if (left === 0 || right === 0) continue;
-		total.sum += dot / Math.sqrt(left * right);
-		total.count++;
-	}
 }
