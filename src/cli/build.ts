@@ -1,5 +1,4 @@
 /** `build`, `apply`, `plan`: commands that change models, or say how they would. */
-import { writeFileSync } from 'node:fs';
 import { applyPlan, compile } from '../compile.ts';
 import { type BuildDocument, type CompileOptions } from '../document.ts';
 import { type Patch } from '../ir/graph/patch.ts';
@@ -18,6 +17,7 @@ import {
 	Usage,
 	type Flags,
 	type Status,
+	writeReport,
 } from './shared.ts';
 import { progress } from './terminal.ts';
 
@@ -81,21 +81,11 @@ async function run(
 		...(recipe.path !== undefined && { recipePath: recipe.path }),
 		...(recipe.imports && { imports: recipe.imports }),
 	});
-	if (flags.report !== undefined) writeReport(flags.report, document, recipe.text, flags.force === true);
+	if (document.model !== undefined) writeReport(flags, () => htmlReport(document, recipe.text));
 	if (stage === undefined) return show(document, recipe, flags);
 	if (stage === 'patch') print(patchText(patches));
 	else dumpStage(stage, recipe, model, flags);
 	return finish(document, recipe, flags);
-}
-
-/** The page of a build that came as far as a model; an existing file only with --force. */
-function writeReport(path: string, document: BuildDocument, recipe: string, force: boolean): void {
-	if (document.model === undefined) return;
-	try {
-		writeFileSync(path, htmlReport(document, recipe), { flag: force ? 'w' : 'wx' });
-	} catch (problem) {
-		throw new Usage(`--report cannot write '${path}': ${(problem as Error).message.split(',')[0] ?? ''}`);
-	}
 }
 
 export async function apply(

@@ -82,9 +82,12 @@ const reading: readonly Declared[] = [
 	{
 		usage: 'inspect <model>',
 		about: 'Show layers, heads, feed-forward blocks, and what blocks what.',
-		flags: ['shape', 'onlyJson'],
-		examples: ['inspect model.onnx', 'inspect model.onnx --shape x=1x8x32 --json'],
-		run: async ([model], flags) => (await import('./read.ts')).inspect(text(model) ?? '', flags),
+		flags: ['scores', 'data', 'numbers', 'report', 'force', 'shape', 'onlyJson'],
+		examples: ['inspect model.onnx --shape x=1x8x32 --json', 'inspect model.onnx --scores l2'],
+		run: async ([model], flags) =>
+			flags.scores === undefined
+				? (await import('./read.ts')).inspect(text(model) ?? '', flags)
+				: (await import('./scores.ts')).scores(text(model) ?? '', flags.scores, flags),
 	},
 	{
 		usage: 'fmt <recipes...>',

@@ -35,6 +35,10 @@ const lines = {
 	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },
 	dump: { flags: [['--dump <stage>']], text: 'print syntax, recipe, graph or patch instead of the report' },
 	report: { flags: [['--report <out.html>']], text: 'a page with pictures of what went and what it did' },
+	scores: {
+		flags: [['--scores [metric]']],
+		text: 'what statements would rank: by l1, wanda, ablation, … or the usual one',
+	},
 	out: { flags: [['-o, --out <path>']], text: 'the result: a file, or a folder for a model that is one' },
 	planOut: { flags: [['-o, --out <plan.json>']], text: 'write every decision there' },
 	recipeOut: { flags: [['-o, --out <recipe.prune>']], text: 'write it there, in place of printing it' },
@@ -79,7 +83,7 @@ export function flagsOf({ flags }: Declared): readonly Spelt[] {
 	return flags.flatMap((key): Spelt[] => {
 		const line: Line = lines[key];
 		return line.flags.map(([flag]) => ({
-			names: flag.replace(/ <.*/, '').split(', '),
+			names: flag.replace(/ [<[].*/, '').split(', '),
 			takes: flag.includes('<'),
 			about: line.text,
 		}));

@@ -1,5 +1,5 @@
 /** What all commands share: arguments, printing, exit statuses. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Bug, Fault, type Diagnostic } from '../diagnostic.ts';
 import { type CompileOptions } from '../document.ts';
 import { importsOf } from '../imports/read.ts';
@@ -33,6 +33,8 @@ export type Flags = {
 	readonly quiet?: boolean;
 	readonly bench?: boolean;
 	readonly report?: string;
+	/** A metric, or true for the usual ones. */
+	readonly scores?: string | true;
 	readonly dump?: string;
 	readonly plan?: string;
 	readonly check?: boolean;
@@ -52,6 +54,16 @@ export function complain(diagnostics: readonly Diagnostic[], recipe: RecipeText 
 	progress.clear();
 	const { list, where } = asWritten(diagnostics, recipe);
 	process.stderr.write(`${renderDiagnostics(list, { ...where, color: isColored(process.stderr) })}\n`);
+}
+
+/** The page of `--report`; an existing file only with --force. */
+export function writeReport({ report, force }: Flags, page: () => string): void {
+	if (report === undefined) return;
+	try {
+		writeFileSync(report, page(), { flag: force === true ? 'w' : 'wx' });
+	} catch (problem) {
+		throw new Usage(`--report cannot write '${report}': ${(problem as Error).message.split(',')[0] ?? ''}`);
+	}
 }
 
 /** Diagnostics as JSON, located in the recipe. */

@@ -23,6 +23,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	type Scored,
 } from './technique.ts';
 
 /** Each value, and the one its readers read instead. */
@@ -47,6 +48,7 @@ export const pruneLayers = defineTechnique<Bypass>({
 		},
 		metrics: ['block_influence', 'angular', 'ablation', 'random'],
 	},
+	score,
 	plan,
 	lower,
 });
@@ -55,15 +57,7 @@ export type Candidate = Placed & { readonly steps: readonly Residual[] };
 
 async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	const { step, numbering } = request;
-	const placed = layersInScope(request);
-	if (placed.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
-	const candidates = placed.flatMap(({ layer, given }): Candidate[] => {
-		const steps = layer.residuals.filter(({ block }) => step.only === undefined || block.kind === step.only);
-		const whole =
-			steps.length ===
-			layer.blocks.filter((block) => step.only === undefined || block.kind === step.only).length;
-		return whole && steps.length > 0 ? [{ layer, given, steps }] : [];
-	});
+	const { placed, candidates } = candidatesOf(request);
 	const refused = placed
 		.filter((one) => !candidates.some(({ given }) => given === one.given))
 		.map(({ given }) => pathRefusal(given, request));
@@ -91,6 +85,36 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 		},
 		tensors: new Map(),
 		numbering: { ...numbering, layers: stay },
+	};
+}
+
+/** Layers in scope, and those whose residual path could be followed. */
+function candidatesOf(request: PlanRequest): {
+	readonly placed: readonly Placed[];
+	readonly candidates: readonly Candidate[];
+} {
+	const { step } = request;
+	const placed = layersInScope(request);
+	if (placed.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
+	const candidates = placed.flatMap(({ layer, given }): Candidate[] => {
+		const steps = layer.residuals.filter(({ block }) => step.only === undefined || block.kind === step.only);
+		const whole =
+			steps.length ===
+			layer.blocks.filter((block) => step.only === undefined || block.kind === step.only).length;
+		return whole && steps.length > 0 ? [{ layer, given, steps }] : [];
+	});
+	return { placed, candidates };
+}
+
+async function score(request: PlanRequest): Promise<Scored> {
+	const { candidates } = candidatesOf(request);
+	const metric = request.step.by ?? 'block_influence';
+	const scores = await layerScores(request, candidates, metric);
+	return {
+		metric,
+		groups: candidates.map(({ given }, at) => ({
+			...{ layer: given, label: `layer ${given}`, scores: [scores[at] ?? 0] },
+		})),
 	};
 }
 

@@ -18,6 +18,7 @@ import {
 	type Numbering,
 	type Offered,
 	type Ranking,
+	type Scored,
 	type Planned,
 	type PlanRequest,
 	type Technique,
@@ -67,6 +68,7 @@ export function pruneUnits(target: Target): Technique {
 		},
 		...(target.listed && { survey: target.find }),
 		offer: (request) => offer(request, target),
+		score: (request) => score(request, target),
 		plan: (request) => plan(request, target),
 		lower: lowerCut,
 	});
@@ -100,6 +102,14 @@ async function offer(request: PlanRequest, target: Target): Promise<readonly Off
 	const { step, lab } = request;
 	const terms = { step, align: target.align, unit: target.unit };
 	return offerUnits(candidates, { ...terms, ...(lab && { lab }), ...(grams && { grams }) });
+}
+
+async function score(request: PlanRequest, target: Target): Promise<Scored> {
+	const { candidates, metric } = await rankedUnits(request, target);
+	return {
+		metric,
+		groups: candidates.map(({ layer, label, scores }) => ({ layer, label, scores: [...scores] })),
+	};
 }
 
 async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDecision>> {

@@ -85,6 +85,17 @@ export function firstNumbering(layers: number): Numbering {
 	};
 }
 
+/** Units that a statement would rank, with their scores: larger means keep. */
+export type Scored = {
+	readonly metric: string;
+	readonly groups: readonly {
+		readonly layer: number;
+		readonly label: string;
+		/** Raw, by unit; of layers one number each. */
+		readonly scores: readonly number[];
+	}[];
+};
+
 export type PlanRequest = {
 	readonly step: Step;
 	readonly model: Model;
@@ -167,6 +178,8 @@ export type Technique = {
 	survey?(request: PlanRequest): Found;
 	/** What a goal can choose from; a technique without it takes no goals. */
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	/** The scores that a statement would go by; absent where nothing is ranked. */
+	score?(request: PlanRequest): Promise<Scored>;
 	/** The statements that a statement is made of, carried out one after another; absent where it is always one. */
 	parts?(request: PlanRequest): readonly Step[];
 	/** Decides; throws `Fault` for a statement that means nothing on this model. */
@@ -180,6 +193,7 @@ export function defineTechnique<D extends object>(technique: {
 	readonly words: TechniqueWords;
 	survey?(request: PlanRequest): Found;
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	score?(request: PlanRequest): Promise<Scored>;
 	parts?(request: PlanRequest): readonly Step[];
 	plan(request: PlanRequest): Promise<Planned<D>>;
 	lower(task: LowerTask<D>): Lowered;

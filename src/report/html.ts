@@ -18,13 +18,18 @@ export function htmlReport(document: Reported, recipe: string): string {
 		section('Recipe', `<pre>${escaped(recipe)}</pre>`),
 		messages(document.diagnostics),
 	];
+	const verdict = document.ok ? 'Built and written as promised.' : 'Not written: see below.';
+	return htmlPage(`${name}, pruned`, [`<h1>${escaped(name)}</h1><p>${verdict}</p>`, ...sections]);
+}
+
+/** A page in the style of all reports; its parts are HTML. */
+export function htmlPage(title: string, parts: readonly string[]): string {
 	return [
 		'<!doctype html>',
 		'<html lang="en"><head><meta charset="utf-8">',
 		'<meta name="viewport" content="width=device-width, initial-scale=1">',
-		`<title>${escaped(name)}, pruned</title><style>${style}</style></head><body><main>`,
-		`<h1>${escaped(name)}</h1><p>${document.ok ? 'Built and written as promised.' : 'Not written: see below.'}</p>`,
-		...sections,
+		`<title>${escaped(title)}</title><style>${style}</style></head><body><main>`,
+		...parts,
 		'</main></body></html>\n',
 	].join('\n');
 }
