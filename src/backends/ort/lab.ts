@@ -50,14 +50,19 @@ export function labOf(
 		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
-		drift: (original, pruned) =>
-			measureDrift(
-				{ original, pruned, kept: new Map() },
-				examples.map(({ feeds }) => feeds),
-				threads,
-			),
+		drift: (original, pruned) => driftOn(examples, original, pruned, threads),
 		similarity: (model, pairs) => measureLikeness(model, pairs, collect),
 	};
+}
+
+function driftOn(
+	examples: readonly Example[],
+	original: Model,
+	pruned: Model,
+	threads: number,
+): ReturnType<typeof measureDrift> {
+	const feeds = examples.map((one) => one.feeds);
+	return measureDrift({ original, pruned, kept: new Map() }, feeds, threads);
 }
 
 /** Throws `Fault` for a value that only a body sees. */
