@@ -53,7 +53,7 @@ test('are a block a unit in the terminal, a square on the page, and tenths of wi
 	const wide = lines.slice(lines.indexOf('ffn by l1')).find((line) => line.startsWith('layer 0')) ?? '';
 	assert.match(wide, /^layer 0 +320 {2}\[[▁▂▃▄▅▆▇█]{10}\]/);
 	const page = htmlPage('scores', [scorePictures(found)]);
-	const [ffn = ''] = (/aria-label="ffn by l1".*?<\/svg>/s.exec(page)) ?? [];
+	const [ffn = ''] = /aria-label="ffn by l1".*?<\/svg>/s.exec(page) ?? [];
 	assert.is(ffn.match(/<title>layer 0, tenth \d: /g)?.length, 10);
 	assert.not.match(page, /<script|src=|href=/);
 });
