@@ -9,10 +9,10 @@ import { type RecipeText } from './recipe-text.ts';
 import { assertLocked } from './locked.ts';
 import {
 	complainAs,
+	operands,
 	pipelineOptions,
 	print,
 	printJson,
-	recipeText,
 	statusOf,
 	Usage,
 	type Flags,
@@ -30,19 +30,6 @@ function telling({ quiet }: Flags): Told {
 		onPatch: (patch) => patches.push(patch),
 		...(quiet !== true && { onProgress: progress.say }),
 	};
-}
-
-/** The recipe and the model of a command that takes both; with `-e` the model stands alone. */
-async function operands(
-	first: string | undefined,
-	second: string | undefined,
-	flags: Flags,
-): Promise<[RecipeText, string]> {
-	const inline = flags.expression !== undefined;
-	if (inline && second !== undefined) throw new Usage(`with -e there is no recipe to name: '${first ?? ''}'`);
-	const model = inline ? first : second;
-	if (model === undefined) throw new Usage('a model is missing');
-	return [await recipeText(inline ? undefined : first, flags), model];
 }
 
 export async function build(

@@ -63,6 +63,21 @@ const measuring: readonly Declared[] = [
 		run: async ([models], flags) => (await import('./evaluate.ts')).evaluate(texts(models), flags),
 	},
 	{
+		usage: 'pareto <recipe> [model]',
+		about:
+			'Sweep parameters of a recipe: what is left and how good it is at each point; a stopped sweep goes on.',
+		flags: [
+			...(['expression', 'sweep', 'shape', 'data', 'numbers', 'workers'] as const),
+			...(['jobs', 'collect', 'curveOut', 'json'] as const),
+		],
+		examples: [
+			"pareto -e 'param part = 25%; prune ffn $part' model.onnx -p part=25%,50%",
+			"pareto -e 'param part = 25%; prune ffn $part' model.onnx -p part=20%:80%:20% -o curve --jobs",
+		],
+		run: async ([recipe, model], flags) =>
+			(await import('./pareto.ts')).pareto(text(recipe), text(model), flags),
+	},
+	{
 		usage: 'bench <models...>',
 		about: 'Time models side by side, in turns, with the spread.',
 		flags: ['timed', 'taken', 'shape', 'times', 'json'],

@@ -39,6 +39,17 @@ const lines = {
 		flags: [['--scores [metric]']],
 		text: 'what statements would rank: by l1, wanda, ablation, … or the usual one',
 	},
+	sweep: {
+		flags: [['-p, --param <name=values>', true]],
+		text: 'values of a parameter by comma, or first:last:step; several: all combinations',
+	},
+	workers: { flags: [['--workers <n>']], text: 'points at a time, each in a process of its own (1)' },
+	jobs: { flags: [['--jobs']], text: 'print a command a point, for a cluster; measure nothing' },
+	collect: { flags: [['--collect']], text: 'draw what was measured; measure nothing' },
+	curveOut: {
+		flags: [['-o, --out <folder>']],
+		text: 'points, curve.json and index.html; without it points are in the cache',
+	},
 	out: { flags: [['-o, --out <path>']], text: 'the result: a file, or a folder for a model that is one' },
 	planOut: { flags: [['-o, --out <plan.json>']], text: 'write every decision there' },
 	recipeOut: { flags: [['-o, --out <recipe.prune>']], text: 'write it there, in place of printing it' },

@@ -35,6 +35,9 @@ export type Flags = {
 	readonly report?: string;
 	/** A metric, or true for the usual ones. */
 	readonly scores?: string | true;
+	readonly workers?: string;
+	readonly jobs?: boolean;
+	readonly collect?: boolean;
 	readonly dump?: string;
 	readonly plan?: string;
 	readonly check?: boolean;
@@ -64,6 +67,19 @@ export function writeReport({ report, force }: Flags, page: () => string): void 
 	} catch (problem) {
 		throw new Usage(`--report cannot write '${report}': ${(problem as Error).message.split(',')[0] ?? ''}`);
 	}
+}
+
+/** The recipe and the model of a command that takes both; with `-e` the model stands alone. */
+export async function operands(
+	first: string | undefined,
+	second: string | undefined,
+	flags: Flags,
+): Promise<[RecipeText, string]> {
+	const inline = flags.expression !== undefined;
+	if (inline && second !== undefined) throw new Usage(`with -e there is no recipe to name: '${first ?? ''}'`);
+	const model = inline ? first : second;
+	if (model === undefined) throw new Usage('a model is missing');
+	return [await recipeText(inline ? undefined : first, flags), model];
 }
 
 /** Diagnostics as JSON, located in the recipe. */
@@ -158,7 +174,8 @@ export function pipelineOptions(flags: Flags): Omit<CompileOptions, 'recipe' | '
 	};
 }
 
-function parameter(text: string): [string, string] {
+/** `name=value`. */
+export function parameter(text: string): [string, string] {
 	const [, name, value] = /^([A-Za-z_]\w*)=(.+)$/s.exec(text) ?? [];
 	if (name === undefined || value === undefined) throw new Usage(`-p takes name=value, not '${text}'`);
 	return [name, value];

@@ -193,4 +193,5 @@ td, th { padding: .25rem 1rem .25rem 0; text-align: left; border-bottom: 1px sol
 pre { background: var(--soft); padding: 1rem; overflow-x: auto } code { opacity: .7 }
 svg { display: block; max-width: 100%; height: auto; margin: 1rem 0 } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
 .keep { fill: var(--keep) } .gone { fill: var(--gone) } .cross { stroke: var(--ink); stroke-width: 1.5 } .edge { fill: none; stroke: var(--line) }
+.front { fill: none; stroke: var(--keep); stroke-width: 2 } .off { fill: var(--paper); stroke: var(--gone); stroke-width: 2 }
 `;

@@ -45,6 +45,59 @@ export function heatMap(title: string, rows: readonly HeatRow[]): string {
 	return picture(title, labelWidth + most * rowHeight, rows.length * rowHeight, lines);
 }
 
+/** A point of a curve; those of the front are filled and joined. */
+export type Dot = { readonly x: number; readonly y: number; readonly isOn: boolean; readonly says: string };
+
+const [plotWidth, plotHeight, margin] = [520, 300, 60] as const;
+
+/** Points over two axes, with the least and the largest of each written at its ends. */
+export function scatter(
+	title: string,
+	axes: { readonly x: string; readonly y: string },
+	dots: readonly Dot[],
+): string {
+	if (dots.length === 0) return '';
+	const [across, up] = [spanOf(dots.map(({ x }) => x)), spanOf(dots.map(({ y }) => y))];
+	const place = ({ x, y }: Dot): readonly [number, number] => [
+		margin + across.at(x) * plotWidth,
+		10 + (1 - up.at(y)) * plotHeight,
+	];
+	const front = dots.filter(({ isOn }) => isOn).toSorted((a, b) => a.x - b.x);
+	const path = front.map(
+		(dot, at) =>
+			`${at === 0 ? 'M' : 'L'}${place(dot)
+				.map((one) => one.toFixed(1))
+				.join(' ')}`,
+	);
+	const [bottom, right] = [10 + plotHeight, margin + plotWidth];
+	return picture(title, right + 20, bottom + 50, [
+		`<path class="edge" d="M${margin} 10V${bottom}H${right}"/>`,
+		`<path class="front" d="${path.join('')}"/>`,
+		...dots.map((dot) => dotAt(place(dot), dot)),
+		`<text x="${margin}" y="${bottom + 18}">${across.least}</text><text x="${right - 30}" y="${bottom + 18}">${across.most}</text>`,
+		`<text x="0" y="${bottom}">${up.least}</text><text x="0" y="20">${up.most}</text>`,
+		`<text x="${margin}" y="${bottom + 40}">${escaped(`→ ${axes.x}; ↑ ${axes.y}`)}</text>`,
+	]);
+}
+
+function dotAt([x, y]: readonly [number, number], { isOn, says }: Dot): string {
+	const place = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="6"`;
+	const name = `<text x="${(x + 9).toFixed(1)}" y="${(y + 4).toFixed(1)}">${escaped(says)}</text>`;
+	return `<g><title>${escaped(says)}</title><circle class="${isOn ? 'keep' : 'off'}" ${place}/>${name}</g>`;
+}
+
+/** Where numbers lie between the least and the most of all, with a little room. */
+function spanOf(values: readonly number[]): { at: (value: number) => number; least: string; most: string } {
+	const [low, high] = [Math.min(...values), Math.max(...values)];
+	const room = high > low ? (high - low) / 10 : Math.max(1e-6, Math.abs(high) / 10);
+	const [least, most] = [low - room, high + room];
+	return {
+		at: (value) => (value - least) / (most - least),
+		least: least.toPrecision(3),
+		most: most.toPrecision(3),
+	};
+}
+
 function square({ value, gone, says }: Cell, x: number, y: number): string {
 	const size = rowHeight - 2;
 	const opacity = (0.06 + 0.94 * Math.max(0, Math.min(1, value))).toFixed(3);
