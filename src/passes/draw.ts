@@ -1,6 +1,7 @@
 /** Writes small graphs as edits: one call an operator, in the form that the model's operator set has it. */
+import { type Net } from '../ir/axes/net.ts';
 import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
-import { type Attribute, type Model, type ValueName } from '../ir/graph/graph.ts';
+import { type Attribute, type ValueName } from '../ir/graph/graph.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints, tensorOf } from '../ir/graph/tensor.ts';
 import { amountTensor, type TokenAmount } from './token-stage.ts';
@@ -12,7 +13,11 @@ export class Drawing {
 	private readonly fresh: (base: string) => ValueName;
 	readonly opset: number;
 
-	constructor(model: Model) {
+	/** Element types of the model's own values, where they are known. */
+	private readonly typeOf: (value: ValueName) => number | undefined;
+
+	constructor({ model, facts }: Net) {
+		this.typeOf = (value) => facts.of(value)?.type;
 		this.fresh = freshNames(model.graph);
 		this.opset = model.opsets.get('') ?? 1;
 	}
@@ -94,7 +99,9 @@ export class Drawing {
 		return parts.length === 1 ? (parts[0] ?? '') : this.op('Concat', parts, { axis: 0 });
 	}
 
+	/** A value of another type; one that has it already stays itself. */
 	cast(input: ValueName, to: number): ValueName {
+		if (this.typeOf(input) === to) return input;
 		return this.op('Cast', [input], { to });
 	}
 

@@ -3,7 +3,7 @@
  * last attention, since nothing mixes positions there. Exact: the outputs that are left are those that were.
  */
 import { Fault } from '../diagnostic.ts';
-import { type NetTensor } from '../ir/axes/net.ts';
+import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, type Edit } from '../ir/graph/patch.ts';
 import { outputShortens, tokensStay } from '../messages/tokens.ts';
@@ -77,7 +77,7 @@ export function lowerLast({ net, decision: { last }, label }: LowerTask<KeptLast
 	const start = net.tensors.get(last.value);
 	if (start === undefined) throw new Fault(tokensStay({ why: `'${last.value}' is not there` }));
 	const followed = follow(net, start);
-	const draw = new Drawing(model);
+	const draw = new Drawing(net);
 	const end = draw.ints([-1]);
 	const graph = new Shortening(draw, start, followed, {
 		...{ length: draw.size(start.name, 1), kept: draw.ints([1]), byRow: false },
@@ -91,7 +91,7 @@ export function lowerLast({ net, decision: { last }, label }: LowerTask<KeptLast
 			{
 				says: 'the model before the step, at the last position',
 				reference: model,
-				controls: [() => turned(model, last.outputs)],
+				controls: [() => turned(net, last.outputs)],
 			},
 		],
 		kept: new Map(last.outputs.map(({ name, axis }) => [name, new Map([[axis, Int32Array.of(-1)]])])),
@@ -108,8 +108,9 @@ function interfaceEdits({ graph }: Model, outputs: KeptLast['last']['outputs']):
 }
 
 /** The outputs with their positions in reverse: their last is the first. */
-function turned(model: Model, outputs: KeptLast['last']['outputs']): Model {
-	const draw = new Drawing(model);
+function turned(net: Net, outputs: KeptLast['last']['outputs']): Model {
+	const { model } = net;
+	const draw = new Drawing(net);
 	const edits = outputs.flatMap(({ name, axis }): Edit[] => {
 		const maker = model.graph.nodes.find((node) => node.outputs.includes(name));
 		if (maker === undefined) return [];

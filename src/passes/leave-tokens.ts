@@ -189,8 +189,8 @@ export function lowerTokens({ net, decision: { stage }, label }: LowerTask<Leavi
 	const { model } = net;
 	const ends = endsOf(net, stage);
 	const followed = followTokens(net, ends);
-	const { edits, amount } = shortenTokens(model, stage, ends, followed);
-	const masked = (fewer?: 'one' | 'half'): Model => maskedModel(model, stage, followed, fewer);
+	const { edits, amount } = shortenTokens(net, stage, ends, followed);
+	const masked = (fewer?: 'one' | 'half'): Model => maskedModel(net, stage, followed, fewer);
 	const whole = amountTensor(amount, everything(stage.amount));
 	return {
 		patch: { label, edits },

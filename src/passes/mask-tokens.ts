@@ -1,4 +1,5 @@
 /** The reference of token pruning: the sequence keeps its length, and tokens that left have no part in what mixes tokens. */
+import { type Net } from '../ir/axes/net.ts';
 import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, type Edit } from '../ir/graph/patch.ts';
@@ -16,13 +17,9 @@ export type Fewer = 'none' | 'one' | 'half';
  * A token stays when fewer tokens than are kept score higher, an equal score counting when its position comes first: said with
  * comparisons, without sorting or indices. Elsewhere only operands of mixing operators change.
  */
-export function maskedModel(
-	model: Model,
-	stage: TokenStage,
-	followed: Followed,
-	fewer: Fewer = 'none',
-): Model {
-	const draw = new Drawing(model);
+export function maskedModel(net: Net, stage: TokenStage, followed: Followed, fewer: Fewer = 'none'): Model {
+	const { model } = net;
+	const draw = new Drawing(net);
 	const scored = drawScores(draw, stage);
 	const { length, kept } = scored;
 	const count = lessened(draw, kept, fewer);

@@ -1,7 +1,7 @@
 /** The rewrite of token pruning: the chosen tokens are gathered once, and so is everything that meets them. */
-import { type NetTensor } from '../ir/axes/net.ts';
+import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
-import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 import { drawScores, type Scored } from './choose-tokens.ts';
 import { Drawing } from './draw.ts';
@@ -17,8 +17,8 @@ export type Shortened = {
 	readonly amount: ValueName;
 };
 
-export function shortenTokens(model: Model, stage: TokenStage, ends: Ends, followed: Followed): Shortened {
-	return new Leaving(model, stage, ends, followed).run();
+export function shortenTokens(net: Net, stage: TokenStage, ends: Ends, followed: Followed): Shortened {
+	return new Leaving(net, stage, ends, followed).run();
 }
 
 class Leaving {
@@ -35,8 +35,8 @@ class Leaving {
 	/** [batch, tokens]: the position whose row each has a part in; absent where what leaves is gone. */
 	private readonly goes: ValueName | undefined;
 
-	constructor(model: Model, stage: TokenStage, { start, end }: Ends, followed: Followed) {
-		this.draw = new Drawing(model);
+	constructor(net: Net, stage: TokenStage, { start, end }: Ends, followed: Followed) {
+		this.draw = new Drawing(net);
 		this.start = start;
 		this.end = end;
 		this.followed = followed;

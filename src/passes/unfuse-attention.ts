@@ -79,7 +79,7 @@ function plan(request: PlanRequest): Planned<Unfused> {
 }
 
 function lower({ net, decision, label }: LowerTask<Unfused>): Lowered {
-	const draw = new Drawing(net.model);
+	const draw = new Drawing(net);
 	const last = decision.nodes.map((id): Node => {
 		const site = net.nodes.find(({ node }) => node.id === id);
 		return drawAttention(draw, present(site, 'a fused attention of the plan'));

@@ -37,7 +37,8 @@ test('a merged token is the mean of what is in it, and every one joins the most 
 	const { model, kept } = await chosenBy(before, 'merge tokens 3 after layer 0 by states');
 	const stage = present(
 		model.graph.nodes.find(
-			({ op, inputs }) => op === 'MatMul' && inputs[1]?.startsWith('tokens_Cast') === true,
+			({ op, inputs: [shares, x] }) =>
+				op === 'MatMul' && shares?.startsWith('tokens_') === true && x?.startsWith('tokens_') === false,
 		),
 		'averages',
 	);
