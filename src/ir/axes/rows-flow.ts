@@ -6,7 +6,15 @@ import { BOOL, INT64 } from '../graph/dtype.ts';
 import { flowDomain } from '../graph/graph.ts';
 import { built, type Operator } from './operator.ts';
 import { RowBuilder, type Row, type Side } from './row.ts';
-import { frontAxis, inputSizes, intsAttribute, sampledInts, type NodeView, type Sizes } from './view.ts';
+import {
+	frontAxis,
+	inputSizes,
+	intsAttribute,
+	sampledInts,
+	type NodeView,
+	type Operand,
+	type Sizes,
+} from './view.ts';
 
 /** An operand, and where the axes of the value lie on it: `skip` is an axis of its own that stacks one value a turn. */
 type Place = { readonly side: Side; readonly slot: number; readonly skip?: number };
@@ -28,23 +36,39 @@ function resultsOf({ node }: NodeView): number {
 	return node.bodies?.[0]?.body?.graph.outputs.length ?? 0;
 }
 
-/** A letter for each axis of a value that has the same size in all its places; others have no term and stay. */
+/**
+ * A letter for each axis of a value that has the same size in all its places; others have no term and stay. Where one branch drops an
+ * axis that the input decides, as TorchScript's squeeze of a batch of one does, the axes that never change and are longer than one stand for each other in order.
+ */
 function link(view: NodeView, builder: RowBuilder, name: string, places: readonly Place[]): void {
 	const there = places.flatMap((place) => {
-		const sizes = (place.side === 'in' ? view.inputs : view.outputs)[place.slot]?.sizes;
-		return sizes === undefined ? [] : [{ ...place, sizes: value(sizes, place.skip) }];
+		const operand = (place.side === 'in' ? view.inputs : view.outputs)[place.slot];
+		return operand?.sizes === undefined ? [] : [{ ...place, axes: axesOf(operand, place.skip) }];
 	});
-	const [first] = there;
-	if (first === undefined || there.some(({ sizes }) => sizes.length !== first.sizes.length)) return;
-	first.sizes.forEach((size, axis) => {
-		if (there.some(({ sizes }) => sizes[axis] !== size)) return;
-		const letter = builder.letter(`${name}${axis}`, size);
-		for (const { side, slot, skip } of there) {
-			const at = skip !== undefined && axis >= skip ? axis + 1 : axis;
+	const isSame = there.every(({ axes }) => axes.length === there[0]?.axes.length);
+	const aligned = there.map((place) => ({
+		...place,
+		axes: isSame ? place.axes : place.axes.filter(({ size, dynamic }) => !dynamic && size > 1),
+	}));
+	const [first] = aligned;
+	if (first === undefined || aligned.some(({ axes }) => axes.length !== first.axes.length)) return;
+	first.axes.forEach(({ size }, turn) => {
+		if (aligned.some(({ axes }) => axes[turn]?.size !== size)) return;
+		const letter = builder.letter(`${name}${turn}`, size);
+		for (const { side, slot, axes } of aligned) {
+			const at = axes[turn]?.at ?? turn;
 			if (side === 'in') builder.input(slot, at, letter);
 			else builder.output(slot, at, letter);
 		}
 	});
+}
+
+type Axis = { readonly at: number; readonly size: number; readonly dynamic: boolean };
+
+/** The axes of a value, without the one that stacks turns. */
+function axesOf({ sizes = [], dynamic }: Operand, skip: number | undefined): Axis[] {
+	const all = sizes.map((size, at): Axis => ({ at, size, dynamic: dynamic[at] === true }));
+	return skip === undefined ? all : all.toSpliced(skip, 1);
 }
 
 function value(sizes: Sizes, skip: number | undefined): Sizes {

@@ -170,6 +170,20 @@ function resizeReshape(view: NodeView, removal: Removal): Resized {
 const givenAxes = (view: NodeView): readonly number[] | undefined =>
 	intsAttribute(view, 'axes') ?? fixedInts(view, 1);
 
+/** Also where an axis that the input decides is 1 only when this branch of an `If` is taken: the others go through. */
+function squeezeRow(view: NodeView): Row | Unrelated {
+	const from = view.inputs[0];
+	const axes = givenAxes(view)?.map((axis) => frontAxis(axis, from?.sizes?.length ?? 0));
+	const decided = axes?.filter((axis) => from?.sizes?.[axis] !== 1) ?? [];
+	if (decided.length === 0 || !decided.every((axis) => from?.dynamic[axis])) return reshapeRow(view);
+	const builder = new RowBuilder();
+	(from?.sizes ?? [])
+		.map((size, axis) => ({ size, axis }))
+		.filter(({ axis }) => !axes?.includes(axis))
+		.forEach(({ size, axis }, at) => builder.through(`a${axis}`, size, [0, axis], [0, at]));
+	return builder.build();
+}
+
 function squeezed(view: NodeView): (number[] | undefined)[] {
 	const from = inputSizes(view, 0);
 	const axes = givenAxes(view)?.map((axis) => frontAxis(axis, from?.length ?? 0));
@@ -227,7 +241,7 @@ export const reshapeRows: readonly Operator[] = [
 		],
 	}),
 	built('Squeeze', {
-		row: reshapeRow,
+		row: squeezeRow,
 		sizes: squeezed,
 		values: sameValues,
 		examples: [
