@@ -3,8 +3,10 @@ import { imageBlocks } from './blocks-image.ts';
 import { operatorBlocks } from './blocks-operator.ts';
 import { sequenceBlocks } from './blocks-sequence.ts';
 import { attentionBlocks } from './blocks-attention.ts';
+import { flowBlocks } from './blocks-flow.ts';
+import { quantizedBlocks } from './blocks-quantized.ts';
 import { vectorBlocks } from './blocks-vector.ts';
-import { type Exactness, type Flow, type Kind, type Kit } from './kit.ts';
+import { project, type Exactness, type Flow, type Kind, type Kit } from './kit.ts';
 
 /** A chain of blocks inside another one, ready to be built behind a value. */
 export type Chain = (kit: Kit, x: Flow) => Flow;
@@ -23,15 +25,6 @@ export type Block = {
 };
 
 const every: readonly Kind[] = ['image', 'sequence', 'vector'];
-
-/** A value of another width: a 1×1 convolution, or a product. */
-function project(kit: Kit, x: Flow, width: number): Flow {
-	if (x.width === width) return x;
-	const { name } = x;
-	if (x.kind !== 'image') return { ...x, width, name: kit.linear(name, x.width, width) };
-	const weight = kit.weight([width, x.width, 1, 1], x.width);
-	return { ...x, width, name: kit.bounded(kit.node('Conv', [name, weight])) };
-}
 
 const axisOf = ({ kind }: Flow): number => (kind === 'sequence' ? 2 : 1);
 
@@ -98,5 +91,7 @@ export const blocks: Readonly<Record<string, Block>> = {
 	...sequenceBlocks,
 	...attentionBlocks,
 	...vectorBlocks,
+	...flowBlocks,
+	...quantizedBlocks,
 	...operatorBlocks,
 };

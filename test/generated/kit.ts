@@ -83,6 +83,11 @@ export class Kit {
 		this.zeros = zeros;
 	}
 
+	/** A kit for a body inside the graph: what it makes is seen nowhere else. */
+	body(): Kit {
+		return new Kit(this.b.body(), this.exactness, this.opset, new Draw(this.draw.seed()));
+	}
+
 	/** The same graph with a block's own draws; on a tape also the weights that were made before. */
 	inside(seed: number, tape = this.tape): Kit {
 		return new Kit(this.b, this.exactness, this.opset, new Draw(seed), tape, this.zeros);
@@ -203,4 +208,13 @@ export class Kit {
 		if (tape !== undefined) tape.names[tape.at++] = name;
 		return name;
 	}
+}
+
+/** A value of another width: a 1×1 convolution, or a product. */
+export function project(kit: Kit, x: Flow, width: number): Flow {
+	if (x.width === width) return x;
+	const { name } = x;
+	if (x.kind !== 'image') return { ...x, width, name: kit.linear(name, x.width, width) };
+	const weight = kit.weight([width, x.width, 1, 1], x.width);
+	return { ...x, width, name: kit.bounded(kit.node('Conv', [name, weight])) };
 }

@@ -6,7 +6,9 @@ import { findFamilies, type Family } from '../../src/ir/axes/families.ts';
 import { buildNet, type Net } from '../../src/ir/axes/net.ts';
 import { type Role } from '../../src/ir/axes/row.ts';
 import { inferFacts } from '../../src/ir/graph/facts.ts';
+import { closed } from '../../src/ir/graph/close.ts';
 import { elementCount, type Model } from '../../src/ir/graph/graph.ts';
+import { opened } from '../../src/ir/graph/open.ts';
 import { applyPatch } from '../../src/ir/graph/patch.ts';
 import { verifyModel } from '../../src/ir/graph/verify.ts';
 import { decideCut, lowerCut } from '../../src/passes/cut.ts';
@@ -42,7 +44,7 @@ export async function tryRecipe(recipe: Recipe): Promise<Verdict> {
 	const model = buildModel(recipe);
 	const problems = verifyModel(model);
 	if (problems.length > 0) return { is: 'wrong', why: `not a model: ${problems[0]?.message ?? ''}` };
-	const { verdict, after } = await tryModel(model, recipe.exactness, draw);
+	const { verdict, after } = await tryModel(opened(model), recipe.exactness, draw);
 	if (after === undefined || verdict.is !== 'equal' || !draw.chance(0.25)) return verdict;
 	const again = await tryModel(after, recipe.exactness, draw);
 	return again.verdict.is === 'wrong'
@@ -66,7 +68,7 @@ async function tryModel(model: Model, exactness: Exactness, draw: Draw): Promise
 			label: 'removal',
 		});
 		const after = applyPatch(model, patch);
-		const [problem] = verifyModel(after);
+		const [problem] = verifyModel(closed(after));
 		if (problem !== undefined) return { verdict: { is: 'wrong', why: problem.message } };
 		const [claim] = claims;
 		const control = draw.chance(controlled) ? claim?.controls[0]?.() : undefined;

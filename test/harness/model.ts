@@ -32,6 +32,8 @@ export type Build = {
 		outputs?: number,
 	): string;
 	output(name: string, dims?: readonly Dim[]): void;
+	/** A builder for a body inside this graph: its names and ids are no one else's. */
+	body(): Build;
 	build(): Model;
 };
 
@@ -52,6 +54,7 @@ export function modelBuilder({
 	constants = false,
 	prefix = '',
 	firstId = 0,
+	bodies = { count: 0 },
 } = {}): Build {
 	const next = stream(seed);
 	const nodes: Node[] = [];
@@ -121,6 +124,10 @@ export function modelBuilder({
 				attributes: map,
 			});
 			return names[0] ?? '';
+		},
+		body: () => {
+			const at = ++bodies.count;
+			return modelBuilder({ opset, ir, seed: seed + at, prefix: `b${at}/`, firstId: at * 100_000, bodies });
 		},
 		output: (name, dims) => outputs.push({ name, type: 1, ...(dims && { dims }) }),
 		build: () => ({

@@ -280,6 +280,35 @@ test('removes neurons and width of what functions hold; calls whose nodes stay t
 	assert.equal(calls(layers.model).at(-1), 'LayerNorm');
 });
 
+test('removes features behind a branch that drops an axis when there is one of it', async () => {
+	const b = modelBuilder();
+	const hidden = b.node('Tanh', [linear(b, b.input('x', ['batch', 6]), 6, 12)]);
+	const first = b.node('Gather', [b.node('Shape', [hidden]), b.ints([0], [])]);
+	const squeezed = b.node('If', [b.node('Equal', [first, b.ints([1], [])])], {
+		then_branch: graphOf(body((inner) => [[inner.node('Squeeze', [hidden, inner.ints([0])])]])),
+		else_branch: graphOf(body((inner) => [[inner.node('Identity', [hidden])]])),
+	});
+	b.output(linear(b, squeezed, 12, 3));
+	assert.equal(removed(await build(b.build(), 'prune channels 50% align 1')), [6]);
+});
+
+test('generates inputs that are long enough for what a branch reflects', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 1, 'length']);
+	const branch = (op: string): Graph =>
+		body((inner) => {
+			const mode = { kind: 'string', value: 'reflect' } as const;
+			const wide = inner.node('Pad', [x, inner.ints([0, 0, 9, 0, 0, 9])], { mode });
+			return [[inner.node(op, [inner.node('Conv', [wide, inner.weight([8, 1, 5])])])]];
+		});
+	const middle = b.node('If', [isPositive(b, x)], {
+		then_branch: graphOf(branch('Relu')),
+		else_branch: graphOf(branch('Tanh')),
+	});
+	b.output(b.node('Conv', [middle, b.weight([3, 8, 1])]), ['batch', 3, 'wide']);
+	assert.equal(removed(await build(b.build(), 'prune channels 50% align 1')), [4]);
+});
+
 test('leaves a model with bodies as it is, byte for byte, where nothing goes', async () => {
 	for (const model of [branching(), looping(), scanning(), calling()]) {
 		const path = join(folder, `${count++}.onnx`);

@@ -161,10 +161,17 @@ function resizePad(view: NodeView, removal: Removal): Resized {
 	};
 }
 
+/** Of a reflection that is longer than what there is to reflect nothing can be made. */
 function padSizes(view: NodeView): (number[] | undefined)[] {
 	const [sizes, pads] = [inputSizes(view, 0), padding(view)];
 	if (sizes === undefined || pads === undefined) return [];
-	return [sizes.map((size, axis) => size + (pads[axis]?.before ?? 0) + (pads[axis]?.after ?? 0))];
+	const reflects = stringAttribute(view, 'mode', 'constant') === 'reflect';
+	return [
+		sizes.map((size, axis) => {
+			const { before = 0, after = 0 } = pads[axis] ?? {};
+			return reflects && Math.max(before, after) >= size ? 0 : size + before + after;
+		}),
+	];
 }
 
 type Scaling = { readonly scale?: number; readonly size?: number };

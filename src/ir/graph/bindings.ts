@@ -85,7 +85,9 @@ function guess(input: ValueInfo, symbol: string, axis: number, sample: Sample): 
 	const role = roles.find(([words]) => words.test(symbol.toLowerCase()));
 	if (role !== undefined) return role[1](sample);
 	if (/past|cache/.test(input.name) && axis === (input.dims?.length ?? 0) - 2) return sample.past;
-	if (axis === 0) return sample.batch;
+	// What a recurrence remembers: [layers, batch, units].
+	const remembers = /state|hidden|cell|^[hc]_?[0n]?$/.test(input.name.toLowerCase());
+	if (axis === 0 || (remembers && axis === 1 && input.dims?.length === 3)) return sample.batch;
 	const image = input.dims?.length === 4;
 	if (image && axis === 1) return 3;
 	return image ? 64 * sample.space : sample.length;

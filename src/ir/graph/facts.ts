@@ -158,21 +158,23 @@ function fitting(
 		space: sample.space * Math.min(factor, 4),
 	}));
 	let best: [Shapes, Sampled] | undefined;
+	let least = Infinity;
 	for (const one of tries) {
 		const shapes = bindShapes(model, one, given);
 		const values = turned(model, order, shapes, start, turn);
-		best ??= [shapes, values];
-		if (!isEmptied(values, order)) return [shapes, values];
+		const emptied = emptiedIn(values, order);
+		if (emptied < least) [best, least] = [[shapes, values], emptied];
+		if (emptied === 0) break;
 	}
 	return best ?? [new Map(), start];
 }
 
-/** Whether some operator of the main graph makes a value without elements; a branch that is not taken may. */
-function isEmptied(values: Sampled, order: readonly Node[]): boolean {
-	return order.some(
-		({ scope, outputs }) =>
-			scope === undefined && outputs.some((name) => values.get(name)?.sizes?.some((size) => size <= 0)),
+/** How many nodes make a value without elements; those of the main graph weigh more than any in bodies, which may not be run. */
+function emptiedIn(values: Sampled, order: readonly Node[]): number {
+	const empty = order.filter(({ outputs }) =>
+		outputs.some((name) => values.get(name)?.sizes?.some((size) => size <= 0)),
 	);
+	return empty.reduce((sum, { scope }) => sum + (scope === undefined ? order.length : 1), 0);
 }
 
 /** At the second sample loops are in their third turn, so that the sizes of what grows in them are seen to move. */
