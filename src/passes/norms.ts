@@ -44,6 +44,22 @@ export function isRootOfMean(r: Rewriting, node: Node): boolean {
 	return false;
 }
 
+/** What a normalization reads: of one in single operators, what its mean of squares is made of, about a mean or not. */
+export function inputOf(r: Rewriting, node: Node): ValueName | undefined {
+	if (isNative(node)) return node.op.startsWith('Skip') ? undefined : node.inputs[0];
+	const plain = (value: ValueName | undefined): Node | undefined => {
+		const maker = r.makerOf(value);
+		return maker?.op === 'Cast' ? r.makerOf(maker.inputs[0]) : maker;
+	};
+	let mean = r.makerOf(node.inputs[0]);
+	for (let steps = 0; steps < 3 && mean !== undefined && mean.op !== 'ReduceMean'; steps++)
+		mean = r.makerOf(mean.inputs.find((name) => r.constantOf(name) === undefined));
+	const [base] = plain(mean?.inputs[0])?.inputs ?? [];
+	const centred = r.makerOf(base);
+	if (centred?.op === 'Sub') return centred.inputs[0];
+	return centred?.op === 'Cast' ? centred.inputs[0] : base;
+}
+
 export function normAt(r: Rewriting, node: Node): Norm | string {
 	return isNative(node) ? nativeNorm(r, node) : writtenNorm(r, node);
 }

@@ -4,7 +4,7 @@
  * RMS and instance normalization go into the projections that read them (SliceGPT, arXiv:2401.15024, section 3.2).
  */
 import { nodeLabel, type Node, type ValueName } from '../ir/graph/graph.ts';
-import { exactTechnique, type Folded, type Rule } from './exact.ts';
+import { lowerFolds, planFolds, type Folded, type Folds, type Rule } from './exact.ts';
 import { batchAffine, isIdentity, isNative, isRootOfMean, normAt } from './norms.ts';
 import {
 	biasOf,
@@ -16,29 +16,39 @@ import {
 	type Projection,
 } from './projection.ts';
 import { type Rewriting } from './rewriting.ts';
+import { lowerStatic, type Statics } from './norm-constants.ts';
+import { planStatic } from './static-norms.ts';
+import { defineTechnique } from './technique.ts';
 
 const rules: readonly Rule[] = [
 	{ name: 'batch', fold: foldBatch },
 	{ name: 'affine', fold: foldAffine },
 ];
 
-export const pruneNorms = exactTechnique(
-	{
+export const pruneNorms = defineTechnique<Folds | Statics>({
+	words: {
 		name: 'prune-norms',
 		verb: 'prune',
 		target: 'norms',
 		aliases: ['norm', 'normalization'],
 		summary:
-			'Fold batch normalizations into weights, and the scale and shift of other norms into what reads them.',
+			'Fold batch normalizations into weights, and the scale and shift of other norms into what reads them; `with static`, or with an amount, put constants in the place of norms. The last is lossy.',
 		example: 'prune norms',
-		amounts: [],
+		amounts: ['remove-count', 'remove-share'],
 		bare: true,
 		clauses: ['in', 'except'],
+		choices: {
+			with: [{ word: 'static', summary: 'constants fitted to data in the place of deviations: lossy' }],
+		},
 		metrics: [],
 	},
-	rules,
-	'norms',
-);
+	plan: (request) =>
+		request.step.with === 'static' || request.step.amount !== undefined
+			? planStatic(request)
+			: Promise.resolve(planFolds(request, 'prune-norms', rules, 'norms')),
+	lower: ({ decision, ...task }) =>
+		'statics' in decision ? lowerStatic({ ...task, decision }) : lowerFolds({ ...task, decision }, rules),
+});
 
 /** Into the projection before it, where nobody else reads that; else into the projections behind. */
 function foldBatch(r: Rewriting, node: Node): Folded | string | undefined {
