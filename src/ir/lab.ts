@@ -59,6 +59,8 @@ export type Experiment = {
 
 export type Likeness = { readonly cosine: number; readonly angle: number };
 
+export type Average = { readonly dims: readonly number[]; readonly mean: Float64Array };
+
 export type Lab = {
 	/** Where products of large matrices are made. */
 	readonly products: Products;
@@ -96,4 +98,6 @@ export type Lab = {
 	drift(original: Model, changed: Model): Promise<Drift>;
 	/** Of two values along the last axis: mean cosine, and mean over examples of the angle at the last position that counts, over π. */
 	similarity(model: Model, pairs: readonly (readonly [ValueName, ValueName])[]): Promise<Likeness[]>;
+	/** Values of one size on all inputs but for their first axis, which is averaged too: the sizes of the others, and the means. */
+	averages(model: Model, values: readonly ValueName[]): Promise<readonly Average[]>;
 };

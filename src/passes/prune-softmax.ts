@@ -16,6 +16,8 @@ import {
 	type Planned,
 	type PlanRequest,
 } from './technique.ts';
+import { planStill } from './still-attention.ts';
+import { lowerStill, type Stills } from './still-graph.ts';
 import { movedInput, scalarOf } from './trace.ts';
 
 const exact: readonly Rule[] = [
@@ -24,23 +26,33 @@ const exact: readonly Rule[] = [
 ];
 const terminal: readonly Rule[] = [{ name: 'terminal', fold: dropTerminal }];
 
-export const pruneSoftmax = defineTechnique<Folds>({
+export const pruneSoftmax = defineTechnique<Folds | Stills>({
 	words: {
 		name: 'prune-softmax',
 		verb: 'prune',
 		target: 'softmax',
 		aliases: [],
 		summary:
-			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one.',
+			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, lossy.',
 		example: 'prune softmax',
-		amounts: [],
+		amounts: ['remove-count', 'remove-share'],
 		bare: true,
 		clauses: ['in', 'except'],
-		choices: { at: [{ word: 'output', summary: 'drop the softmax at the end: the output holds logits' }] },
+		choices: {
+			at: [{ word: 'output', summary: 'drop the softmax at the end: the output holds logits' }],
+			with: [
+				{ word: 'mean', summary: 'each position takes the mean of the values that it may see' },
+				{ word: 'constant', summary: 'the mean of the attention weights on data, at a fixed length' },
+			],
+		},
 		metrics: [],
 	},
-	plan: (request) => Promise.resolve(plan(request)),
-	lower,
+	plan: (request) =>
+		request.step.with !== undefined || request.step.amount !== undefined
+			? planStill(request)
+			: Promise.resolve(plan(request)),
+	lower: ({ decision, ...task }) =>
+		'still' in decision ? lowerStill({ ...task, decision }) : lower({ ...task, decision }),
 });
 
 function plan(request: PlanRequest): Planned<Folds> {

@@ -7,6 +7,7 @@ import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { insideBody } from '../../messages/run.ts';
+import { averagesOf } from './averages.ts';
 import { measureChanges } from './changes.ts';
 import { measureDrift } from './drift.ts';
 import { measureGrams } from './grams.ts';
@@ -52,6 +53,7 @@ export function labOf(
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
 		drift: (original, pruned) => driftOn(examples, original, pruned, threads),
 		similarity: (model, pairs) => measureLikeness(model, pairs, collect),
+		averages: (model, values) => averagesOf(model, values, collect),
 	};
 }
 
