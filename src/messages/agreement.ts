@@ -62,3 +62,12 @@ export const shadowedName = defineDiagnostic({
 	message: ({ found }: { found: string }) => `\`$${found}\` has the name of a field`,
 	hint: ({ found }) => `\`min_${found}\` is another name`,
 });
+export const betterBefore = defineDiagnostic({
+	code: 'check/order',
+	severity: 'note',
+	explain:
+		'Statements run in the order in which they are written, and each sees what the ones before it left. Some orders lose quality, or work, that another keeps: what is exact first, then layers, then heads, neurons and channels, then tokens and exits, then low rank, and at the end what only packs.',
+	message: ({ later, earlier }: { later: string; earlier: string; why: string }) =>
+		`\`${later}\` loses less before \`${earlier}\``,
+	hint: ({ why }) => why,
+});

@@ -38,6 +38,7 @@ export const examples: Readonly<Record<string, string>> = {
 	'check/protected': 'protect "*.pooler.*"\nprune ffn 25% in "*.pooler.*"',
 	'check/left-out': 'prune heads 25% in layers 2..4 except layers 2..4',
 	'check/names-removed': 'prune layers [3]\nprune heads 25% in layers [3]\nprune ffn 25% in layers 2..4',
+	'check/order': 'factorize ffn rank 64\nprune heads 25%',
 	'check/contradiction': 'expect params <= 50%\nexpect params >= 60%',
 	'check/goal-without-data': 'prune heads while cosine >= 0.98',
 	'check/needs-labels': 'expect accuracy drop <= 1%',

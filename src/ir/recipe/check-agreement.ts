@@ -2,6 +2,7 @@
 import { type Diagnostic } from '../../diagnostic.ts';
 import * as messages from '../../messages/agreement.ts';
 import { removesAll } from '../../messages/check.ts';
+import { checkOrder } from './check-order.ts';
 import { namedPositions } from './ranges.ts';
 import { type Comparison, type Expectation, type Recipe, type Step } from './recipe.ts';
 import { statementName } from './vocabulary.ts';
@@ -12,6 +13,7 @@ export function checkAgreement(recipe: Recipe, hasData: boolean): Diagnostic[] {
 	return [
 		...steps.flatMap((step) => [...impossible(step), ...within(step, protect)]),
 		...removedBefore(steps),
+		...checkOrder(steps),
 		...atOdds(expectations),
 		...unmeasured(recipe, hasData),
 	];

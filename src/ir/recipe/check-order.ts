@@ -1,0 +1,64 @@
+/** Statements that lose less, or waste less, in another order (docs/next.md). Only what certainly costs something is said. */
+import { type Diagnostic } from '../../diagnostic.ts';
+import { betterBefore } from '../../messages/agreement.ts';
+import { type Step } from './recipe.ts';
+import { statementName } from './vocabulary.ts';
+
+type Kind = (step: Step) => boolean;
+type Rule = { readonly first: Kind; readonly second: Kind; readonly why: string };
+
+const widths: ReadonlySet<string> = new Set([
+	'heads',
+	'ffn',
+	'hidden',
+	'channels',
+	'filters',
+	'groups',
+	'experts',
+]);
+const prunes =
+	(...targets: readonly string[]): Kind =>
+	({ verb, target = '' }) =>
+		verb === 'prune' && targets.includes(target);
+const narrows: Kind = ({ verb, target = '' }) => verb === 'prune' && widths.has(target);
+
+const rules: readonly Rule[] = [
+	{
+		first: ({ verb }) => verb === 'factorize',
+		second: narrows,
+		why: 'factors have no units of their own to score, and smaller matrices need smaller ranks',
+	},
+	{
+		first: prunes('weights'),
+		second: (step) => narrows(step) || prunes('layers')(step),
+		why: 'zeros that are cut out afterwards are wasted',
+	},
+	{
+		first: ({ verb, target }) => verb === 'share' && target !== undefined,
+		second: narrows,
+		why: 'layers that share their tensors can only lose the same units',
+	},
+	{
+		first: ({ verb }) => verb === 'exit',
+		second: prunes('layers'),
+		why: 'exits are fitted to the layers behind them',
+	},
+];
+
+/** One note for each statement that had better stand before an earlier one. */
+export function checkOrder(steps: readonly Step[]): Diagnostic[] {
+	return steps.flatMap((step, at) => {
+		const found = rules.flatMap(({ first, second, why }) => {
+			const earlier = second(step) ? steps.slice(0, at).find(first) : undefined;
+			return earlier
+				? [
+						betterBefore(
+							{ later: statementName(step), earlier: statementName(earlier), why },
+							{ span: step.span },
+						),
+					]
+				: [];
+		});
+		return found.slice(0, 1);
+	});
+}
