@@ -1,8 +1,9 @@
 /** Latency side by side: models take turns, so that the machine's moods hit all alike. */
 import { generate } from '../../data/generate.ts';
-import { bindShapes, typical, type Shapes } from '../../ir/graph/bindings.ts';
+import { Fault } from '../../diagnostic.ts';
+import { bindShapes, typical, type Sample, type Shapes } from '../../ir/graph/bindings.ts';
 import { type Model } from '../../ir/graph/graph.ts';
-import { openSession } from './session.ts';
+import { openSession, type Session } from './session.ts';
 
 export type Timing = {
 	readonly medianMs: number;
@@ -22,7 +23,8 @@ export async function timeModels(
 	const sessions = await Promise.all(
 		models.map((model, at) => openSession(model, { which: `${at + 1}.`, optimize: 'all', threads })),
 	);
-	const feeds = models.map((model) => generate(model, bindShapes(model, typical, shapes), 1));
+	const sample = await longest(models[0], sessions[0], shapes);
+	const feeds = models.map((model) => generate(model, bindShapes(model, sample, shapes), 1));
 	const times = models.map(() => new Array<number>());
 	for (let run = -2; run < runs; run++) {
 		for (const [at, session] of sessions.entries()) {
@@ -41,6 +43,25 @@ export async function timeModels(
 		runs,
 		threads,
 	}));
+}
+
+/** Typical sizes; shorter ones where a model runs on none so long, as with a short table of positions. */
+async function longest(
+	model: Model | undefined,
+	session: Session | undefined,
+	shapes: Shapes,
+): Promise<Sample> {
+	if (model === undefined || session === undefined) return typical;
+	const samples = [1, 2, 4, 8].map((part) => ({ ...typical, length: typical.length / part }));
+	for (const sample of samples) {
+		try {
+			await session.run(generate(model, bindShapes(model, sample, shapes), 1));
+			return sample;
+		} catch (problem) {
+			if (!(problem instanceof Fault)) throw problem;
+		}
+	}
+	return typical;
 }
 
 /** Times enough to tell a hundredth apart on a machine with other work. */
