@@ -1,5 +1,5 @@
 /** The table as Markdown. */
-import { type Target, type Trial } from './targets.ts';
+import { withConsent, type Target, type Trial } from './targets.ts';
 
 export type Result = {
 	readonly model: string;
@@ -18,12 +18,25 @@ export type Result = {
 	readonly seconds: number;
 };
 
-type Verdict = 'proven' | 'weak' | 'grown' | 'aligned' | 'refused' | 'absent' | 'failed' | 'crashed';
+const verdicts = [
+	'proven',
+	'aligned',
+	'weak',
+	'grown',
+	'refused',
+	'unrun',
+	'failed',
+	'crashed',
+	'absent',
+] as const;
+type Verdict = (typeof verdicts)[number];
 
 function verdictOf(result: Result, { keeps = false }: Target): Verdict {
 	const said = result.diagnostics ?? [];
 	if (result.crash !== undefined) return 'crashed';
 	if (said.some((text) => /^plan\/nothing-(found|to-fold)/.test(text))) return 'absent';
+	if (said.some((text) => text.startsWith('run/session-failed: onnxruntime cannot run the original')))
+		return 'unrun';
 	if (result.ok !== true || result.selected === undefined)
 		return said.some((text) => text.startsWith('verify/proof-failed')) ? 'failed' : 'refused';
 	if (result.selected === 0)
@@ -63,7 +76,7 @@ export function page(trial: Trial, results: readonly Result[], seconds: number):
 		'',
 		intro(trial, seconds),
 		'',
-		`${counted(trial, models, of)}, by the first statement of each cell.`,
+		`${counted(trial, models, of)}, by the best statement of each cell.`,
 		'',
 		`| model | ${targets.map(({ name }) => name).join(' | ')} |`,
 		`|---|${targets.map(() => '---').join('|')}|`,
@@ -80,9 +93,11 @@ function isListed({ flag, targets: [first] }: Trial, model: string, of: Find): b
 }
 
 function both(target: Target, model: string, of: Find): string {
-	const plain = cell(of(model, target.plain), target);
-	const free = target.aligned === undefined ? plain : cell(of(model, target.aligned), target);
-	return plain === free ? plain : `${plain} / ${free}`;
+	const own = [target.plain, target.aligned].map((statement) => cell(of(model, statement), target));
+	const said = [...new Set(own)].filter(Boolean).join(' / ');
+	const consented = of(model, withConsent(target));
+	const goes = consented !== undefined && verdictOf(consented, target) === 'proven';
+	return goes ? `${said}, ${cell(consented, target)} with consent` : said;
 }
 
 function intro({ flag, targets }: Trial, seconds: number): string {
@@ -90,27 +105,30 @@ function intro({ flag, targets }: Trial, seconds: number): string {
 	const meaning =
 		flag === undefined
 			? `A percentage is the share of parameters that is left, proven equal to the reference with a negative control that shows. Two of them: with kept counts aligned,
-as by default, and with \`align 1\`. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.`
+as by default, and with \`align 1\`. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.
+**with consent**: behind \`may change "*"\`, where a frozen input or output is the reason.`
 			: `**proven**: equal to its references, with negative controls that show. Models without layers of attention are left out. ${targets.map(({ name, plain }) => `${name}: \`${plain}\``).join(', ')}.`;
 	return `Every model of a folder of exported models, with every statement of \`bench/zoo/targets.ts\`. Written by
 
     node --import tsx bench/zoo/table.ts ${file} <folder of .onnx files>…
 
 ${meaning}
-**weak**: equal, but the control would not have shown. **refused**: see the reasons below. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
-Each was built with four generated samples.`;
+**weak**: equal, but the control would not have shown. **refused**: see the reasons below. **unrun**: onnxruntime cannot run the model as it is on generated inputs. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
+An empty cell was not tried. Each was built with four generated samples.`;
 }
 
 function counted({ targets }: Trial, models: readonly string[], of: Find): string {
 	const counts = new Map<Verdict, number>();
 	for (const model of models)
 		for (const target of targets) {
-			const result = of(model, target.plain) ?? of(model, target.aligned);
-			const verdict = result && verdictOf(result, target);
-			if (verdict !== undefined) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+			const own = [target.plain, target.aligned, withConsent(target)].flatMap((statement) => {
+				const result = of(model, statement);
+				return result ? [verdictOf(result, target)] : [];
+			});
+			const [best] = own.toSorted((a, b) => verdicts.indexOf(a) - verdicts.indexOf(b));
+			if (best !== undefined) counts.set(best, (counts.get(best) ?? 0) + 1);
 		}
-	const all = ['proven', 'aligned', 'weak', 'grown', 'refused', 'failed', 'crashed', 'absent'] as const;
-	return all.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
+	return verdicts.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
 }
 
 /** Why cells are not proven, one line each. */

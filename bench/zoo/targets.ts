@@ -16,6 +16,9 @@ export type Trial = { readonly title: string; readonly flag?: string; readonly t
 const free = (name: string, plain: string): Target => ({ name, plain, aligned: `${plain} align 1` });
 const keeping = (name: string, plain: string): Target => ({ name, plain, keeps: true });
 
+/** The most that a target asks for, with consent to change inputs and outputs: tried where one of them stands in the way. */
+export const withConsent = ({ plain, aligned }: Target): string => `${aligned ?? plain} may change "*"`;
+
 export const structures: Trial = {
 	title: 'What was tried on real models',
 	targets: [
@@ -26,7 +29,7 @@ export const structures: Trial = {
 		free('channels', 'prune channels 50%'),
 		{ name: 'filters', plain: 'prune filters 50%' },
 		free('units', 'prune units 50%'),
-		{ name: 'vocab', plain: 'prune vocab keep 50% may change $outputs' },
+		free('vocab', 'prune vocab keep 50% may change $outputs'),
 		{ name: 'factorize ffn', plain: 'factorize ffn rank 4' },
 		{ name: 'factorize attention', plain: 'factorize attention rank 4' },
 		keeping('norms', 'prune norms'),
