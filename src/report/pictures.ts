@@ -82,7 +82,10 @@ export function scatter(
 
 function dotAt([x, y]: readonly [number, number], { isOn, says }: Dot): string {
 	const place = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="6"`;
-	const name = `<text x="${(x + 9).toFixed(1)}" y="${(y + 4).toFixed(1)}">${escaped(says)}</text>`;
+	// On the inner side, where there is room for it.
+	const isRight = x > margin + plotWidth / 2;
+	const side = `x="${(isRight ? x - 9 : x + 9).toFixed(1)}"${isRight ? ' text-anchor="end"' : ''}`;
+	const name = `<text ${side} y="${(y + 4).toFixed(1)}">${escaped(says)}</text>`;
 	return `<g><title>${escaped(says)}</title><circle class="${isOn ? 'keep' : 'off'}" ${place}/>${name}</g>`;
 }
 
