@@ -3,6 +3,7 @@ import * as exact from './exact.ts';
 import * as exit from './exit.ts';
 import * as factorize from './factorize.ts';
 import * as goals from './goals.ts';
+import * as layers from './layers.ts';
 import * as plan from './plan.ts';
 import * as positions from './positions.ts';
 import * as tokens from './tokens.ts';
@@ -162,6 +163,15 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 		'prune tokens where attention > 0.01 after layer 3',
 		'attention > 0.01',
 		(place) => tokens.unclearThreshold({}, place),
+	),
+	'plan/one-layer': marked('fuse layers 4..5', '4..5', (place) =>
+		layers.oneLayer({ what: 'fuse layers', reading: 'layer 4' }, place),
+	),
+	'plan/layer-stays': marked('share ffn across layers 2..6', 'layers 2..6', (place) =>
+		layers.layerStays({ layer: 4, why: 'its feed-forward block is narrower' }, place),
+	),
+	'plan/cannot-fuse-layers': marked('fuse layers 4..6', '4..6', (place) =>
+		layers.cannotFuse({ layer: 5, why: 'it ends in no sum' }, place),
 	),
 	'plan/opset': marked(
 		'prune tokens keep 50% after layer 3',

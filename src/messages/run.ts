@@ -61,12 +61,6 @@ export const notMet = defineDiagnostic({
 	message: ({ text, value }: { text: string; value: string }) => `\`${text}\` does not hold: it is ${value}`,
 	hint: () => 'add --keep-going to write it all the same',
 });
-export const badData = defineDiagnostic({
-	code: 'run/data',
-	severity: 'error',
-	explain: 'Inputs must fit the model: names, element types and ranks.',
-	message: ({ path, why }: { path: string; why: string }) => `cannot use the data of '${path}': ${why}`,
-});
 export const otherResult = defineDiagnostic({
 	code: 'verify/other-result',
 	severity: 'error',

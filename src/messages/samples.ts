@@ -33,7 +33,6 @@ const ran: Readonly<Record<string, Sample>> = {
 	'run/session-failed': plain(
 		run.sessionFailed({ which: 'original', cause: 'Got invalid dimensions for input: x' }),
 	),
-	'run/data': plain(run.badData({ path: 'tensors.safetensors', why: 'its header is no JSON' })),
 	'verify/proof-failed': plain(run.proofFailed({ output: 'logits', error: 0.0312, tolerance: 1.2e-5 })),
 	'verify/certificate-failed': plain(
 		run.certificateFailed({

@@ -21,6 +21,7 @@ import { again, type Again } from './again.ts';
 import { cutSavings } from './cut-costs.ts';
 import { latencySavings } from './latency-table.ts';
 import { reachGoals, type Costs, type GoalTask, type Qualities } from './goals.ts';
+import { rangesOverRemoved } from './scope.ts';
 import { techniques } from './table.ts';
 import {
 	firstNumbering,
@@ -113,6 +114,13 @@ function statementsOf(steps: readonly Step[]): Step[][] {
 
 const hasGoal = (step: Step): boolean => step.until.length + step.while.length > 0;
 
+function withNotes(planned: Planned, notes: readonly Diagnostic[]): Planned {
+	const { plan } = planned;
+	return notes.length === 0
+		? planned
+		: { ...planned, plan: { ...plan, refused: [...notes, ...plan.refused] } };
+}
+
 class Run {
 	private readonly recipe: Recipe;
 	private readonly original: Known;
@@ -155,7 +163,8 @@ class Run {
 				pending.unshift(...parts);
 				continue;
 			}
-			const planned = await technique.plan(await this.measured(request));
+			const found = await technique.plan(await this.measured(request));
+			const planned = withNotes(found, rangesOverRemoved(request));
 			const { done, next } = carryOut(after, request.net, planned.plan, planned.tensors);
 			made.push({ planned, done });
 			after = { ...next, numbering: planned.numbering, kept: compose(after.kept, done.kept) };

@@ -5,7 +5,7 @@ import { matchesGlob } from '../ir/glob.ts';
 import { namedPositions, rangesText, readingOf, resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Place } from '../ir/recipe/recipe.ts';
 import { editDistance } from '../messages/nearest.ts';
-import { alreadyRemoved, emptyRange, noAnatomy, noSuchUnit } from '../messages/plan.ts';
+import { alreadyRemoved, emptyRange, noAnatomy, noSuchUnit, rangeOverRemoved } from '../messages/plan.ts';
 import { type PlanRequest } from './technique.ts';
 
 /** A layer that still stands, with the number it had in the model as given. */
@@ -39,6 +39,19 @@ function checkListed(place: Extract<Place, { kind: 'layers' }>, numbering: PlanR
 		if (!outside && !numbering.layers.includes(at))
 			throw new Fault(alreadyRemoved({ ...unit, index: at }, { span: place.span }));
 	}
+}
+
+/** A note for every range of layers in a statement's scope that runs over removed ones. */
+export function rangesOverRemoved({ step, numbering }: PlanRequest): Diagnostic[] {
+	return step.in.flatMap((place) => {
+		if (place.kind !== 'layers') return [];
+		const gone = resolveRanges(place.ranges, numbering.layerCount).filter(
+			(at) => !numbering.layers.includes(at),
+		);
+		return gone.length === 0
+			? []
+			: [rangeOverRemoved({ gone, what: 'layer', where: '' }, { span: place.span })];
+	});
 }
 
 function nothingIn(place: Place, all: readonly Placed[], count: number): Diagnostic {

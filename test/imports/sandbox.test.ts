@@ -8,6 +8,8 @@ import { Fault } from '../../src/diagnostic.ts';
 import { integrity } from '../../src/imports/lock.ts';
 import { importsOf } from '../../src/imports/read.ts';
 import { store } from '../../src/imports/store.ts';
+import { quote } from '../../src/parser/values.ts';
+import { refused } from '../harness/addresses.ts';
 import { folderOf, type Files } from '../harness/repository.ts';
 
 const test = suite('import sandbox');
@@ -376,5 +378,21 @@ for (const [what, lock] of Object.entries(damaged)) {
 		);
 	});
 }
+
+test('a recipe gets `import/address` for every spelling that is refused, at its place', () => {
+	const folder = folderOf({ 'r.prune': step });
+	for (const [address] of refused) {
+		const text = `use ${quote(address)}\n`;
+		const [problem, ...more] = importsOf(text, join(folder, 'r.prune')).diagnostics;
+		assert.equal([problem?.code, more.length], ['import/address', 0], address);
+		assert.equal(problem?.span, { start: 4, end: text.length - 1 }, address);
+	}
+});
+
+test('there are at least eighty cases of what files, stores and locks do, and as many of addresses', () => {
+	const files = [cases, smuggled, damaged].flatMap((table) => Object.keys(table));
+	assert.ok(files.length + refused.length >= 160, String(files.length + refused.length));
+	assert.ok(refused.length >= 80 && files.length >= 50, String(files.length));
+});
 
 test.run();
