@@ -15,7 +15,8 @@ import { ebnf, railroad } from './grammar.ts';
 import { withTables } from './reference.ts';
 import { textmate } from './textmate.ts';
 import { lockSchema } from '../src/imports/lock-schema.ts';
-import { recipeSchema } from '../src/ir/recipe/recipe-schema.ts';
+import { publishedSchema } from './published-schema.ts';
+import { vocabulary } from '../src/vocabulary.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const recipes = (file: string): string =>
@@ -29,7 +30,7 @@ const generated: Readonly<Record<string, () => string>> = {
 	'grammar/prune.ebnf': ebnf,
 	'grammar/railroad.svg': railroad,
 	'editors/vscode/prune.tmLanguage.json': textmate,
-	'grammar/recipe.schema.json': () => `${JSON.stringify(recipeSchema, undefined, '\t')}\n`,
+	'grammar/recipe.schema.json': () => `${JSON.stringify(publishedSchema(vocabulary), undefined, '\t')}\n`,
 	'docs/operators.md': operatorPage,
 	'recipes/index.json': () => recipes('index.json'),
 	'recipes/README.md': () => recipes('README.md'),

@@ -154,17 +154,21 @@ class Starting {
 	}
 }
 
-/** What a change of costs saves: `12.5% of the parameters, 10% of the multiply–adds`; nothing where it saves nothing. */
+/** What a change of costs saves: `saves 12.5% of the parameters`, or adds; nothing where it does neither. */
 function saving(before: Cost, after: Cost): string {
-	const part = (from: number, to: number, what: string): string[] => {
-		const share = from === 0 ? 0 : (100 * (from - to)) / from;
+	const part = (was: number, change: number, what: string): string[] => {
+		const share = was === 0 ? 0 : (100 * change) / was;
 		return share < 0.05 ? [] : [`${Number(share.toFixed(1))}% of the ${what}`];
 	};
-	const parts = [
-		...part(before.params, after.params, 'parameters'),
-		...part(before.macs, after.macs, 'multiply-adds'),
-	];
-	return parts.length === 0 ? '' : `saves ${parts.join(', ')}`;
+	const parts = (sign: 1 | -1): string =>
+		[
+			...part(before.params, sign * (before.params - after.params), 'parameters'),
+			...part(before.macs, sign * (before.macs - after.macs), 'multiply-adds'),
+		].join(', ');
+	const [saved, added] = [parts(1), parts(-1)];
+	return [saved === '' ? '' : `saves ${saved}`, added === '' ? '' : `adds ${added}`]
+		.filter(Boolean)
+		.join('; ');
 }
 
 /** Two factors of rank r hold r·(m + n) numbers in place of m·n: counted, not computed. */

@@ -161,3 +161,15 @@ export const shipped: readonly string[] = ['recipes', 'templates'].flatMap((fold
 		.filter((file) => file.endsWith('.prune'))
 		.map((file) => readFileSync(join(folder, file), 'utf8')),
 );
+
+/** What a text says, without where it says it, clauses in one order. */
+export function meaning(text: string): unknown {
+	const { syntax } = readRecipe(text);
+	const bare = JSON.stringify(syntax.statements, (key, value: unknown) => {
+		if (['span', 'dimsSpan', 'line', 'doc'].includes(key)) return undefined;
+		if (key !== 'items') return value;
+		const items = value as readonly { readonly kind: string }[];
+		return items.toSorted((a, b) => a.kind.localeCompare(b.kind));
+	});
+	return JSON.parse(bare);
+}

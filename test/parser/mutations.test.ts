@@ -4,7 +4,7 @@ import { type Diagnostic, hasErrors } from '../../src/diagnostic.ts';
 import { checkRecipe } from '../../src/ir/recipe/check.ts';
 import { formatRecipe } from '../../src/parser/print.ts';
 import { readRecipe } from '../../src/parser/read.ts';
-import { samples } from '../harness/recipes.ts';
+import { meaning, samples } from '../harness/recipes.ts';
 import { vocabulary } from '../harness/vocabulary.ts';
 
 const test = suite('mutations');
@@ -79,10 +79,9 @@ function mutated(text: string, draw: (below: number) => number): string {
 }
 
 function assertInside({ span, code }: Diagnostic, text: string): void {
-	if (span === undefined) return;
 	assert.match(code, /^[a-z]+\/[a-z0-9-]+$/);
 	assert.ok(
-		span.start >= 0 && span.start <= span.end && span.end <= text.length,
+		span !== undefined && span.start >= 0 && span.start <= span.end && span.end <= text.length,
 		`${code} in ${JSON.stringify(text)}`,
 	);
 }
@@ -106,6 +105,7 @@ test(`reads ${String(runs)} mutants, checks every tenth, and never throws: a rec
 		if (!syntax.complete) continue;
 		const { text: formatted } = formatRecipe(text);
 		assert.is(formatRecipe(formatted).text, formatted, text);
+		assert.equal(meaning(formatted), meaning(text), text);
 	}
 	// Mutants of both kinds, else this tests one half only.
 	assert.is(counts.checked, Math.ceil(runs / eachChecked));

@@ -3,22 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatRecipe } from '../../src/parser/print.ts';
 import { readRecipe } from '../../src/parser/read.ts';
-import { recipe, samples } from '../harness/recipes.ts';
+import { meaning, recipe, samples } from '../harness/recipes.ts';
 
 const test = suite('print');
-
-/** What a text says, without where it says it, clauses in one order. */
-function meaning(text: string): unknown {
-	const { syntax, diagnostics } = readRecipe(text);
-	assert.equal(diagnostics, [], text);
-	const bare = JSON.stringify(syntax.statements, (key, value: unknown) => {
-		if (['span', 'dimsSpan', 'line', 'doc'].includes(key)) return undefined;
-		if (key !== 'items') return value;
-		const items = value as readonly { readonly kind: string }[];
-		return items.toSorted((a, b) => a.kind.localeCompare(b.kind));
-	});
-	return JSON.parse(bare);
-}
 
 function comments(text: string): readonly string[] {
 	return readRecipe(text)

@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkRecipe } from '../../../src/ir/recipe/check.ts';
 import { assertValid } from '../../../src/ir/recipe/schema.ts';
-import { respell } from '../../../src/spellings.ts';
+import { respell, spell } from '../../../src/spellings.ts';
+import { vocabulary as real } from '../../../src/vocabulary.ts';
 import { readRecipe } from '../../../src/parser/read.ts';
-import { recipe as recipes, samples } from '../../harness/recipes.ts';
+import { recipe as recipes, samples, shipped } from '../../harness/recipes.ts';
 import { vocabulary } from '../../harness/vocabulary.ts';
 
 const test = suite('schema');
@@ -23,6 +26,35 @@ test('refuses what is no recipe, at its place in the text', () => {
 	const [problem] = respell(text, 'json').diagnostics;
 	assert.is(problem!.code, 'check/schema');
 	assert.is(problem!.span && text.slice(problem!.span.start, problem!.span.end), '"rank":0.5');
+});
+
+test('what editors get lists every technique, target and metric, says what each field means, and accepts all recipes', () => {
+	const published = JSON.parse(readFileSync('grammar/recipe.schema.json', 'utf8')) as {
+		properties: Record<string, { description?: string; $ref?: string; const?: string }>;
+		definitions: {
+			step: { properties: Record<string, { description?: string; $ref?: string; enum?: string[] }> };
+		};
+	};
+	const { step } = published.definitions;
+	for (const [field, { description, $ref }] of Object.entries({
+		...published.properties,
+		...step.properties,
+	}))
+		if (!['schema', 'line', 'spans'].includes(field)) assert.ok(description ?? $ref, field);
+	assert.equal(
+		step.properties['technique']?.enum,
+		real.techniques.map(({ name }) => name),
+	);
+	assert.equal(
+		step.properties['by']?.enum,
+		real.metrics.map(({ name }) => name),
+	);
+	const validate = new Ajv({ strict: false, discriminator: true, allowUnionTypes: true }).compile(published);
+	for (const text of [...shipped, ...real.techniques.map(({ example }) => example)]) {
+		const { recipe } = checkRecipe(readRecipe(text).syntax, real, {}, { hasData: true });
+		assert.ok(recipe, text);
+		assert.ok(validate(JSON.parse(spell(recipe, 'json'))), JSON.stringify(validate.errors));
+	}
 });
 
 test.run();
