@@ -83,11 +83,15 @@ export function places(word: string): Entry[] {
 			{ text: 'layer', sort: 'place', about: 'one layer by number' },
 			{ text: 'last attention', sort: 'place', about: 'behind the last attention' },
 		];
-	const stacks = ['encoder', 'decoder', 'encoder layers', 'decoder layers', 'cross attention'];
-	return [
-		layers,
-		...stacks.map((text): Entry => ({ text, sort: 'place', about: `of the ${text.split(' ')[0] ?? ''}` })),
-	];
+	const stacks: Readonly<Record<string, string>> = {
+		encoder: 'everything in the encoder',
+		decoder: 'everything in the decoder',
+		'encoder layers': 'layers of the encoder by number',
+		'decoder layers': 'layers of the decoder by number',
+		'cross attention': 'attention that reads another stack',
+		'"*"': 'a glob over names of nodes and weights',
+	};
+	return [layers, ...words(stacks, 'place')];
 }
 
 /** Ranges of any model, and the halves of those at hand. */

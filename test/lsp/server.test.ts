@@ -119,7 +119,7 @@ const places: Readonly<
 		['block_influence', 'cls'],
 	],
 	'the metrics of layers': ['prune layers 2 by |', ['block_influence', 'random'], ['l2']],
-	'places behind in': ['prune heads 25% in |', ['layers', 'encoder', 'cross attention']],
+	'places behind in': ['prune heads 25% in |', ['layers', 'encoder', 'cross attention', '"*"']],
 	'ranges of any model and of the one at hand': [
 		'prune heads 25% in layers |',
 		['50%..', '-2..', '0..4', '2..4'],
@@ -278,6 +278,9 @@ test('mends what is misspelt', async () => {
 		['prune heads 25% in layers 12..6|\n', 'Write `6..12`', 'prune heads 25% in layers 6..12\n'],
 		['prune layers 0, 1]|\n', 'Remove `]`', 'prune layers 0, 1\n'],
 		['prune heads 0.25|\n', 'Write `25%`', 'prune heads 25%\n'],
+		["protect 'a.*'|\n", 'Write `"a.*"`', 'protect "a.*"\n'],
+		['expect size <= 10mb|\n', 'Write `10MB`', 'expect size <= 10MB\n'],
+		['prune heads if| importance < 0.1\n', 'Write `where`', 'prune heads where importance < 0.1\n'],
 	] as const) {
 		const { at, text, uri } = await client.open(marked);
 		const range = { start: at.position, end: at.position };
