@@ -2,6 +2,7 @@
 import * as cli from './cli.ts';
 import * as data from './data.ts';
 import * as declarations from './declarations.ts';
+import * as folder from './folder.ts';
 import * as imports from './import.ts';
 import * as model from './model.ts';
 import * as project from './project.ts';
@@ -48,6 +49,15 @@ const ran: Readonly<Record<string, Sample>> = {
 	'verify/other-result': plain(run.otherResult({ path: 'small.onnx', original: 'model.onnx' })),
 	'write/exists': plain(write.exists({ path: 'small.onnx' })),
 	'write/failed': plain(write.failed({ path: 'small.onnx', cause: 'no space left', needed: 438_001_664 })),
+	'write/config': plain(
+		folder.configWritten({
+			changes: ['num_hidden_layers 12 -> 10'],
+			uneven: ['intermediate_size: 3072, 2048'],
+			fits: ['transformers.js'],
+			unfit: ['optimum: layers differ'],
+		}),
+	),
+	'write/other-models': plain(folder.siblingsStay({ names: ['model_quantized.onnx'] })),
 	'cli/usage': plain(cli.usage({ problem: "unknown option '--modle'", near: '--model' })),
 	'cli/unreadable': plain(cli.unreadable({ path: 'recipe.prune', cause: 'there is no such file' })),
 	'cli/no-such-code': plain(cli.noSuchCode({ code: 'check/unknown-targt', near: 'check/unknown-target' })),
