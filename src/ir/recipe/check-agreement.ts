@@ -80,14 +80,35 @@ function named(
 	});
 }
 
-/** Two promises on one subject that no result can keep. */
+/** Promises that no result can keep together with an earlier one on the same subject: the tightest that there are. */
 function atOdds(expectations: readonly Expectation[]): Diagnostic[] {
-	return expectations.flatMap((second, index) => {
-		const first = expectations
-			.slice(0, index)
-			.find((one) => one.subject === second.subject && one.unit === second.unit && excludes(one, second));
+	const tightest = new Map<string, Expectation>();
+	return expectations.flatMap((second) => {
+		const sides = [
+			`upper ${second.subject} ${second.unit}`,
+			`lower ${second.subject} ${second.unit}`,
+		] as const;
+		const earlier = sides.flatMap((side) => tightest.get(side) ?? []);
+		const first = earlier.find((one) => excludes(one, second));
+		for (const side of sides) {
+			const ops = side.startsWith('upper') ? uppers : lowers;
+			const before = tightest.get(side);
+			if (
+				ops.includes(second.op) &&
+				(before === undefined || isTighter(second, before, side.startsWith('upper')))
+			)
+				tightest.set(side, second);
+		}
 		return first === undefined ? [] : [messages.contradiction({ first: first.text }, { span: second.span })];
 	});
+}
+
+const uppers: readonly Comparison[] = ['<', '<=', '=='];
+const lowers: readonly Comparison[] = ['>', '>=', '=='];
+
+function isTighter(one: Expectation, other: Expectation, upper: boolean): boolean {
+	if (one.value === other.value) return one.op === '<' || one.op === '>';
+	return upper ? one.value < other.value : one.value > other.value;
 }
 
 function excludes(first: Expectation, second: Expectation): boolean {
@@ -96,7 +117,7 @@ function excludes(first: Expectation, second: Expectation): boolean {
 
 /** Whether an upper bound lies below the other one's lower bound. */
 function empty(op: Comparison, value: number, other: Expectation): boolean {
-	if (!['<', '<=', '=='].includes(op) || !['>', '>=', '=='].includes(other.op)) return false;
+	if (!uppers.includes(op) || !lowers.includes(other.op)) return false;
 	const strict = op === '<' || other.op === '>';
 	return strict ? value <= other.value : value < other.value;
 }

@@ -45,20 +45,15 @@ const rules: readonly Rule[] = [
 	},
 ];
 
-/** One note for each statement that had better stand before an earlier one. */
+/** One note for each statement that had better stand before an earlier one; imports can bring a hundred thousand. */
 export function checkOrder(steps: readonly Step[]): Diagnostic[] {
-	return steps.flatMap((step, at) => {
-		const found = rules.flatMap(({ first, second, why }) => {
-			const earlier = second(step) ? steps.slice(0, at).find(first) : undefined;
-			return earlier
-				? [
-						betterBefore(
-							{ later: statementName(step), earlier: statementName(earlier), why },
-							{ span: step.span },
-						),
-					]
-				: [];
-		});
-		return found.slice(0, 1);
+	const earliest = new Map<Rule, Step>();
+	return steps.flatMap((step) => {
+		const rule = rules.find((one) => earliest.has(one) && one.second(step));
+		const earlier = rule && earliest.get(rule);
+		for (const one of rules) if (!earliest.has(one) && one.first(step)) earliest.set(one, step);
+		if (rule === undefined || earlier === undefined) return [];
+		const words = { later: statementName(step), earlier: statementName(earlier), why: rule.why };
+		return [betterBefore(words, { span: step.span })];
 	});
 }
