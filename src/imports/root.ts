@@ -37,10 +37,6 @@ export function realFolder(folder: string): string {
 /** A file below a root: its path after links are resolved, and its bytes. */
 export type Found = { readonly path: FilePath; readonly bytes: Uint8Array };
 
-export function isFound(result: Found | Diagnostic): result is Found {
-	return 'bytes' in result;
-}
-
 /**
  * Reads a file below `root`, which is a real path. Links are followed as long as they stay inside; what is opened is
  * what was looked at. `address` is what messages call it.

@@ -19,6 +19,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type Technique,
+	saidOf,
 } from './technique.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
 
@@ -50,7 +51,7 @@ export function exactTechnique(
 ): Technique {
 	return defineTechnique<Folds>({
 		words,
-		plan: (request) => Promise.resolve(planFolds(request, words.name, rules, unit, remark)),
+		plan: (request) => Promise.resolve(planFolds(request, rules, unit, remark)),
 		lower: (task) => lowerFolds(task, rules),
 	});
 }
@@ -78,7 +79,6 @@ function tryFolds(request: PlanRequest, rules: readonly Rule[]): { folds: Fold[]
 
 export function planFolds(
 	request: PlanRequest,
-	technique: string,
 	rules: readonly Rule[],
 	unit: string,
 	remark?: string,
@@ -89,10 +89,7 @@ export function planFolds(
 	const nothing = folds.length === 0 ? [nothingToDo({ unit, of }, { span: step.span })] : [];
 	return {
 		plan: {
-			statement: step.text,
-			technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, '') || 'what is exact',
+			...saidOf(step, 'what is exact'),
 			selected: folds.length,
 			of,
 			unit: remark === undefined ? unit : `${unit} (${remark})`,

@@ -32,6 +32,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 export const exit = defineTechnique<Exits>({
@@ -64,10 +65,7 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	const decision = await withAgreement(request, found, tensors);
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'exit',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s*/, ''),
+			...saidOf(step),
 			selected: decision.exits.length,
 			of: anatomy.layers.length,
 			unit: 'layers end in an exit',

@@ -28,6 +28,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 type Tables = {
@@ -83,10 +84,7 @@ async function plan(request: PlanRequest): Promise<Planned<Tables>> {
 	}
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'factorize-embeddings',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: tables.length,
 			of: sites.length,
 			unit: 'tables',

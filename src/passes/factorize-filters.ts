@@ -17,6 +17,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 type Chained = {
@@ -80,10 +81,7 @@ async function plan(request: PlanRequest): Promise<Planned<Chains>> {
 	const { tensors, ...decided } = await chains(tried, refusals, request);
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: decided.convolutions.length,
 			of: found.length,
 			unit: 'convolutions',

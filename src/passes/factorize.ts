@@ -26,6 +26,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type Technique,
+	saidOf,
 } from './technique.ts';
 
 type Factors = {
@@ -100,10 +101,7 @@ async function plan(request: PlanRequest, kind: Whose): Promise<Planned<Factors>
 	}
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: matrices.length,
 			of: placed.length,
 			unit: 'matrices',

@@ -40,6 +40,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 type Fusion = {
@@ -96,10 +97,7 @@ async function plan(request: PlanRequest): Promise<Planned<Fusions>> {
 	const gone = groups.flatMap(({ members }) => members.slice(1).map(({ given }) => given));
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'fuse-layers',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: gone.length + groups.length,
 			of: numbering.layers.length,
 			unit: `layers become ${groups.length}`,

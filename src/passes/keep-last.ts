@@ -12,7 +12,7 @@ import { followTokens, type Followed } from './follow-tokens.ts';
 import { refusal } from './place-tokens.ts';
 import { Shortening } from './shorten-graph.ts';
 import { isAllowed } from './vocabulary-parts.ts';
-import { type Lowered, type LowerTask, type Planned, type PlanRequest } from './technique.ts';
+import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from './technique.ts';
 
 export type KeptLast = {
 	readonly last: {
@@ -38,9 +38,7 @@ export function planLast(request: PlanRequest): Planned<KeptLast> {
 	if (closed !== undefined) throw new Fault(outputShortens({ output: closed.name }, { span: step.span }));
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
+			...saidOf(step),
 			requested: 'keep last after last attention',
 			selected: 1,
 			of: anatomy.layers.length,

@@ -12,9 +12,9 @@ import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../mes
 import { followTokens, type Ends } from './follow-tokens.ts';
 import { maskedModel } from './mask-tokens.ts';
 import { layerAfter, placeOf, sameSizes } from './place-tokens.ts';
-import { formOf, fusedAttentions } from './plain-attention.ts';
+import { formOf, fusedIn } from './plain-attention.ts';
 import { shortenTokens } from './shorten-tokens.ts';
-import { type Lowered, type LowerTask, type Planned, type PlanRequest } from './technique.ts';
+import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from './technique.ts';
 import {
 	amountTensor,
 	everything,
@@ -65,7 +65,7 @@ function unfusing(request: PlanRequest): Step[] {
 	const { layer, given } = layerAfter(request);
 	const later = anatomy.layers.slice(anatomy.layers.indexOf(layer));
 	const own = new Set(later.flatMap(({ blocks }) => blocks.map(({ node }) => node)));
-	const fused = fusedAttentions(net).filter((site) => own.has(site));
+	const fused = fusedIn(net).filter((site) => own.has(site));
 	if (fused.length === 0 || fused.some((site) => typeof formOf(site) === 'string')) return [];
 	const to = { index: numbering.layerCount - 1 };
 	const ranges = [{ from: { index: given }, to, inclusive: true }];
@@ -102,10 +102,7 @@ export function planTokens(request: PlanRequest, otherwise: TokenMetric): Planne
 	const stage = withEnd(request, { ...placeOf(request, metric), amount });
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: 1,
 			of: anatomy.layers.length,
 			unit: 'layers that tokens leave behind',

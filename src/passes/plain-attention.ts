@@ -1,5 +1,6 @@
 /** What fused attention operators compute, drawn in plain ones. */
 import { bug } from '../diagnostic.ts';
+import { fusedAttentions } from '../ir/anatomy/attention.ts';
 import { type Net, type NetNode } from '../ir/axes/net.ts';
 import { intAttribute, intsAttribute, type NodeView } from '../ir/axes/view.ts';
 import { BOOL, FLOAT, FLOAT16, INT64 } from '../ir/graph/dtype.ts';
@@ -36,10 +37,9 @@ const readers = new Map<string, (node: NetNode) => Form | string>([
 	['.Attention', standardForm],
 ]);
 const keyOf = ({ domain, op }: Node): string => `${domain}.${op}`;
-const others = new Set(['GroupQueryAttention', 'DecoderMaskedMultiHeadAttention', 'QAttention']);
 
-export function fusedAttentions({ nodes }: Net): NetNode[] {
-	return nodes.filter(({ node }) => readers.has(keyOf(node)) || others.has(node.op));
+export function fusedIn({ nodes }: Net): NetNode[] {
+	return nodes.filter(({ node }) => fusedAttentions.has(node.op));
 }
 
 /** What a fused attention computes; or why it cannot be said in plain operators, in words. */

@@ -24,6 +24,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type Scored,
+	saidOf,
 } from './technique.ts';
 
 /** Each value, and the one its readers read instead. */
@@ -71,10 +72,7 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 	);
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'prune-layers',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: chosen.length,
 			of: placed.length,
 			unit: step.only === undefined ? 'layers' : `${step.only} halves`,

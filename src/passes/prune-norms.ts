@@ -45,7 +45,7 @@ export const pruneNorms = defineTechnique<Folds | Statics>({
 	plan: (request) =>
 		request.step.with === 'static' || request.step.amount !== undefined
 			? planStatic(request)
-			: Promise.resolve(planFolds(request, 'prune-norms', rules, 'norms')),
+			: Promise.resolve(planFolds(request, rules, 'norms')),
 	lower: ({ decision, ...task }) =>
 		'statics' in decision ? lowerStatic({ ...task, decision }) : lowerFolds({ ...task, decision }, rules),
 });

@@ -20,6 +20,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 /** A node that reads rows of a stored table by position. */
@@ -75,10 +76,7 @@ function plan(request: PlanRequest): Planned<Cuts> {
 	const shorter = isShorter ? [fewerPositions({ keep: wanted, before: longest }, { span })] : [];
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, '') || 'unused rows',
+			...saidOf(step, 'unused rows'),
 			selected: cuts.length,
 			of: sites.length,
 			unit: 'position tables',

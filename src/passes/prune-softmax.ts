@@ -56,8 +56,8 @@ export const pruneSoftmax = defineTechnique<Folds | Stills>({
 });
 
 function plan(request: PlanRequest): Planned<Folds> {
-	if (request.step.at !== 'output') return planFolds(request, 'prune-softmax', exact, 'softmaxes and scales');
-	const planned = planFolds(request, 'prune-softmax', terminal, 'softmaxes at outputs');
+	if (request.step.at !== 'output') return planFolds(request, exact, 'softmaxes and scales');
+	const planned = planFolds(request, terminal, 'softmaxes at outputs');
 	return { ...planned, plan: { ...planned.plan, requested: 'at output', exact: false } };
 }
 

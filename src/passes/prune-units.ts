@@ -22,6 +22,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type Technique,
+	saidOf,
 } from './technique.ts';
 import { isMeasurable, readersOf, type UnitGroup } from './units.ts';
 
@@ -124,9 +125,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	const made = refitting && grams ? await compensate(partial, grams, lab.products) : undefined;
 	return {
 		plan: {
-			statement: step.text,
-			...{ technique: `prune-${target.target}`, line: step.line },
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: selected.reduce((sum, one) => sum + one.units.length, 0),
 			of: total,
 			unit: target.unit,

@@ -31,6 +31,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 import {
 	isAllowed,
@@ -80,10 +81,7 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 	);
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'prune-vocab',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: gone.length,
 			of: parts.size,
 			unit: unitOf(parts),

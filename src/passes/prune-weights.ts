@@ -22,6 +22,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 /** Which weights of a tensor become zeros: a share of them, or all but `keep` of every `of` along an axis. */
@@ -79,10 +80,7 @@ function plan(request: PlanRequest): Planned<Zeros> {
 	const zeros = tensors.reduce((sum, site) => sum + zeroed(site.tensor, site.axis, rule).zeros, 0);
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: zeros,
 			of: tensors.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0),
 			unit: 'weights (zeros: smaller when compressed, not faster on a CPU)',

@@ -31,6 +31,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type Technique,
+	saidOf,
 } from './technique.ts';
 
 type Sharing = {
@@ -78,9 +79,7 @@ async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<
 	const less = bytes * (members.length - 1);
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
+			...saidOf(step),
 			requested: `${positionsInWords(
 				'layer',
 				members.map(({ given }) => given),

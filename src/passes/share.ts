@@ -14,6 +14,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 /** Names of equal tensors; the first one stays. */
@@ -43,9 +44,7 @@ function plan({ step, net: { model }, numbering, protect }: PlanRequest): Planne
 	const found = { unit: 'tensors', of: tensors.length };
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'share',
-			line: step.line,
+			...saidOf(step),
 			requested: 'equal tensors',
 			selected: spare.length,
 			of: tensors.length,

@@ -24,7 +24,7 @@ import { inputOf, isNative, isRootOfMean, normAt } from './norms.ts';
 import { editsFor, type Static, type Statics } from './norm-constants.ts';
 import { Rewriting } from './rewriting.ts';
 import { sitesInScope } from './sites.ts';
-import { type Compensated, type Planned, type PlanRequest } from './technique.ts';
+import { type Compensated, type Planned, type PlanRequest, saidOf } from './technique.ts';
 
 type Site = {
 	/** The norm, or the root that marks one in single operators. */
@@ -57,10 +57,7 @@ export async function planStatic(request: PlanRequest): Promise<Planned<Statics>
 	}
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'prune-norms',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: chosen.length,
 			of: sites.length,
 			unit: 'norms (constants in their place)',

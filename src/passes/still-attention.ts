@@ -19,7 +19,7 @@ import { needsData, noAnatomy } from '../messages/plan.ts';
 import { isCounted } from './prune-positions.ts';
 import { sitesInScope } from './sites.ts';
 import { editsFor, nodeAt, type Still, type Stills } from './still-graph.ts';
-import { type Planned, type PlanRequest } from './technique.ts';
+import { type Planned, type PlanRequest, saidOf } from './technique.ts';
 
 type Site = {
 	readonly scores: NetNode;
@@ -39,10 +39,7 @@ export async function planStill(request: PlanRequest): Promise<Planned<Stills>> 
 	for (const one of chosen) still.push(await compensated(one, request, tensors));
 	return {
 		plan: {
-			statement: step.text,
-			technique: 'prune-softmax',
-			line: step.line,
-			requested: step.text.replace(/^\S+\s+\S+\s*/, ''),
+			...saidOf(step),
 			selected: still.length,
 			of: sites.length + refused.length,
 			unit: `attentions (${step.with === 'constant' ? 'constant weights' : 'the mean of what they see'})`,

@@ -64,6 +64,16 @@ export type StepPlan<D = Decision> = {
 	readonly decision: D;
 };
 
+/** What every plan says of its statement. `bare` is what a statement asks for that says no more than verb and target. */
+export function saidOf(
+	step: Step,
+	bare = '',
+): Pick<StepPlan, 'statement' | 'technique' | 'line' | 'requested'> {
+	const { text: statement, technique, line, target } = step;
+	const words = target === undefined ? /^\S+\s*/ : /^\S+\s+\S+\s*/;
+	return { statement, technique, line, requested: statement.replace(words, '') || bare };
+}
+
 /** Counts of the model as it was given: numbers in recipes refer to it whatever earlier steps removed. */
 export type Numbering = {
 	/** Given layer index of each layer that still stands. */

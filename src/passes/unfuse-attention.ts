@@ -9,7 +9,7 @@ import { opsetLacks } from '../messages/tokens.ts';
 import { nothingToDo } from '../messages/exact.ts';
 import { listRefusals, spoiled } from './exact.ts';
 import { Drawing } from './draw.ts';
-import { drawAttention, formOf, fusedAttentions } from './plain-attention.ts';
+import { drawAttention, formOf, fusedIn } from './plain-attention.ts';
 import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,
@@ -17,6 +17,7 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	saidOf,
 } from './technique.ts';
 
 /** Ids of the fused nodes that become plain operators. */
@@ -51,7 +52,7 @@ function plan(request: PlanRequest): Planned<Unfused> {
 			opsetLacks({ what: 'an attention in plain operators', needs: leastOpset, has }, { span: step.span }),
 		);
 	const inScope = sitesInScope(request);
-	const sites = fusedAttentions(net).filter(({ node }) => inScope(node));
+	const sites = fusedIn(net).filter(({ node }) => inScope(node));
 	const forms = sites.map((site) => ({ site, form: formOf(site) }));
 	const nodes = forms.flatMap(({ site, form }) => (typeof form === 'string' ? [] : [site.node.id]));
 	const refusals = forms.flatMap(({ site, form }) =>
@@ -61,9 +62,7 @@ function plan(request: PlanRequest): Planned<Unfused> {
 	const nothing = nodes.length === 0 ? [nothingToDo({ unit, of: sites.length }, { span: step.span })] : [];
 	return {
 		plan: {
-			statement: step.text,
-			technique: step.technique,
-			line: step.line,
+			...saidOf(step),
 			requested: 'what is exact',
 			selected: nodes.length,
 			of: sites.length,

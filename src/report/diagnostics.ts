@@ -25,11 +25,6 @@ export type DiagnosticJson = Omit<Diagnostic, 'span'> & {
 const widest = 100;
 const styles: Readonly<Record<Severity, number>> = { error: 31, warning: 33, note: 36 };
 
-/** The position of an offset, which is moved into the text first. */
-export function positionIn(text: string, offset: number): Position {
-	return locate(text, lineStarts(text), offset);
-}
-
 function locate(text: string, starts: readonly number[], offset: number): Position {
 	const at = Math.min(Math.max(offset, 0), text.length);
 	return { ...positionAt(starts, at), offset: at };

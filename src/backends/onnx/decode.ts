@@ -1,5 +1,5 @@
 /** From ONNX's protobuf to the graph. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
-import { Fault, type Diagnostic } from '../../diagnostic.ts';
+import { Fault } from '../../diagnostic.ts';
 import { byteLength, elementType } from '../../ir/graph/dtype.ts';
 import {
 	elementCount,
@@ -27,8 +27,6 @@ export type External = (
 	entries: readonly (readonly [key: string, value: string])[],
 	tensor: { name: string; length: number },
 ) => Bytes | undefined;
-
-export type Decoded = { readonly model: Model; readonly diagnostics: readonly Diagnostic[] };
 
 /** Reads a model that lies in memory. Throws `Fault`. */
 export function decodeModel(bytes: Uint8Array): Model {

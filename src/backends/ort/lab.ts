@@ -33,16 +33,9 @@ export function labOf(
 		products: productsOf(threads),
 		moments: async (model, requests) => {
 			const sums: { count: number; sum: Float64Array; squares: Float64Array }[] = [];
-			await collect(
-				model,
-				requests.map(({ value }) => value),
-				(values, mask) => {
-					requests.forEach(({ value, axis }, at) => {
-						const tensor = present(values.get(value), `value '${value}'`);
-						sums[at] = addMoments(sums[at], tensor, axis, holding(tensor.dims, mask, axis));
-					});
-				},
-			);
+			await alongAxes(model, requests, collect, (at, tensor, axis, holds) => {
+				sums[at] = addMoments(sums[at], tensor, axis, holds);
+			});
 			return sums;
 		},
 		histograms: (model, requests, bins) => histograms(model, requests, bins, collect),
@@ -80,25 +73,36 @@ const gramsOf: typeof measureGrams = (model, requests, ...rest) => {
 	return measureGrams(model, requests, ...rest);
 };
 
+type AxisOf = { readonly value: ValueName; readonly axis: number };
+
+/** Hands over each value asked for, on every example, with what in it is no padding. */
+function alongAxes(
+	model: Model,
+	requests: readonly AxisOf[],
+	collect: Collect,
+	note: (at: number, tensor: Value, axis: number, holds: Holds | undefined) => void,
+): Promise<void> {
+	const names = requests.map(({ value }) => value);
+	return collect(model, names, (values, mask) => {
+		requests.forEach(({ value, axis }, at) => {
+			const tensor = present(values.get(value), `value '${value}'`);
+			note(at, tensor, axis, holding(tensor.dims, mask, axis));
+		});
+	});
+}
+
 /** Twice over the inputs: for the ranges, and for what lies in each of their bins. */
 async function histograms(
 	model: Model,
-	requests: readonly { readonly value: ValueName; readonly axis: number }[],
+	requests: readonly AxisOf[],
 	bins: number,
 	collect: Collect,
 ): Promise<Matrix[]> {
 	const found = requests.map(() => emptyHistogram());
 	for (const note of [widen, countValues])
-		await collect(
-			model,
-			requests.map(({ value }) => value),
-			(values, mask) => {
-				requests.forEach(({ value, axis }, at) => {
-					const tensor = present(values.get(value), `value '${value}'`);
-					note(present(found[at], 'a histogram'), tensor, axis, holding(tensor.dims, mask, axis), bins);
-				});
-			},
-		);
+		await alongAxes(model, requests, collect, (at, tensor, axis, holds) => {
+			note(present(found[at], 'a histogram'), tensor, axis, holds, bins);
+		});
 	return found.map(({ counts }) => counts);
 }
 

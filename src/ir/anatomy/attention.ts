@@ -4,7 +4,8 @@ import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.t
 import { intAttribute } from '../axes/view.ts';
 import { isActivationProduct, linearOf, type Block, type Choke, type Linear } from './parts.ts';
 
-const fusedOps: ReadonlySet<string> = new Set([
+/** Operators that are an attention as a whole. */
+export const fusedAttentions: ReadonlySet<string> = new Set([
 	'Attention',
 	'MultiHeadAttention',
 	'GroupQueryAttention',
@@ -38,7 +39,7 @@ const crossable: ReadonlySet<string> = new Set([
 
 export function findAttentions(net: Net, families: readonly Family[]): Block[] {
 	const fused = net.nodes
-		.filter(({ node }) => fusedOps.has(node.op))
+		.filter(({ node }) => fusedAttentions.has(node.op))
 		.map((node) => fusedBlock(node, families));
 	const decomposed = net.nodes
 		.filter(({ node }) => node.op === 'Softmax')
@@ -146,7 +147,7 @@ export function touchesMatrix(family: Family): boolean {
 		(tensor) =>
 			tensor.fixed &&
 			tensor.sizes.length > 1 &&
-			tensor.consumers.some((node) => linearOf(node) !== undefined || fusedOps.has(node.node.op)),
+			tensor.consumers.some((node) => linearOf(node) !== undefined || fusedAttentions.has(node.node.op)),
 	);
 }
 
