@@ -61,6 +61,14 @@ export type Likeness = { readonly cosine: number; readonly angle: number };
 
 export type Average = { readonly dims: readonly number[]; readonly mean: Float64Array };
 
+export type Rows = {
+	/** Of each value, a row for each row of each example. */
+	readonly values: readonly Matrix[];
+	/** Row by row: the number that is given as right for it, and whether it is of every fifth example, held out. */
+	readonly labels: readonly (number | undefined)[];
+	readonly heldOut: readonly boolean[];
+};
+
 export type Lab = {
 	/** Where products of large matrices are made. */
 	readonly products: Products;
@@ -88,8 +96,8 @@ export type Lab = {
 	 * over the inputs as far as memory allows. Rows that an example's mask marks as padding do not count.
 	 */
 	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
-	/** A value of [batch, features] on every fifth example, row under row: those that `grams` holds out. */
-	heldOutRows(model: Model, value: ValueName): Promise<Matrix>;
+	/** Values of [batch, …, features] on all examples, or on those that `grams` holds out: row under row. */
+	rows(model: Model, values: readonly ValueName[], which: 'all' | 'held out'): Promise<Rows>;
 	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */
 	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
 	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */

@@ -41,3 +41,21 @@ export const noAgreement = defineDiagnostic({
 		`no confidence gives an agreement of ${asked * 100}% on ${count} held-out examples`,
 	hint: () => 'exit after a later layer, give more data, or ask for less',
 });
+export const tooFewToFit = defineDiagnostic({
+	code: 'plan/too-few-to-fit',
+	severity: 'error',
+	explain:
+		'A head of its own for an exit is fitted to what the whole model, or the labels, say of calibration examples, and judged on every fifth of them, which it was not fitted to.',
+	message: ({ head, found, least }: { head: string; found: number; least: number }) =>
+		`\`with ${head}\` fits a matrix to calibration data: ${found === 0 ? 'none is' : `${found} examples are`} given, and it takes ${least}`,
+	hint: () => 'give `--data`, `calibrate with "…"`, or `fit from "train.jsonl"` in the statement',
+});
+export const noLabels = defineDiagnostic({
+	code: 'plan/no-labels',
+	severity: 'error',
+	explain:
+		'A head that is fitted to labels needs the number of a class, from 0, beside every example: a column `label` in JSON lines, CSV or Parquet, or an array `x.labels.npy` beside `x.npy`.',
+	message: ({ found, count, classes }: { found: number; count: number; classes: number }) =>
+		`${found} of ${count} examples have a label from 0 to ${classes - 1}`,
+	hint: () => '`with ridge` fits to what the whole model says, without labels',
+});

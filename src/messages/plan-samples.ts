@@ -123,6 +123,12 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/too-little-data': marked('exit after layer 3 when agreement >= 99%', 'agreement >= 99%', (place) =>
 		exit.tooLittleData({ found: 20, least: 299, asked: 0.99 }, place),
 	),
+	'plan/too-few-to-fit': marked('exit after layer 3 with ridge when confidence > 0.9', 'ridge', (place) =>
+		exit.tooFewToFit({ head: 'ridge', found: 0, least: 10 }, place),
+	),
+	'plan/no-labels': marked('exit after layer 3 with labels when confidence > 0.9', 'labels', (place) =>
+		exit.noLabels({ found: 12, count: 400, classes: 8 }, place),
+	),
 	'plan/no-agreement': marked('exit after layer 0 when agreement >= 99%', 'agreement >= 99%', (place) =>
 		exit.noAgreement({ asked: 0.99, count: 400 }, place),
 	),

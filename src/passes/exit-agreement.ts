@@ -3,8 +3,9 @@
  * disagreement among held-out examples that leave still holds, tried from strict to loose and stopped at the first that fails, so that
  * trying many costs no confidence (fixed-sequence testing, as in CALM, arXiv:2207.07061).
  */
-import { Fault } from '../diagnostic.ts';
+import { Fault, present } from '../diagnostic.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { type Lab } from '../ir/lab.ts';
 import { type Matrix } from '../ir/matrix.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
 import { constantTerm } from '../ir/recipe/predicate.ts';
@@ -35,7 +36,7 @@ export async function confidenceFor(
 ): Promise<Predicate> {
 	const span = step.spans.when ?? step.span;
 	if (lab?.calibrated !== true) throw new Fault(needsData({ metric: 'agreement' }, { span }));
-	const [whole, exit] = [await lab.heldOutRows(model, scores), await lab.heldOutRows(early, scores)];
+	const [whole, exit] = [await rowsOn(lab, model, scores), await rowsOn(lab, early, scores)];
 	const judged = Array.from({ length: exit.rows }, (_, row) => ({
 		confidence: confidenceOf(rowOf(exit, row), areProbabilities),
 		agrees: named(rowOf(exit, row)) === named(rowOf(whole, row)),
@@ -60,6 +61,8 @@ export async function confidenceFor(
 	};
 }
 
+const rowsOn = async (lab: Lab, model: Model, scores: ValueName): Promise<Matrix> =>
+	present((await lab.rows(model, [scores], 'held out')).values[0], 'rows of scores');
 const rowOf = ({ cols, data }: Matrix, row: number): Float64Array =>
 	data.subarray(row * cols, (row + 1) * cols);
 const named = (scores: Float64Array): number => scores.indexOf(Math.max(...scores));

@@ -4,21 +4,17 @@
  * layers behind, with the next exit or the model's own head, when not. Weights stay where they are: branches capture them.
  */
 import { bug } from '../diagnostic.ts';
-import { downstream, upstream } from '../ir/graph/flow.ts';
 import {
 	type Attribute,
 	type Graph,
 	type Model,
 	type Node,
 	type Tensor,
-	type ValueInfo,
 	type ValueName,
 } from '../ir/graph/graph.ts';
 import { INT64 } from '../ir/graph/dtype.ts';
-import { sortNodes } from '../ir/graph/order.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
-import { type Predicate } from '../ir/recipe/recipe.ts';
 import {
 	conditionOf,
 	patienceOf,
@@ -26,84 +22,20 @@ import {
 	signalsIn,
 	type Emit,
 	type Patience,
-	type Scores,
 	type Threshold,
 } from './exit-condition.ts';
-
-export type Exit = {
-	/** Given index of the layer, and the residual value that it ends with. */
-	readonly layer: number;
-	readonly value: ValueName;
-	/** The value is the last position of this one: the head of a next-token model reads no other. */
-	readonly of?: ValueName;
-	/** What the layer begins with, and how many features it has. */
-	readonly before: ValueName;
-	readonly features: number;
-};
-
-export type Exits = {
-	/** In the order of the layers. */
-	readonly exits: readonly Exit[];
-	/** What the last layer ends with: the head is whatever reads it. */
-	readonly final: ValueName;
-	/** The output that holds the scores of classes. */
-	readonly scores: Scores;
-	readonly when: Predicate;
-};
-
-export type Staging = {
-	/** Nodes up to each exit that no stage before holds, and as the last what is behind all exits, the head included. */
-	readonly stages: readonly (readonly Node[])[];
-	/** Nodes behind the last layer, makers before readers. */
-	readonly head: readonly Node[];
-	/** Outputs that the head makes. */
-	readonly outputs: readonly ValueInfo[];
-};
-
-/** Which nodes run when. What the head reads besides the last layer runs first, as do outputs that it does not make. */
-export function stagesOf(graph: Graph, { exits, final }: Pick<Exits, 'exits' | 'final'>): Staging {
-	const nodes = sortNodes(graph.nodes);
-	const live = upstream(
-		nodes,
-		graph.outputs.map(({ name }) => name),
-	);
-	const behind = downstream(nodes, final);
-	const head = nodes.filter((node) => live.has(node) && behind.has(node));
-	const made = new Set(head.flatMap((node) => node.outputs));
-	const isMade = ({ name }: ValueInfo): boolean => made.has(name);
-	const beside = [
-		...head.flatMap(({ inputs }) => inputs.filter((name) => name !== final && !made.has(name))),
-		...graph.outputs.filter((output) => !isMade(output)).map(({ name }) => name),
-	];
-	const seen = new Set<Node>();
-	const take = (needed: ReadonlySet<Node>): Node[] => {
-		const own = nodes.filter((node) => needed.has(node) && !seen.has(node));
-		own.forEach((node) => seen.add(node));
-		return own;
-	};
-	const stages = exits.map(({ value, before }) => take(upstream(nodes, [value, before, ...beside])));
-	return { stages: [...stages, take(live)], head, outputs: graph.outputs.filter(isMade) };
-}
-
-/** The model with the last positions that exits read. Nothing reads them yet, which a patch would not leave standing. */
-export function withLastPositions(model: Model, exits: readonly Exit[]): Model {
-	const { graph } = model;
-	let id = Math.max(...graph.nodes.map((node) => node.id));
-	const added = exits.flatMap(({ value, of }) =>
-		of === undefined ? [] : lastOf(value, of).map((node): Node => ({ ...node, id: ++id })),
-	);
-	return { ...model, graph: { ...graph, nodes: [...graph.nodes, ...added] } };
-}
-
-/** The nodes that make the last position of a value. */
-export function lastOf(value: ValueName, of: ValueName): readonly Omit<Node, 'id'>[] {
-	const end = `${value}_place`;
-	const place = tensorOf(end, INT64, [1], [-1]);
-	return [
-		{ ...plain('Constant', [], [end]), attributes: new Map([['value', { kind: 'tensor', value: place }]]) },
-		{ ...plain('Gather', [of, end], [value]), attributes: new Map([['axis', { kind: 'int', value: 1 }]]) },
-	];
-}
+import {
+	copied,
+	halvesOf,
+	headNames,
+	mapNames,
+	plain,
+	stagesOf,
+	temperatureName,
+	type Exit,
+	type Exits,
+	type Staging,
+} from './exit-stages.ts';
 
 export type ExitGraph = {
 	readonly edits: readonly Edit[];
@@ -163,8 +95,7 @@ class ExitBuilder {
 		const label = `exit_after_${exit.layer}`;
 		const nodes: Node[] = [];
 		const emit = this.emitInto(nodes, label);
-		const own = new Map([[this.decision.final, this.mapped(exit, emit)]]);
-		nodes.push(...this.copied(own, this.staging.head, label));
+		const own = this.copyHead(exit, label, nodes, emit);
 		const scores = { ...this.decision.scores, value: own.get(this.decision.scores.value) ?? '' };
 		const patient = signalsIn(this.decision.when).has('patience');
 		if (patient) this.patience = patienceOf(scores, this.patience, emit);
@@ -194,16 +125,38 @@ class ExitBuilder {
 		return saturationOf(began, value, features, emit);
 	}
 
-	/** The residual value as the head reads it: through the fitted map where there is one. */
-	private mapped({ layer, value }: Exit, emit: Emit): ValueName {
-		const [weight, bias] = mapNames(layer).map((name) => this.tensors.get(name));
+	/** The head on the result of an exit's layer, with what is fitted for it; names of the model's values to those of the copy. */
+	private copyHead(exit: Exit, label: string, nodes: Node[], emit: Emit): ReadonlyMap<ValueName, ValueName> {
+		const { final, logits, features } = this.decision;
+		const own = new Map([[final, this.fitted(exit.value, mapNames(exit.layer), emit)]]);
+		const matrix = this.tensors.has(headNames(exit.layer)[0] ?? '') ? features : undefined;
+		const { before, behind } = halvesOf(this.staging, logits, matrix);
+		nodes.push(...copied(own, before, label, this.fresh));
+		const scores = own.get(matrix ?? logits) ?? matrix ?? logits;
+		own.set(logits, this.scaled(exit, this.fitted(scores, headNames(exit.layer), emit), emit));
+		nodes.push(...copied(own, behind, label, this.fresh));
+		return own;
+	}
+
+	/** The value times a fitted matrix, and its bias; the value itself where there is none. */
+	private fitted(value: ValueName, names: readonly string[], emit: Emit): ValueName {
+		const [weight, bias] = names.map((name) => this.stored(name));
 		if (weight === undefined || bias === undefined) return value;
-		const stored = [weight, bias].map((tensor) => {
-			const name = this.fresh(`exit_after_${tensor.name}`);
-			this.constants.push({ ...tensor, name });
-			return name;
-		});
-		return emit.node('Add', [emit.node('MatMul', [value, stored[0] ?? '']), stored[1] ?? '']);
+		return emit.node('Add', [emit.node('MatMul', [value, weight]), bias]);
+	}
+
+	private scaled({ layer }: Exit, scores: ValueName, emit: Emit): ValueName {
+		const temperature = this.stored(temperatureName(layer));
+		return temperature === undefined ? scores : emit.node('Div', [scores, temperature]);
+	}
+
+	/** The name of a fitted constant in the model. */
+	private stored(name: string): ValueName | undefined {
+		const tensor = this.tensors.get(name);
+		if (tensor === undefined) return undefined;
+		const own = this.fresh(`exit_after_${name}`);
+		this.constants.push({ ...tensor, name: own });
+		return own;
 	}
 
 	/** What the copied head says, as a branch must: made inside. */
@@ -240,16 +193,6 @@ class ExitBuilder {
 		return { name, inputs: [], outputs, nodes, initializers: new Map(), valueInfo: new Map() };
 	}
 
-	/** Copies with names of their own; `names` says what to read instead, and learns what they make. */
-	private copied(names: Map<ValueName, ValueName>, nodes: readonly Node[], label: string): Node[] {
-		return nodes.map((node) => {
-			const inputs = node.inputs.map((name) => names.get(name) ?? name);
-			const outputs = node.outputs.map((name) => name && this.fresh(`${name}_${label}`));
-			node.outputs.forEach((name, slot) => names.set(name, outputs[slot] ?? ''));
-			return { ...node, name: node.name && `${node.name}_${label}`, inputs, outputs };
-		});
-	}
-
 	private emitInto(nodes: Node[], label: string): Emit {
 		return {
 			node: (op, inputs, attributes = {}, count = 1) => {
@@ -264,14 +207,4 @@ class ExitBuilder {
 			},
 		};
 	}
-}
-
-/** Names under which planning leaves the weight and the bias of a layer's map. */
-export function mapNames(layer: number): readonly [weight: string, bias: string] {
-	return [`${layer}_map`, `${layer}_map_bias`];
-}
-
-/** A node of the default domain; a patch gives it its id. */
-function plain(op: string, inputs: readonly ValueName[], outputs: readonly ValueName[]): Node {
-	return { id: 0, name: '', op, domain: '', inputs, outputs, attributes: new Map() };
 }

@@ -7,7 +7,7 @@ import { FLOAT } from '../ir/graph/dtype.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 import { identity } from '../ir/matrix.ts';
 import { refit } from '../numerics/refit.ts';
-import { mapNames, type Exits } from './exit-graph.ts';
+import { mapNames, type Exits } from './exit-stages.ts';
 import { type Compensated, type PlanRequest } from './technique.ts';
 
 export type Maps = {
@@ -38,7 +38,7 @@ export async function fitMaps({ model, net, lab }: PlanRequest, { exits, final }
 		fitted.push({ layer, choice, residual, heldOut, ...(damping !== undefined && { damping }) });
 		if (choice === 'none') continue;
 		const type = net.facts.of(final)?.type ?? FLOAT;
-		const [weight, bias] = mapNames(layer);
+		const [weight = '', bias = ''] = mapNames(layer);
 		tensors.set(weight, tensorOf(weight, type, [size, size], found.weight.data));
 		tensors.set(bias, tensorOf(bias, type, [size], found.shift));
 	}

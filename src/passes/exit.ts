@@ -11,20 +11,12 @@ import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
 import { noExit, noExits, noThreshold } from '../messages/exit.ts';
 import { alreadyRemoved } from '../messages/plan.ts';
-import { insert } from './edits.ts';
 import { agreementAsked, confidenceFor } from './exit-agreement.ts';
 import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
-import {
-	lastOf,
-	mapNames,
-	stagesOf,
-	withExits,
-	withLastPositions,
-	type Exit,
-	type Exits,
-	type Staging,
-} from './exit-graph.ts';
-import { fitMaps } from './exit-map.ts';
+import { bypassed } from './exit-bypass.ts';
+import { withExits } from './exit-graph.ts';
+import { featuresOf, fitHeads, heads } from './exit-heads.ts';
+import { lastOf, stagesOf, withLastPositions, type Exit, type Exits, type Staging } from './exit-stages.ts';
 import { protectedBehind } from './scope.ts';
 import {
 	defineTechnique,
@@ -47,6 +39,7 @@ export const exit = defineTechnique<Exits>({
 		bare: true,
 		clauses: ['after', 'fit'],
 		needs: ['after', 'when'],
+		choices: { with: heads },
 		signals,
 		metrics: [],
 	},
@@ -58,10 +51,7 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	const { step, numbering, anatomy } = request;
 	const found = decide(request);
 	const first = found.exits[0]?.layer ?? 0;
-	const { tensors, fitted } = await fitMaps(
-		{ ...request, model: withLastPositions(request.model, found.exits) },
-		found,
-	);
+	const { tensors, fitted } = await fitHeads(request, found);
 	const decision = await withAgreement(request, found, tensors);
 	return {
 		plan: {
@@ -93,7 +83,7 @@ async function withAgreement(
 		const why = '`agreement` chooses the threshold of one exit';
 		throw new Fault(noExits({ why }, { span: request.step.spans.when ?? request.step.span }));
 	}
-	const early = bypassed(withLastPositions(request.model, [exit]), exit, decision.final, tensors);
+	const early = bypassed(withLastPositions(request.model, [exit]), exit, decision, tensors);
 	const { value, areProbabilities } = decision.scores;
 	return { ...decision, when: await confidenceFor(asked, early, value, areProbabilities, request) };
 }
@@ -113,7 +103,17 @@ function decide(request: PlanRequest): Exits {
 	});
 	const scores = scoresOf(net, staging);
 	if (typeof scores === 'string') throw refuse(scores);
-	return { exits, final, scores, when };
+	const logits = logitsOf(staging, scores);
+	if (step.with === undefined || step.with === 'map') return { exits, final, scores, logits, when };
+	const features = featuresOf(net, staging, logits);
+	if (features === undefined)
+		throw refuse(`no single matrix makes '${logits}', in whose place one of its own could stand`);
+	return { exits, final, scores, logits, features, when };
+}
+
+function logitsOf({ head }: Staging, { value, areProbabilities }: Scores): ValueName {
+	const maker = areProbabilities ? head.find(({ outputs }) => outputs.includes(value)) : undefined;
+	return maker?.inputs[0] ?? value;
 }
 
 function thresholdsOf({ step }: PlanRequest): Predicate {
@@ -247,7 +247,7 @@ function lower({ net, decision, tensors, label }: LowerTask<Exits>): Lowered {
 				held(own, at === open).map((tensor): Edit => ({ kind: 'constant', tensor })),
 			),
 		});
-	const cut = decision.exits.map((exit) => bypassed(model, exit, decision.final, tensors));
+	const cut = decision.exits.map((exit) => bypassed(model, exit, decision, tensors));
 	const [first = model] = cut;
 	const claims: Claim[] = [
 		{
@@ -264,29 +264,4 @@ function lower({ net, decision, tensors, label }: LowerTask<Exits>): Lowered {
 		})),
 	];
 	return { patch: { label, edits }, claims };
-}
-
-/** Readers of the last layer's result read that of an exit's layer, through its map. */
-function bypassed(
-	model: Model,
-	{ layer, value }: Exit,
-	final: ValueName,
-	tensors: ReadonlyMap<string, Tensor>,
-): Model {
-	const [weight, bias] = mapNames(layer).map((name) => tensors.get(name));
-	const fresh = freshNames(model.graph);
-	const rewire = (to: ValueName): Edit => ({ kind: 'rewire', from: final, to });
-	if (weight === undefined || bias === undefined)
-		return applyPatch(model, { label: 'reference', edits: [rewire(value)] });
-	const [w, b, product, sum] = [fresh('map'), fresh('map_bias'), fresh('mapped'), fresh('mapped_sum')];
-	return applyPatch(model, {
-		label: 'reference',
-		edits: [
-			{ kind: 'constant', tensor: { ...weight, name: w } },
-			{ kind: 'constant', tensor: { ...bias, name: b } },
-			rewire(sum),
-			insert('MatMul', [value, w], product),
-			insert('Add', [product, b], sum),
-		],
-	});
 }

@@ -33,6 +33,8 @@ export function planLast(request: PlanRequest): Planned<KeptLast> {
 		.findLast(({ block }) => block.kind === 'attention');
 	const start = last === undefined ? undefined : net.tensors.get(last.after);
 	if (start === undefined) throw refusal(request, 'no attention on a residual path is found');
+	if (start.io.includes('output'))
+		throw refusal(request, `nothing stands behind the last attention of '${start.name}', an output`);
 	const outputs = outputsOf(follow(net, start));
 	const [closed] = outputs.filter(({ name }) => !isAllowed(step, name));
 	if (closed !== undefined) throw new Fault(outputShortens({ output: closed.name }, { span: step.span }));

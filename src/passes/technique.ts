@@ -39,6 +39,8 @@ export type Compensated = {
 	readonly residual: number;
 	/** Squared error of the reader's output on held-out inputs, as a share of its variance, with each choice. */
 	readonly heldOut: Readonly<Record<'affine' | 'bias' | 'none', number>>;
+	/** What an exit's logits are divided by. */
+	readonly temperature?: number;
 };
 
 export type StepPlan<D = Decision> = {

@@ -25,13 +25,15 @@ function stepLines(step: ReportedStep, at: number): string[] {
 	const where = step.removed
 		.filter(({ units }) => units.length > 0)
 		.map(({ layer, units }) => `         layer ${layer}: ${brief(units)}`);
-	const refit = refitLine(step.compensated ?? []);
+	const refit = [refitLine(step.compensated ?? []), scaleLine(step.compensated ?? [])].filter(
+		(line) => line !== undefined,
+	);
 	const numbers = step.certificates?.length ? [numbersLine(step.certificates)] : [];
 	return [
 		what,
 		...where,
 		...numbers,
-		...(refit === undefined ? [] : [refit]),
+		...refit,
 		...(step.reached ?? []).map(goalLine),
 		...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)']),
 	];
@@ -52,6 +54,14 @@ function refitLine(readers: NonNullable<ReportedStep['compensated']>): string | 
 	const changed = readers.filter(({ choice }) => choice !== 'none').length;
 	const now = mean(({ choice, heldOut }) => heldOut[choice]);
 	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone, ${mean(({ heldOut }) => heldOut.none)} without`;
+}
+
+/** What the logits of exits are divided by. */
+function scaleLine(exits: NonNullable<ReportedStep['compensated']>): string | undefined {
+	const scaled = exits.flatMap(({ layer, temperature }) =>
+		temperature === undefined ? [] : [`${temperature.toFixed(2)} after layer ${layer}`],
+	);
+	return scaled.length === 0 ? undefined : `heat     temperature ${scaled.join(', ')}`;
 }
 
 function brief(units: readonly number[]): string {

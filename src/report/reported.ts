@@ -31,6 +31,7 @@ export type ReportedStep = {
 		readonly layer: number;
 		readonly choice: Choice;
 		readonly heldOut: Readonly<Record<Choice, number>>;
+		readonly temperature?: number;
 	}[];
 	readonly proof?: Proof;
 };

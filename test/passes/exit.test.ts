@@ -263,7 +263,7 @@ test('the loosest confidence is chosen at which the bound holds', async () => {
 	const model = classifier();
 	const lab = {
 		calibrated: true,
-		heldOutRows: (asked: Model) => Promise.resolve(asked === model ? whole : early),
+		rows: (asked: Model) => Promise.resolve({ values: [asked === model ? whole : early] }),
 	};
 	const request = { model, lab, step: { span: { start: 0, end: 1 }, spans: {} } } as unknown as PlanRequest;
 	const chosen = await confidenceFor(0.99, classifier(), 'scores', true, request);

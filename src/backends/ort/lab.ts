@@ -5,7 +5,7 @@ import { type Example } from '../../data/sample.ts';
 import { valuesInBodies } from '../../ir/graph/scope.ts';
 import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
-import { matrix, type Matrix } from '../../ir/matrix.ts';
+import { type Matrix } from '../../ir/matrix.ts';
 import { insideBody } from '../../messages/run.ts';
 import { averagesOf } from './averages.ts';
 import { measureChanges } from './changes.ts';
@@ -17,6 +17,7 @@ import { measureLikeness } from './likeness.ts';
 import { holding, type Holds } from './padding.ts';
 import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
+import { rowsOf } from './rows.ts';
 import { openSession, type Value } from './session.ts';
 
 export function labOf(
@@ -41,7 +42,15 @@ export function labOf(
 		histograms: (model, requests, bins) => histograms(model, requests, bins, collect),
 		changes: (model, experiment) => measureChanges(model, experiment, examples, threads),
 		grams: (model, requests) => gramsOf(model, requests, examples, threads),
-		heldOutRows: (model, value) => heldOutRows(model, value, examples, threads),
+		rows: (model, values, which) => {
+			const marked = examples.map((example, at) => ({ example, heldOut: at % 5 === 4 }));
+			const chosen = which === 'all' ? marked : marked.filter(({ heldOut }) => heldOut);
+			const run = collector(
+				chosen.map(({ example }) => example),
+				threads,
+			);
+			return rowsOf(model, values, chosen, run);
+		},
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
 		drift: (original, pruned) => driftOn(examples, original, pruned, threads),
@@ -104,25 +113,6 @@ async function histograms(
 			note(present(found[at], 'a histogram'), tensor, axis, holds, bins);
 		});
 	return found.map(({ counts }) => counts);
-}
-
-/** What a value holds on every fifth example, a row for each position before its last axis. */
-async function heldOutRows(
-	model: Model,
-	value: ValueName,
-	examples: readonly Example[],
-	threads: number,
-): Promise<Matrix> {
-	const rows: Float64Array[] = [];
-	const heldOut = examples.filter((_, at) => at % 5 === 4);
-	let cols = 0;
-	await collector(heldOut, threads)(model, [value], (values) => {
-		const { dims, data } = present(values.get(value), value);
-		cols = dims.at(-1) ?? 1;
-		rows.push(Float64Array.from(data));
-	});
-	const data = Float64Array.from(rows.flatMap((row) => [...row]));
-	return matrix(cols === 0 ? 0 : data.length / cols, cols, data);
 }
 
 /** Runs a model on all examples and hands over what some values hold. */

@@ -71,7 +71,7 @@ async function proveClaim(
 
 const none: OutputError = { name: '', maxAbs: 0, maxRel: 0, tolerance: 0, effect: 0, control: 0 };
 /** A mistake would move this output by 100 tolerances. */
-const shows = ({ control, tolerance }: OutputError): boolean => control >= 100 * tolerance;
+const shows = ({ control, tolerance }: OutputError): boolean => control > 0 && control >= 100 * tolerance;
 
 /** Runs the controls until one moves an output visibly. */
 async function withControls(
