@@ -9,9 +9,9 @@ import { rangesText, resolveRange } from '../ir/recipe/ranges.ts';
 import { type Amount, type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { statementName } from '../ir/recipe/vocabulary.ts';
 import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../messages/tokens.ts';
-import { followTokens, type Ends } from './follow-tokens.ts';
+import { followTokens, type Ends, type Followed } from './follow-tokens.ts';
 import { maskedModel } from './mask-tokens.ts';
-import { layerAfter, placeOf, sameSizes } from './place-tokens.ts';
+import { layerAfter, placeOf, refusal, sameSizes } from './place-tokens.ts';
 import { formOf, fusedIn } from './plain-attention.ts';
 import { shortenTokens } from './shorten-tokens.ts';
 import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from './technique.ts';
@@ -55,9 +55,11 @@ export function tokenParts(request: PlanRequest): readonly Step[] {
 		.sort((a, b) => a.layer - b.layer);
 	if (pairs.some(({ share }, at) => share > (pairs[at - 1]?.share ?? 1)))
 		throw new Fault(risingSchedule({}, { span }));
-	return pairs
+	const parts = pairs
 		.filter(({ share }, at) => share < (pairs[at - 1]?.share ?? 1))
 		.map(({ layer, share }) => part(step, layer, share));
+	const [first] = parts;
+	return first === undefined ? [] : [...unfusing({ ...request, step: first }), ...parts];
 }
 
 function unfusing(request: PlanRequest): Step[] {
@@ -99,6 +101,7 @@ export function planTokens(request: PlanRequest, otherwise: TokenMetric): Planne
 			),
 		);
 	const { metric, amount } = asked(request, otherwise);
+	checkBehind(request);
 	const stage = withEnd(request, { ...placeOf(request, metric), amount });
 	return {
 		plan: {
@@ -116,14 +119,32 @@ export function planTokens(request: PlanRequest, otherwise: TokenMetric): Planne
 	};
 }
 
+/** Throws `Fault` where nothing behind the layer could have fewer tokens to read. */
+function checkBehind(request: PlanRequest): void {
+	const { layer, given } = layerAfter(request);
+	const { layers } = request.anatomy;
+	if (layer === layers.at(-1))
+		throw refusal(request, `layer ${given} is the last: nothing behind it would read fewer`);
+	const start = request.net.tensors.get(layer.residuals.at(-1)?.after ?? '');
+	if (start?.sizes[1] === 1 && start.dynamic[1] !== true)
+		throw refusal(request, `'${start.name}' has one position alone`);
+}
+
+/** Throws `Fault` where no attention behind the layer reads along the axis that is taken for the tokens'. */
+function checkAttends(request: PlanRequest, { value }: TokenStage, { mixes }: Followed): void {
+	if (!mixes.some(({ kind }) => kind === 'softmax'))
+		throw refusal(request, `no attention behind the layer reads along axis 1 of '${value}'`);
+}
+
 /** Tokens come back behind the last layer where what follows needs every one of them. */
-function withEnd({ net, anatomy, step }: PlanRequest, stage: TokenStage): TokenStage {
+function withEnd(request: PlanRequest, stage: TokenStage): TokenStage {
+	const { net, anatomy, step } = request;
 	const end = anatomy.layers.at(-1)?.residuals.at(-1)?.after;
 	const canReturn = end !== undefined && end !== stage.value && !step.without.includes('restore');
 	const restored = canReturn ? { ...stage, end } : stage;
 	for (const one of [stage, restored]) {
 		try {
-			followTokens(net, endsOf(net, one));
+			checkAttends(request, one, followTokens(net, endsOf(net, one)));
 			return one;
 		} catch (problem) {
 			if (!(problem instanceof Fault) || one === restored) throw problem;

@@ -1,13 +1,15 @@
 /** Where a statement about tokens stands in a model: its layer, the attention that scores them, and the inputs that say more of them. */
 import { Fault } from '../diagnostic.ts';
+import { fusedAttentions } from '../ir/anatomy/attention.ts';
 import { type Layer } from '../ir/anatomy/parts.ts';
 import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { elementType } from '../ir/graph/dtype.ts';
-import { type Node, type ValueName } from '../ir/graph/graph.ts';
+import { nodeLabel, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { upstream } from '../ir/graph/flow.ts';
 import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { noAnatomy, noSuchUnit } from '../messages/plan.ts';
 import { tokensStay } from '../messages/tokens.ts';
+import { formOf } from './plain-attention.ts';
 import { protectedBehind, type Placed } from './scope.ts';
 import { type PlanRequest } from './technique.ts';
 import { merges, sizesName, type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
@@ -154,6 +156,12 @@ function rowsLookedUp({ node, inputs }: NetNode): number {
 /** The attention of a layer, as a score reads it. */
 function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Attended {
 	const product = layer.blocks.find(({ kind, cross }) => kind === 'attention' && !cross)?.node;
+	const closed = product && fusedAttentions.has(product.node.op) ? formOf(product) : undefined;
+	if (product !== undefined && typeof closed === 'string')
+		throw refusal(
+			request,
+			`the probabilities of ${nodeLabel(product.node)} cannot be read (${closed}); use \`by norm\``,
+		);
 	const [weights, values] = product?.inputs ?? [];
 	const softmax = softmaxBehind(weights);
 	if (weights === undefined || softmax === undefined || values === undefined)
@@ -166,7 +174,7 @@ function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Atten
 	if (heads === undefined)
 		throw refusal(
 			request,
-			`the probabilities '${value.name}' are not [batch, heads, tokens, tokens]; use \`by norm\``,
+			`the keys of '${value.name}' are not its queries, [batch, heads, tokens, tokens], as with a cache; use \`by norm\``,
 		);
 	const keys = keysOf(softmax, heads);
 	return { probabilities: value.name, values: values.name, heads, ...(keys !== undefined && { keys }) };

@@ -1,7 +1,7 @@
 /** The rewrite of token pruning: the chosen tokens are gathered once, and so is everything that meets them. */
 import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
-import { type ValueName } from '../ir/graph/graph.ts';
+import { type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 import { drawScores, type Scored } from './choose-tokens.ts';
 import { Drawing } from './draw.ts';
@@ -34,6 +34,7 @@ class Leaving {
 	private readonly averages: Averages | undefined;
 	/** [batch, tokens]: the position whose row each has a part in; absent where what leaves is gone. */
 	private readonly goes: ValueName | undefined;
+	private readonly guards: Edit[] = [];
 
 	constructor(net: Net, stage: TokenStage, { start, end }: Ends, followed: Followed) {
 		this.draw = new Drawing(net);
@@ -41,7 +42,7 @@ class Leaving {
 		this.end = end;
 		this.followed = followed;
 		this.stage = stage;
-		const scored = drawScores(this.draw, stage);
+		const scored = drawScores(this.draw, this.guarded(net));
 		const { scores, kept } = scored;
 		const [, best = ''] = this.draw.outputs('TopK', [scores, kept], { axis: 1 }, 2);
 		const [sorted = ''] = this.draw.outputs('TopK', [best, kept], { axis: 1, largest: 0 }, 2);
@@ -58,6 +59,22 @@ class Leaving {
 			joining === undefined || this.goes === undefined
 				? undefined
 				: drawAverages(this.draw, this.chosen, this.goes, length, joining.weights, this.draw.name(sizesName));
+	}
+
+	/**
+	 * Keys that a merge reads come through a maximum with −∞, and the attention reads them there too. onnxruntime's fusion of attentions
+	 * removes the maker of keys whoever else reads it; a maximum stands in the way of the fusion, and no simplification removes it.
+	 */
+	private guarded(net: Net): TokenStage {
+		const { attention } = this.stage;
+		const keys = attention?.keys === undefined ? undefined : net.tensors.get(attention.keys);
+		if (attention === undefined || keys === undefined || this.stage.metric !== 'keys') return this.stage;
+		const type = typeOf(keys);
+		const least = this.draw.scalar(-Infinity);
+		const guarded = this.draw.op('Max', [keys.name, type === FLOAT ? least : this.draw.cast(least, type)]);
+		for (const { node } of keys.consumers)
+			if (node.op === 'MatMul') this.guards.push({ kind: 'node', node: reading(node, keys.name, guarded) });
+		return { ...this.stage, attention: { ...attention, keys: guarded } };
 	}
 
 	/** Tokens that stay go to themselves; `best` are those that stay, the lowest score last. */
@@ -103,7 +120,7 @@ class Leaving {
 		graph.shorten(this.shortened());
 		if (averages !== undefined && stage.join === 'alike') this.weighKeys(averages.growth);
 		if (end !== undefined) this.restore(end);
-		return { edits: [...draw.edits, ...graph.edits()], amount: this.scored.amount };
+		return { edits: [...draw.edits, ...this.guards, ...graph.edits()], amount: this.scored.amount };
 	}
 
 	/** Rows of the end go back to their places among those of the start. */
@@ -129,4 +146,8 @@ class Leaving {
 		const rows = picked(draw, short, places, { rank: 3, axis: 1, batch: { axis: 0, repeat: 1 } });
 		draw.outputs('Identity', [rows], {}, 1, [end.name]);
 	}
+}
+
+function reading(node: Node, from: ValueName, to: ValueName): Node {
+	return { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) };
 }
