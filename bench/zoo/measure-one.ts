@@ -1,0 +1,87 @@
+/**
+ * Builds statements on one model, times both models, and prints a line of JSON for each. Run by `structures.ts`, one process a model.
+ * `$outputs` stands for the names of all outputs, `$data` for a file of generated inputs.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { loadModel } from '../../src/backends/onnx/load.ts';
+import { compile } from '../../src/compile.ts';
+import { generate, type Generated } from '../../src/data/generate.ts';
+import { Fault } from '../../src/diagnostic.ts';
+import { bindShapes, samples } from '../../src/ir/graph/bindings.ts';
+
+const [path = '', ...statements] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'prunec-zoo-'));
+process.on('exit', () => {
+	rmSync(folder, { recursive: true });
+});
+
+const { model, file } = loadModel(path);
+file.close();
+const outputs = model.graph.outputs.map(({ name }) => JSON.stringify(name)).join(', ');
+
+/** A row of named arrays a sample. */
+function generated(): string {
+	const at = join(folder, 'generated.jsonl');
+	const shapes = bindShapes(model, { ...samples[0], batch: 1, length: 8 });
+	const rows = Array.from({ length: 6 }, (_, seed) => {
+		const inputs = [...generate(model, shapes, seed + 1)];
+		return JSON.stringify(Object.fromEntries(inputs.map(([name, value]) => [name, nested(value)])));
+	});
+	writeFileSync(at, rows.map((row) => `${row}\n`).join(''));
+	return at;
+}
+
+function nested({ dims, data }: Generated): unknown {
+	const rounded = Array.from(data, (value) => Number(value.toFixed(4)));
+	return dims
+		.toReversed()
+		.reduce<unknown[]>(
+			(values, size, at) => (at === dims.length - 1 ? values : chunks(values, size)),
+			rounded,
+		);
+}
+
+const chunks = (values: readonly unknown[], size: number): unknown[] =>
+	Array.from({ length: values.length / Math.max(1, size) }, (_, at) =>
+		values.slice(at * size, (at + 1) * size),
+	);
+
+type Outcome = Readonly<Record<string, unknown>>;
+
+async function outcome(recipe: string): Promise<Outcome> {
+	const out = join(folder, 'out.onnx');
+	const document = await compile({ recipe, model: path, samples: 4, out, force: true, bench: true });
+	const { ok, steps, proof, drift, latency, diagnostics } = document;
+	// Where a statement is several steps, the last is what it asks for.
+	const step = steps.at(-1);
+	return {
+		ok,
+		...(step && { selected: step.selected, of: step.of, unit: step.unit, exact: step.exact === true }),
+		...(document.output && { bytes: [document.model?.bytes, document.output.bytes] }),
+		...(document.output && { params: [document.model?.params, document.output.params] }),
+		...(proof && { proven: proof.ok, weak: proof.weak, difference: proof.maxRel }),
+		...(drift && { cosine: drift.cosine }),
+		...(latency && { time: latency.ratio, ms: latency.beforeMs }),
+		...(document.model?.sha256 !== undefined && { sha256: document.model.sha256 }),
+		diagnostics: diagnostics.map(({ code, message }) => `${code}: ${message}`),
+	};
+}
+
+async function tried(recipe: string): Promise<Outcome> {
+	try {
+		return await outcome(recipe.replace('$outputs', () => outputs).replace('$data', generated));
+	} catch (problem) {
+		const crash = problem instanceof Fault ? problem.message : ((problem as Error).stack ?? String(problem));
+		return { ok: false, crash };
+	}
+}
+
+for (const statement of statements) {
+	const start = performance.now();
+	const result = await tried(statement);
+	const seconds = (performance.now() - start) / 1000;
+	process.stdout.write(`${JSON.stringify({ statement, ...result, seconds })}\n`);
+}
