@@ -10,6 +10,17 @@ export const oneLayer = defineDiagnostic({
 		`${what} needs two layers, and this selects ${reading ?? 'one'}`,
 	hint: () => 'ranges are half-open: `layers 2..4` are the layers 2 and 3, and so are `layers 2..=3`',
 });
+export const basisAndAmount = defineDiagnostic({
+	code: 'plan/basis-and-amount',
+	severity: 'error',
+	explain:
+		'A basis that several layers share has a rank: `rank 64`, `energy 95%` of what the matrices hold, or `ratio 50%` of their numbers. The other ways of sharing take whole tensors, and have none.',
+	message: ({ hasAmount }: { hasAmount: boolean }) =>
+		hasAmount
+			? 'an amount says how large a shared basis is, and this statement shares no basis'
+			: '`with basis` does not say how large the basis is',
+	hint: ({ hasAmount }) => (hasAmount ? 'say `with basis`' : 'say `ratio 50%`, `energy 95%` or a `rank`'),
+});
 export const layerStays = defineDiagnostic({
 	code: 'plan/layer-stays',
 	severity: 'warning',

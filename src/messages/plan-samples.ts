@@ -170,6 +170,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 		'attention > 0.01',
 		(place) => tokens.unclearThreshold({}, place),
 	),
+	'plan/basis-and-amount': marked('share ffn across layers 2..4 with basis', 'with basis', (place) =>
+		layers.basisAndAmount({ hasAmount: false }, place),
+	),
 	'plan/one-layer': marked('fuse layers 4..5', '4..5', (place) =>
 		layers.oneLayer({ what: 'fuse layers', reading: 'layer 4' }, place),
 	),

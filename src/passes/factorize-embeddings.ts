@@ -18,7 +18,7 @@ import { plainProducts } from '../numerics/plain-products.ts';
 import { type Factors } from '../numerics/svd.ts';
 import { certify } from './certify.ts';
 import { insert } from './edits.ts';
-import { rankWanted } from './factorize.ts';
+import { rankWanted } from './factor-sites.ts';
 import { stored } from './low-rank.ts';
 import { isCounted } from './prune-positions.ts';
 import { sitesInScope } from './sites.ts';

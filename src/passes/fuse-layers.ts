@@ -19,7 +19,7 @@ import { needsData } from '../messages/plan.ts';
 import { refit, type Refit } from '../numerics/refit.ts';
 import { biasOf } from './bias.ts';
 import { recordRefit, refitEdits, type RefitDecision } from './compensate.ts';
-import { orient, rowsRead } from './factorize.ts';
+import { orient, rowsRead } from './factor-sites.ts';
 import {
 	combined,
 	combinedInGraph,

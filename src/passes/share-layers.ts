@@ -10,7 +10,8 @@ import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { numbersOf } from '../ir/graph/tensor.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { positionsInWords } from '../ir/recipe/ranges.ts';
-import { oneLayer } from '../messages/layers.ts';
+import { basisAndAmount, oneLayer } from '../messages/layers.ts';
+import { lowerFactors, type Factors } from './factor-graph.ts';
 import {
 	combined,
 	combinedInGraph,
@@ -24,6 +25,7 @@ import {
 	type Role,
 } from './layer-tensors.ts';
 import { layersInScope } from './scope.ts';
+import { planBasis } from './share-basis.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -42,33 +44,50 @@ type Sharing = {
 };
 
 function shareLayers(target: string, kind: Block['kind'], aliases: readonly string[]): Technique {
-	return defineTechnique<Sharing>({
+	return defineTechnique<Sharing | Factors>({
 		words: {
 			name: `share-${target}`,
 			verb: 'share',
 			target,
 			aliases,
-			summary: `Several layers read one set of ${kind === 'ffn' ? 'feed-forward' : 'attention'} matrices and biases: those of the layer that serves all best, or their mean. Lossy; the file shrinks, the time to run stays.`,
+			summary: `Several layers read one set of ${kind === 'ffn' ? 'feed-forward' : 'attention'} matrices and biases: those of the layer that serves all best, or their mean; or one basis of a rank, with coefficients of their own. Lossy; the file shrinks, the time to run stays.`,
 			example: `share ${target} across layers 2..4`,
-			amounts: [],
+			amounts: ['rank', 'energy', 'ratio'],
 			bare: true,
-			clauses: ['across', 'except', 'by'],
+			clauses: ['across', 'except', 'by', 'align'],
 			needs: ['across'],
 			choices: {
 				with: [
 					{ word: 'best', summary: 'the tensors of one layer (default)' },
 					{ word: 'mean', summary: 'the mean of the tensors' },
+					{
+						word: 'basis',
+						summary:
+							'one matrix of `rank` columns for all, and each layer its own coefficients (arXiv:2410.03765)',
+					},
 				],
 			},
 			metrics: ['l2'],
 		},
-		plan: (request) => plan(request, kind),
-		lower,
+		plan: (request) => planEither(request, kind),
+		lower: ({ decision, ...task }) =>
+			'matrices' in decision ? lowerFactors({ ...task, decision }) : lower({ ...task, decision }),
 	});
 }
 
 export const shareFfn = shareLayers('ffn', 'ffn', ['neurons', 'intermediate']);
 export const shareAttention = shareLayers('attention', 'attention', ['heads']);
+
+/** An amount says how large the basis is, and means nothing without one. */
+function planEither(request: PlanRequest, kind: Block['kind']): Promise<Planned<Sharing | Factors>> {
+	const { step } = request;
+	const hasAmount = step.amount !== undefined;
+	if (hasAmount !== (step.with === 'basis')) {
+		const span = step.spans.amount ?? step.spans.with ?? step.span;
+		throw new Fault(basisAndAmount({ hasAmount }, { span }));
+	}
+	return hasAmount ? planBasis(request, kind) : plan(request, kind);
+}
 
 async function plan(request: PlanRequest, kind: Block['kind']): Promise<Planned<Sharing>> {
 	const { step, numbering } = request;

@@ -19,7 +19,7 @@ import { affineOf, errorOf, type Affine } from '../numerics/channel-affine.ts';
 import { refit } from '../numerics/refit.ts';
 import { biasOf } from './bias.ts';
 import { recordRefit, type RefitDecision } from './compensate.ts';
-import { orient } from './factorize.ts';
+import { orient } from './factor-sites.ts';
 import { inputOf, isNative, isRootOfMean, normAt } from './norms.ts';
 import { editsFor, type Static, type Statics } from './norm-constants.ts';
 import { Rewriting } from './rewriting.ts';
