@@ -39,6 +39,12 @@ export type Gram = {
 /** The rows of most samples, and of every fifth: what was fitted on the first is judged on the second. */
 export type SplitGram = { readonly fit: Gram; readonly heldOut: Gram };
 
+/**
+ * Statistics of one model after another, each of which changes the one before only behind what was measured there: what is known
+ * is not run again.
+ */
+export type Walk = { grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]> };
+
 /** What is fed to an input: numbers, row-major. */
 export type Fed = {
 	readonly type: number;
@@ -98,6 +104,8 @@ export type Lab = {
 	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
 	/** Values of [batch, …, features] on all examples, or on those that `grams` holds out: row under row. */
 	rows(model: Model, values: readonly ValueName[], which: 'all' | 'held out'): Promise<Rows>;
+	/** The same statistics for a row of models, without bodies, that change further and further behind. */
+	walk(): Walk;
 	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */
 	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
 	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */

@@ -3,7 +3,8 @@
  * ones by damped least squares, and the prediction is folded into weight and bias (affine ridge refit; CORP, arXiv:2602.05243;
  * bias alone is FLAP, arXiv:2312.11983). The damping is chosen, and the refit accepted, on rows that it was not fitted on.
  */
-import { type SplitGram } from '../ir/lab.ts';
+import { present } from '../diagnostic.ts';
+import { type Gram, type SplitGram } from '../ir/lab.ts';
 import { matrix, type Matrix, type Products } from '../ir/matrix.ts';
 import { damped, solveDamped } from './ridge.ts';
 import { centred, checkFinite, covariance, meanOf, pick, pickRows } from './statistics.ts';
@@ -11,6 +12,8 @@ import { centred, checkFinite, covariance, meanOf, pick, pickRows } from './stat
 export type RefitTask = {
 	/** Sums over what the reader reads. With `against`, those are what it should put out, before its bias. */
 	readonly grams: SplitGram;
+	/** Sums over what the reader reads by now, where others before it were changed, against what it read then. */
+	readonly now?: SplitGram;
 	/** Positions that stay, ascending. */
 	readonly kept: readonly number[];
 	/** All inputs × outputs. */
@@ -43,6 +46,7 @@ export async function refit(task: RefitTask, products: Products): Promise<Refit>
 	const { grams, kept, weight, what } = task;
 	checkFinite(grams.fit, what);
 	checkFinite(grams.heldOut, what);
+	if (task.now !== undefined) checkFinite(task.now.fit, what);
 	const plain = { weight: pickRows(weight, kept), shift: new Float64Array(weight.cols), residual: 0 };
 	if (grams.fit.count < 2 || grams.heldOut.count < 2)
 		return { ...plain, choice: 'none', heldOut: { affine: NaN, bias: NaN, none: NaN } };
@@ -74,24 +78,45 @@ type Fit = {
 	readonly variance: number;
 };
 
-async function fitOf(
-	{ grams, kept, weight }: RefitTask,
-	part: keyof SplitGram,
-	products: Products,
-): Promise<Fit> {
+async function fitOf(task: RefitTask, part: keyof SplitGram, products: Products): Promise<Fit> {
+	const { grams, kept, weight, now } = task;
 	const { count, sum, against, ...rest } = grams[part];
 	const whole = covariance({ count, sum, ...rest });
-	const mean = meanOf(sum, count);
-	const own = { mean: Float64Array.from(kept, (at) => mean[at] ?? 0), covariance: pick(whole, kept, kept) };
 	if (against === undefined) {
 		const cross = await products.multiply(whole, weight);
+		const mean = meanOf(sum, count);
 		const target = (await products.multiply(matrix(1, mean.length, mean), weight)).data;
-		return { ...own, cross: pickRows(cross, kept), target, variance: dot(weight.data, cross.data) };
+		const wanted = { target, variance: dot(weight.data, cross.data) };
+		if (now !== undefined) return { ...wanted, ...(await readNow(now[part], kept, weight, products)) };
+		return { ...wanted, ...momentsOf(whole, mean, kept), cross: pickRows(cross, kept) };
 	}
+	const own = momentsOf(whole, meanOf(sum, count), kept);
 	const cross = centred(against.cross, count, sum, against.sum);
 	const target = meanOf(against.sum, count);
 	const squares = against.squares.reduce((all, square) => all + square, 0) / count;
 	return { ...own, cross: pickRows(cross, kept), target, variance: squares - dot(target, target) };
+}
+
+function momentsOf(
+	whole: Matrix,
+	mean: Float64Array,
+	kept: readonly number[],
+): Pick<Fit, 'mean' | 'covariance'> {
+	return { mean: Float64Array.from(kept, (at) => mean[at] ?? 0), covariance: pick(whole, kept, kept) };
+}
+
+/** What is read by now, and its covariance with what the reader put out before. */
+async function readNow(
+	now: Gram,
+	kept: readonly number[],
+	weight: Matrix,
+	products: Products,
+): Promise<Pick<Fit, 'mean' | 'covariance' | 'cross'>> {
+	const { count, sum, against } = now;
+	const before = present(against, 'sums against what was read before');
+	const shared = pickRows(centred(before.cross, count, sum, before.sum), kept);
+	const own = momentsOf(covariance(now), meanOf(sum, count), kept);
+	return { ...own, cross: await products.multiply(shared, weight) };
 }
 
 /** Makes the means agree. */

@@ -1,14 +1,20 @@
 /** Compensation: readers of removed units are refitted to what stays, by numbers that are computed while planning. */
 import { present } from '../diagnostic.ts';
-import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { matrix, type Matrix, type Products } from '../ir/matrix.ts';
-import { refit, type Refit } from '../numerics/refit.ts';
-import { storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
+import { hasBodies, twinned } from '../ir/graph/twin.ts';
+import { type Gram, type GramRequest, type Lab, type Walk } from '../ir/lab.ts';
+import { type Net, type NetNode } from '../ir/axes/net.ts';
+import { matrix, type Matrix } from '../ir/matrix.ts';
+import { refit, type RefitTask } from '../numerics/refit.ts';
+import { rowsRead, storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
 import { biasOf, withInput, type BiasPlace } from './bias.ts';
+import { insideShares } from './borders.ts';
 import { insert } from './edits.ts';
-import { type Selected } from './select.ts';
+import { maskModel, type Mask } from './masks.ts';
+import { residualSum, withoutBias, withTarget, type ResidualSum } from './residual-target.ts';
+import { type Candidate, type Selected } from './select.ts';
 import { type Compensated } from './technique.ts';
 import { type Reader } from './units.ts';
 
@@ -31,22 +37,46 @@ export type Compensation = {
 	readonly told: readonly Compensated[];
 };
 
-/** Refits every linear reader of the selected units. What does not get better on held-out inputs stays as it is. */
-export async function compensate(
-	selected: readonly Selected[],
-	grams: Grams,
-	products: Products,
-): Promise<Compensation> {
-	const refits: RefitDecision[] = [];
-	const tensors = new Map<string, Tensor>();
+/** What the readers are refitted for. */
+export type Compensating = {
+	readonly net: Net;
+	readonly grams: Grams;
+	readonly lab: Lab;
+	/** What the reference multiplies with zero. */
+	readonly masks: readonly Mask[];
+};
+
+type Refitting = {
+	readonly candidate: Candidate;
+	readonly reading: Reading;
+	readonly kept: readonly number[];
+};
+type Placed = Refitting & { readonly residual?: ResidualSum };
+
+/**
+ * Refits every linear reader of the selected units, one after another along the graph: what it reads is that of the model whose units
+ * are gone and whose readers before it are refitted, what it should put out is that of the model as it was. What does not get better on
+ * held-out inputs stays as it is.
+ */
+export async function compensate(selected: readonly Selected[], task: Compensating): Promise<Compensation> {
+	const { net, grams, lab } = task;
 	const told: Compensated[] = [];
+	const readings: Refitting[] = [];
 	for (const { candidate, units } of selected) {
 		const gone = new Set(units);
 		for (const reading of await grams.of(candidate)) {
-			const kept = Array.from(reading.reader.owners.keys()).filter(
-				(at) => !gone.has(reading.reader.owners[at] ?? -1),
-			);
-			const made = await refitReading(reading, kept, candidate.label, products);
+			const { owners } = reading.reader;
+			const kept = Array.from(owners.keys()).filter((at) => !gone.has(owners[at] ?? -1));
+			readings.push({ candidate, reading, kept });
+		}
+	}
+	const follow = new Following(task);
+	for (const stage of stagesOf(net, readings)) {
+		const seen = await follow.read(stage);
+		for (const [at, { candidate, reading, kept }] of stage.entries()) {
+			const { reader } = reading;
+			const task = { kept, weight: weightMatrix(reader), what: `what ${candidate.label} reads` };
+			const made = await refit({ ...task, ...(seen[at] ?? { grams: reading.grams }) }, lab.products);
 			told.push({
 				layer: candidate.layer,
 				choice: made.choice,
@@ -55,21 +85,78 @@ export async function compensate(
 				heldOut: made.heldOut,
 			});
 			if (made.choice !== 'none')
-				refits.push(
-					recordRefit(reading.reader, whole(reading.reader, kept, made.weight), made.shift, tensors),
-				);
+				follow.refits.push(recordRefit(reader, whole(reader, kept, made.weight), made.shift, follow.tensors));
 		}
 	}
-	return { refits, tensors, told };
+	return { refits: follow.refits, tensors: follow.tensors, told };
 }
 
-function refitReading(
-	{ reader, grams }: Reading,
-	kept: readonly number[],
-	label: string,
-	products: Products,
-): Promise<Refit> {
-	return refit({ grams, kept, weight: weightMatrix(reader), what: `what ${label} reads` }, products);
+/** The model as it becomes while its readers are refitted one after another. */
+class Following {
+	readonly refits: RefitDecision[] = [];
+	readonly tensors = new Map<string, Tensor>();
+	private readonly task: Compensating;
+	private readonly masked: Model | undefined;
+	private readonly walk: Walk | undefined;
+
+	constructor(task: Compensating) {
+		this.task = task;
+		// Values inside of bodies cannot be measured in two models at once.
+		if (hasBodies(task.net.model)) return;
+		this.masked = maskModel(task.net, task.masks, 'masked');
+		this.walk = task.lab.walk();
+	}
+
+	/** What readers read by now, and what they should make of it. */
+	async read(stage: readonly Placed[]): Promise<readonly Pick<RefitTask, 'grams' | 'now'>[]> {
+		if (this.masked === undefined || this.walk === undefined) return [];
+		const twin = twinned(this.task.net.model, refitted(this.masked, this.refits, this.tensors));
+		let { model } = twin;
+		const requests = stage.map(({ reading: { reader }, residual }): GramRequest => {
+			const rows = rowsRead(reader);
+			const value = twin.of(rows.value);
+			if (residual === undefined || twin.of(residual.skip.name) === residual.skip.name)
+				return { ...rows, value, against: rows };
+			const target = withTarget(model, residual, twin);
+			model = target.model;
+			return { ...rows, value, against: { ...residual.rows, value: target.value } };
+		});
+		const found = await this.walk.grams(model, requests);
+		return stage.map(({ reading, residual }, at) => {
+			const now = present(found[at], 'a Gram matrix');
+			if (requests[at]?.against?.value === rowsRead(reading.reader).value)
+				return { grams: reading.grams, now };
+			const part = (gram: Gram): Gram => withoutBias(gram, residual?.bias);
+			return { grams: { fit: part(now.fit), heldOut: part(now.heldOut) } };
+		});
+	}
+}
+
+/**
+ * Readers by how many others stand before them: none of a stage reads what another one of it puts out. A residual value that comes from
+ * beside or behind counts as it was: it is yet to be refitted.
+ */
+function stagesOf(net: Net, readings: readonly Refitting[]): Placed[][] {
+	const byNode = new Map<NetNode, Refitting[]>();
+	for (const one of readings) {
+		const { node } = one.reading.reader;
+		byNode.set(node, [...(byNode.get(node) ?? []), one]);
+	}
+	const depths = new Map<ValueName, number>();
+	const stages: Refitting[][] = [];
+	for (const node of net.nodes) {
+		const depth = Math.max(0, ...node.node.inputs.map((name) => depths.get(name) ?? 0));
+		const own = byNode.get(node) ?? [];
+		if (own.length > 0) stages[depth] = [...(stages[depth] ?? []), ...own];
+		for (const name of node.node.outputs) depths.set(name, depth + (own.length > 0 ? 1 : 0));
+	}
+	return stages.map((stage, depth) =>
+		stage.map((one) => {
+			const residual = residualSum(one.reading.reader);
+			const isSettled = residual !== undefined && (depths.get(residual.skip.name) ?? 0) <= depth;
+			return { ...one, ...(isSettled && { residual }) };
+		}),
+	);
 }
 
 /** The kept rows where they stood, zeros where the others were. */
@@ -101,16 +188,19 @@ export function recordRefit(
 	const { place, constant, scale } = biasOf(node, width);
 	const values = constant && numbersOf(constant);
 	const alpha = numberOf(node.node, 'alpha', 1);
-	const bias = summed(shift, width).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
+	const bias = summed(shift, width, node).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
 	tensors.set(names.bias, tensorOf(names.bias, type, [width], bias));
 	return { node: id, slot, outputs, ...names, ...(place && { place }) };
 }
 
-/** Shifts of a filter at all places of its kernel add up. At borders that are padded with zeros it is a little too much. */
-function summed(shift: Float64Array, outputs: number): Float64Array {
+/** Shifts of a filter at all places of its kernel add up; one that falls on zeros around the input now and then counts as often as not. */
+function summed(shift: Float64Array, outputs: number, node: NetNode): Float64Array {
 	const places = shift.length / outputs;
+	const shares = insideShares(node, places);
 	return Float64Array.from({ length: outputs }, (_, at) =>
-		shift.subarray(at * places, (at + 1) * places).reduce((sum, value) => sum + value, 0),
+		shift
+			.subarray(at * places, (at + 1) * places)
+			.reduce((sum, value, place) => sum + value * (shares[place] ?? 1), 0),
 	);
 }
 

@@ -3,7 +3,7 @@ import { present } from '../diagnostic.ts';
 import { elementType } from '../ir/graph/dtype.ts';
 import { elementCount, type Model, type Tensor } from '../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
-import { type GramRequest, type Lab, type SplitGram } from '../ir/lab.ts';
+import { type Lab, type RowsOf, type SplitGram } from '../ir/lab.ts';
 import { intAttribute } from '../ir/axes/view.ts';
 import { type NetNode } from '../ir/axes/net.ts';
 import { matrix, type Matrix } from '../ir/matrix.ts';
@@ -120,7 +120,7 @@ export class Grams {
 		const asked = chunk.flatMap((group) => linearReaders(group).map((reader) => ({ group, reader })));
 		const grams = await this.lab.grams(
 			this.model,
-			asked.map(({ reader }) => requestFor(reader)),
+			asked.map(({ reader }) => rowsRead(reader)),
 		);
 		const readings = new Map<string, Reading[]>();
 		asked.forEach(({ group, reader }, at) => {
@@ -146,6 +146,7 @@ export function gramsOf(groups: readonly UnitGroup[], model: Model, lab: Lab): G
 	return grams;
 }
 
-function requestFor({ input, inputAxis }: Reader): GramRequest {
+/** What a reader reads, as rows. */
+export function rowsRead({ input, inputAxis }: Reader): RowsOf {
 	return { value: input.name, rank: input.sizes.length, axis: inputAxis, size: input.sizes[inputAxis] ?? 0 };
 }

@@ -8,6 +8,7 @@ import { emptiedBy, type Emptied } from './empty.ts';
 import { fieldsFor } from './fields.ts';
 import { gramsOf, linearReaders, type Grams } from './grams.ts';
 import { type ScoreContext } from './score-context.ts';
+import { masksOf } from './masks.ts';
 import { metricNamed } from './scores.ts';
 import { splitters, tieScores } from './tied.ts';
 import { offerUnits } from './offer.ts';
@@ -122,7 +123,9 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
 	const whole = selected.filter(isWhole);
 	const partial = selected.filter((one) => !isWhole(one));
-	const made = refitting && grams ? await compensate(partial, grams, lab.products) : undefined;
+	const masks = selected.flatMap((one) => masksOf(chosen(one)));
+	const made =
+		refitting && grams ? await compensate(partial, { net: request.net, grams, lab, masks }) : undefined;
 	return {
 		plan: {
 			...saidOf(step),

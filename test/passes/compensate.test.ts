@@ -168,6 +168,21 @@ test('the classifier keeps more of itself with refits than without, for heads an
 	}
 });
 
+test('each reader makes up for those before it: with what it reads by now, and for the residual value', async () => {
+	const model = folder.at('blocks.onnx');
+	saveModel(encoder(3, { heads: 2, width: 8, hidden: 64 }), model);
+	const data = dataFor(16, [48, 8, 16]);
+	const together = await run('prune ffn 50%', model, data);
+	isProven(together, 'together');
+	// From behind, each statement refits its readers to inputs that nothing has changed yet.
+	const backwards = [2, 1, 0].map((layer) => `prune ffn 50% in layers [${layer}]`).join('; ');
+	const apart = await run(backwards, model, data);
+	assert.ok(
+		together.drift!.relativeL2 < 0.9 * apart.drift!.relativeL2,
+		`${together.drift!.relativeL2} against ${apart.drift!.relativeL2}`,
+	);
+});
+
 test('a plan carries the refits: applied, it gives the bytes of the build', async () => {
 	const model = folder.at('encoder-false.onnx');
 	const [out, again, planPath] = [folder.at('built.onnx'), folder.at('applied.onnx'), folder.at('plan.json')];

@@ -12,6 +12,12 @@ const memory = 2 ** 30;
 /** Every so many samples one is held out; of two to four samples the last. */
 const most = 5;
 
+/** Whether the sample at a place is held out. */
+export function isHeldOut(at: number, samples: number): boolean {
+	const fold = Math.min(most, Math.max(2, samples));
+	return at % fold === fold - 1;
+}
+
 /** As `Lab.grams`, over the examples given. */
 export async function measureGrams(
 	model: Model,
@@ -67,7 +73,7 @@ function chunksOf(requests: readonly GramRequest[]): GramRequest[][] {
 	return chunks;
 }
 
-type Totals = Map<ValueName, Matrix>;
+export type Totals = Map<ValueName, Matrix>;
 
 async function measureChunk(
 	model: Model,
@@ -76,7 +82,6 @@ async function measureChunk(
 	examples: readonly Example[],
 	threads: number,
 ): Promise<SplitGram[]> {
-	const fold = Math.min(most, Math.max(2, examples.length));
 	let asked: readonly (readonly Sums[])[] = [];
 	let totals: { readonly fit: Totals; readonly heldOut: Totals } | undefined;
 	for (const isMasked of [true, false]) {
@@ -90,7 +95,8 @@ async function measureChunk(
 			for (const [at, { feeds, mask }] of examples.entries()) {
 				if ((mask !== undefined) !== isMasked) continue;
 				const feed = mask === undefined ? feeds : new Map([...feeds, [graph.mask, { ...mask, type: BOOL }]]);
-				await accumulate(session, feed, sums, at % fold === fold - 1 ? totals.heldOut : totals.fit);
+				const isJudge = isHeldOut(at, examples.length);
+				await accumulate(session, feed, sums, isJudge ? totals.heldOut : totals.fit);
 			}
 		} finally {
 			await session.release();
@@ -103,12 +109,12 @@ async function measureChunk(
 	}));
 }
 
-function zeros(sums: readonly Sums[]): Totals {
+export function zeros(sums: readonly Sums[]): Totals {
 	return new Map(sums.map(({ output, rows, cols }) => [output, matrix(rows, cols)]));
 }
 
 /** Adds one sample: the sums so far go in, and what comes out is written over them. */
-async function accumulate(
+export async function accumulate(
 	session: Session,
 	feed: Feeds,
 	sums: readonly Sums[],
@@ -123,7 +129,7 @@ async function accumulate(
 }
 
 /** The last feature of each side is 1: the last row holds the plain sums, and its end the number of rows. */
-function gramOf(
+export function gramOf(
 	{ size, against }: GramRequest,
 	[own, cross, squares]: readonly Sums[],
 	totals: Totals,

@@ -19,6 +19,7 @@ import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
 import { rowsOf } from './rows.ts';
 import { openSession, type Value } from './session.ts';
+import { walkOver } from './walk.ts';
 
 export function labOf(
 	examples: readonly Example[],
@@ -51,6 +52,7 @@ export function labOf(
 			);
 			return rowsOf(model, values, chosen, run);
 		},
+		walk: () => walkOver(examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
 		drift: (original, pruned) => driftOn(examples, original, pruned, threads),

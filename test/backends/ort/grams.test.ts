@@ -120,7 +120,14 @@ for (const ir of [3, 8] as const) {
 				against: { value: out, rank: 3, axis: 2, size: 3 },
 			},
 		];
-		const measured = await labOf(examplesOf(feeds), 'test', true, 1).grams(model, requests);
+		const lab = labOf(examplesOf(feeds), 'test', true, 1);
+		const measured = await lab.grams(model, requests);
+		const walk = lab.walk();
+		for (const [at, request] of requests.entries())
+			assert.equal(
+				(await walk.grams(model, [request])).map(({ fit, heldOut }) => rounded([plain(fit), plain(heldOut)])),
+				[rounded([plain(measured[at]!.fit), plain(measured[at]!.heldOut)])],
+			);
 		const everyRow = (): boolean => true;
 		for (const [at, request] of requests.entries()) {
 			const [fit, heldOut] = [feeds.filter((_, sample) => sample !== 4), feeds.slice(4, 5)];
@@ -168,7 +175,13 @@ test('padding does not count, not even where it holds NaN', async () => {
 		{ value: hidden, rank: 3, axis: 2, size: 5 },
 		{ value: pooled, rank: 2, axis: 1, size: 5 },
 	];
-	const [masked, whole] = await labOf(examplesOf(feeds), 'test', true, 1).grams(model, requests);
+	const lab = labOf(examplesOf(feeds), 'test', true, 1);
+	const [masked, whole] = await lab.grams(model, requests);
+	const walked = await lab.walk().grams(model, requests);
+	assert.equal(
+		walked.map(({ fit }) => rounded(plain(fit))),
+		[masked!, whole!].map(({ fit }) => rounded(plain(fit))),
+	);
 	const real = (feed: Feeds, row: number): boolean => feed.get('attention_mask')!.data[row] === 1;
 	assert.equal(
 		rounded(plain(masked!.fit)),
