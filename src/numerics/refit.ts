@@ -20,6 +20,8 @@ export type RefitTask = {
 	readonly weight: Matrix;
 	/** What is read, for messages. */
 	readonly what: string;
+	/** No new weights are tried. */
+	readonly biasAlone?: boolean;
 };
 
 export type Choice = 'affine' | 'bias' | 'none';
@@ -56,6 +58,10 @@ export async function refit(task: RefitTask, products: Products): Promise<Refit>
 		none: await errorOf(judge, plain, products),
 		bias: await errorOf(judge, shifted, products),
 	};
+	if (task.biasAlone === true) {
+		const choice = errors.bias < errors.none ? 'bias' : 'none';
+		return { ...{ none: plain, bias: shifted }[choice], choice, heldOut: { ...errors, affine: NaN } };
+	}
 	const affine = await bestAffine(fit, judge, plain.weight, products);
 	const heldOut = { ...errors, affine: affine.error };
 	const choice = best(heldOut);

@@ -44,6 +44,8 @@ export type Compensating = {
 	readonly lab: Lab;
 	/** What the reference multiplies with zero. */
 	readonly masks: readonly Mask[];
+	/** New biases and no new weights, each reader by itself. */
+	readonly biasAlone?: boolean;
 };
 
 type Refitting = {
@@ -75,8 +77,12 @@ export async function compensate(selected: readonly Selected[], task: Compensati
 		const seen = await follow.read(stage);
 		for (const [at, { candidate, reading, kept }] of stage.entries()) {
 			const { reader } = reading;
-			const task = { kept, weight: weightMatrix(reader), what: `what ${candidate.label} reads` };
-			const made = await refit({ ...task, ...(seen[at] ?? { grams: reading.grams }) }, lab.products);
+			const own = { kept, weight: weightMatrix(reader), what: `what ${candidate.label} reads` };
+			const choices = { biasAlone: task.biasAlone === true };
+			const made = await refit(
+				{ ...own, ...choices, ...(seen[at] ?? { grams: reading.grams }) },
+				lab.products,
+			);
 			told.push({
 				layer: candidate.layer,
 				choice: made.choice,
@@ -102,7 +108,7 @@ class Following {
 	constructor(task: Compensating) {
 		this.task = task;
 		// Values inside of bodies cannot be measured in two models at once.
-		if (hasBodies(task.net.model)) return;
+		if (task.biasAlone === true || hasBodies(task.net.model)) return;
 		this.masked = maskModel(task.net, task.masks, 'masked');
 		this.walk = task.lab.walk();
 	}

@@ -2,7 +2,7 @@
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { type Layer } from '../ir/anatomy/parts.ts';
 import { cannotEmpty, noAnatomy, pinned } from '../messages/plan.ts';
-import { compensate } from './compensate.ts';
+import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
 import { fieldsFor } from './fields.ts';
@@ -48,6 +48,12 @@ const compensation = {
 	summary: 'Leave what reads the units as it is, also where there is data to refit it.',
 };
 
+const biasAlone = {
+	word: 'bias',
+	summary:
+		'New biases alone in what reads the units, from means of the model as it was (FLAP, arXiv:2312.11983).',
+};
+
 const unitMetrics = [
 	...['wanda', 'l2', 'l1', 'activation', 'fluctuation', 'similarity', 'entropy', 'ablation', 'median'],
 	'random',
@@ -65,7 +71,7 @@ export function pruneUnits(target: Target): Technique {
 			amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 			bare: false,
 			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until', 'while', 'may change'],
-			...(target.refits && { choices: { without: [compensation] } }),
+			...(target.refits && { choices: { without: [compensation], with: [biasAlone] } }),
 			metrics: [...(target.refits ? ['obs', 'sensitivity'] : []), ...unitMetrics],
 		},
 		...(target.listed && { survey: target.find }),
@@ -115,17 +121,14 @@ async function score(request: PlanRequest, target: Target): Promise<Scored> {
 }
 
 async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDecision>> {
-	const { step, numbering, lab, allotted } = request;
+	const { step, numbering, allotted } = request;
 	const { refused, total, grams, metric, candidates, shared } = await rankedUnits(request, target);
 	const { selected, notes } = allotted
 		? { selected: selectAllotted(candidates, allotted, step.min), notes: [] }
 		: select(step, candidates, target.unit, target.align);
-	const refitting = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
 	const whole = selected.filter(isWhole);
 	const partial = selected.filter((one) => !isWhole(one));
-	const masks = selected.flatMap((one) => masksOf(chosen(one)));
-	const made =
-		refitting && grams ? await compensate(partial, { net: request.net, grams, lab, masks }) : undefined;
+	const made = await refits(request, target, selected, grams);
 	return {
 		plan: {
 			...saidOf(step),
@@ -153,6 +156,20 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			layers: numbering.layers.filter((_, at) => !isGone(request.anatomy.layers[at], whole)),
 		},
 	};
+}
+
+/** New weights of what reads the units, where there is data and nobody forbids it. */
+async function refits(
+	{ step, net, lab }: PlanRequest,
+	target: Target,
+	selected: readonly Selected[],
+	grams: Grams | undefined,
+): Promise<Compensation | undefined> {
+	const wanted = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
+	if (!wanted || grams === undefined) return undefined;
+	const masks = selected.flatMap((one) => masksOf(chosen(one)));
+	const partial = selected.filter((one) => !isWhole(one));
+	return compensate(partial, { net, grams, lab, masks, biasAlone: step.with === biasAlone.word });
 }
 
 function sharedRefusal({ step }: PlanRequest, label: string, name: string): Diagnostic {

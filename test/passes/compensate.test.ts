@@ -183,6 +183,17 @@ test('each reader makes up for those before it: with what it reads by now, and f
 	);
 });
 
+test('`with bias` gives readers new biases alone, which is less than a refit', async () => {
+	const [model, data] = [folder.at('blocks.onnx'), dataFor(16, [48, 8, 16])];
+	const [biased, refitted] = [
+		await run('prune ffn 50% by fluctuation with bias', model, data),
+		await run('prune ffn 50% by fluctuation', model, data),
+	];
+	isProven(biased, 'new biases');
+	assert.equal(new Set(biased.steps[0]!.compensated!.map(({ choice }) => choice)), new Set(['bias']));
+	assert.ok(refitted.drift!.relativeL2 < biased.drift!.relativeL2);
+});
+
 test('a plan carries the refits: applied, it gives the bytes of the build', async () => {
 	const model = folder.at('encoder-false.onnx');
 	const [out, again, planPath] = [folder.at('built.onnx'), folder.at('applied.onnx'), folder.at('plan.json')];
