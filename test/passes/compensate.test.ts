@@ -38,8 +38,8 @@ function dataFor(width: number, dims: readonly number[] = [12, 8, width], axis =
 	return folder.file(`x${dims.join('-')}.npy`, content);
 }
 
-const run = (recipe: string, model: string, data: string): Promise<BuildDocument> =>
-	compile({ recipe, model, data, threads: 1, samples: 4 });
+const run = (recipe: string, model: string, data?: string): Promise<BuildDocument> =>
+	compile({ recipe, model, threads: 1, samples: 4, ...(data !== undefined && { data }) });
 
 function isProven({ diagnostics, proof }: BuildDocument, what: string): void {
 	assert.equal(
@@ -159,9 +159,10 @@ test('refits heads and neurons of layers with norms before and after, and says w
 test('the classifier keeps more of itself with refits than without, for heads and for neurons', async () => {
 	for (const recipe of ['prune heads 25%', 'prune ffn 50%']) {
 		const { model, calibration } = classifier;
+		const some = `calibrate with "${calibration}" take 10\n`;
 		const [refitted, plain] = [
-			await run(recipe, model, calibration),
-			await run(`${recipe} without compensation`, model, calibration),
+			await run(`${some}${recipe}`, model),
+			await run(`${some}${recipe} without compensation`, model),
 		];
 		isProven(refitted, recipe);
 		assert.ok(refitted.drift!.kl! < plain.drift!.kl!, `${refitted.drift!.kl!} against ${plain.drift!.kl!}`);
@@ -178,7 +179,7 @@ test('each reader makes up for those before it: with what it reads by now, and f
 	const backwards = [2, 1, 0].map((layer) => `prune ffn 50% in layers [${layer}]`).join('; ');
 	const apart = await run(backwards, model, data);
 	assert.ok(
-		together.drift!.relativeL2 < 0.9 * apart.drift!.relativeL2,
+		together.drift!.relativeL2 < 0.95 * apart.drift!.relativeL2,
 		`${together.drift!.relativeL2} against ${apart.drift!.relativeL2}`,
 	);
 });
