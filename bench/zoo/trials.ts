@@ -57,8 +57,12 @@ export class Trials<Result extends Trial> {
 		const child = spawn(process.execPath, ['--import', 'tsx', program, path, ...statements], {
 			stdio: ['ignore', 'pipe', 'ignore'],
 		});
-		const late = (): NodeJS.Timeout => setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
-		let count = 0;
+		let [count, isLate] = [0, false];
+		const late = (): NodeJS.Timeout =>
+			setTimeout(() => {
+				isLate = true;
+				child.kill('SIGKILL');
+			}, seconds * 1000);
 		let timer = late();
 		for await (const line of createInterface({ input: child.stdout })) {
 			clearTimeout(timer);
@@ -68,7 +72,7 @@ export class Trials<Result extends Trial> {
 		}
 		clearTimeout(timer);
 		if (count === statements.length) return count;
-		const crash = child.signalCode === 'SIGKILL' ? `longer than ${seconds} s` : 'the process ended';
+		const crash = isLate ? `longer than ${seconds} s` : 'the process ended';
 		const statement = statements[count] ?? '';
 		this.note({ model, statement, ok: false, crash, seconds } as unknown as Result);
 		return count + 1;

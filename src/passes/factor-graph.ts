@@ -32,7 +32,7 @@ export function lowerFactors({
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
-	const firsts = new Firsts(fresh);
+	const firsts = new Firsts(fresh, model.opsets.get('') ?? 1);
 	for (const { node: id, slot, left, right, shift: added } of matrices) {
 		const product = byNode.get(id) ?? bug('a plan names a node that is not there', { id });
 		const { node } = product;
@@ -65,11 +65,13 @@ export function lowerFactors({
 /** First factors and the products with them, each made once. */
 class Firsts {
 	private readonly fresh: Fresh;
+	private readonly opset: number;
 	private readonly constants = new Map<string, ValueName>();
 	private readonly middles = new Map<string, ValueName>();
 
-	constructor(fresh: Fresh) {
+	constructor(fresh: Fresh, opset: number) {
 		this.fresh = fresh;
+		this.opset = opset;
 	}
 
 	factor(tensor: Tensor, base: string): readonly [ValueName, readonly Edit[]] {
@@ -92,8 +94,22 @@ class Firsts {
 		this.middles.set(key, middle);
 		const name = node.name === '' ? '' : `${node.name}_left`;
 		const { op, domain } = node;
+		// Before opset 11 a Gemm has to add something.
+		if (op === 'Gemm' && domain === '' && this.opset < 11)
+			return [middle, this.plainProduct(turned, x, left, middle)];
 		const made = { name, op, domain, inputs: [x, left], outputs: [middle], attributes };
 		return [middle, [{ kind: 'insert', node: made }]];
+	}
+
+	private plainProduct(
+		turned: Attribute | undefined,
+		x: ValueName,
+		left: ValueName,
+		middle: ValueName,
+	): Edit[] {
+		if (turned?.kind !== 'int' || turned.value !== 1) return [insert('MatMul', [x, left], middle)];
+		const straight = this.fresh(`${x}_turned`);
+		return [insert('Transpose', [x], straight), insert('MatMul', [straight, left], middle)];
 	}
 }
 

@@ -45,14 +45,21 @@ export async function timeModels(
 	}));
 }
 
-/** Typical sizes; shorter ones where a model runs on none so long, as with a short table of positions. */
+/** Of the typical length and past: shorter where a table of positions is short, longer where windows of sound are asked for. */
+const lengths = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 32, 4, 12] as const;
+
+/** Typical sizes, or the first others that a model runs on. */
 async function longest(
 	model: Model | undefined,
 	session: Session | undefined,
 	shapes: Shapes,
 ): Promise<Sample> {
 	if (model === undefined || session === undefined) return typical;
-	const samples = [1, 2, 4, 8].map((part) => ({ ...typical, length: typical.length / part }));
+	const samples = lengths.map((part) => ({
+		...typical,
+		length: typical.length * part,
+		past: typical.past * Math.min(1, part),
+	}));
 	for (const sample of samples) {
 		try {
 			await session.run(generate(model, bindShapes(model, sample, shapes), 1));

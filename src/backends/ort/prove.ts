@@ -1,5 +1,5 @@
 /** The proof: a rewritten model equals its plain graphs, on real runs, to rounding. */
-import { bug } from '../../diagnostic.ts';
+import { bug, Fault } from '../../diagnostic.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { FLOAT16 } from '../../ir/graph/dtype.ts';
 import { type Claim, type Kept, type OutputError, type Proof } from '../../ir/proof.ts';
@@ -84,7 +84,8 @@ async function withControls(
 ): Promise<readonly OutputError[]> {
 	let outputs = errors;
 	for (const control of claim.controls) {
-		const moved = await runAll(control(), 'control', feeds, { threads });
+		const moved = await runsOf(control(), feeds, threads);
+		if (moved === undefined) continue;
 		outputs = outputs.map((output) => ({
 			...output,
 			control: Math.max(output.control, moveOf(output.name, kept, reference, moved)),
@@ -92,6 +93,16 @@ async function withControls(
 		if (outputs.some(shows)) break;
 	}
 	return outputs;
+}
+
+/** Of a control; undefined where it does not run, as with a spoiled number that sizes are computed from. */
+async function runsOf(control: Model, feeds: readonly Feeds[], threads: number): Promise<Runs | undefined> {
+	try {
+		return await runAll(control, 'control', feeds, { threads });
+	} catch (problem) {
+		if (!(problem instanceof Fault)) throw problem;
+		return undefined;
+	}
 }
 
 function moveOf(name: ValueName, kept: Kept, reference: Runs, moved: Runs): number {
