@@ -2,7 +2,7 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import { checkedRecipe } from './checked-recipe.ts';
 import { Fault, type Diagnostic } from './diagnostic.ts';
-import { loadModel, type Loaded } from './backends/onnx/load.ts';
+import { type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
@@ -19,23 +19,37 @@ import { type Lab } from './ir/lab.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { unmetRequirements } from './ir/requirements.ts';
+import { otherLosses } from './messages/folder.ts';
 import { notMet, proofFailed, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { runPlan, runRecipe, type Done, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { judgeResult, sharesOf, timeBoth, type Judging } from './judge.ts';
 import { sidesOf } from './side-files.ts';
+import { lossesOf, withSiblings } from './siblings.ts';
+import { guarded } from './guarded.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { compareWith, withMetadata } from './provenance.ts';
 
-/** Compiles a recipe on a model. Mistakes of the user come back in `diagnostics`, with `ok: false`. */
+/**
+ * Compiles a recipe on a model, and on the other models of a folder. Mistakes of the user come back in `diagnostics`, with
+ * `ok: false`.
+ */
 export async function compile(options: CompileOptions): Promise<BuildDocument> {
+	return withSiblings(await compileOne(options), options, compileOne);
+}
+
+/** @param losses what its steps must take, as `lossesOf` says it, or nothing is written. */
+async function compileOne(options: CompileOptions, losses?: string): Promise<BuildDocument> {
 	const { recipe, diagnostics, frame } = checkedRecipe(options);
 	if (recipe === undefined) return frame;
 	return guarded(frame, options.model, (loaded) =>
-		new Build(loaded, options, { ...frame, diagnostics: [...diagnostics, ...loaded.diagnostics] }).recipe(
-			recipe,
-		),
+		new Build(
+			loaded,
+			options,
+			{ ...frame, diagnostics: [...diagnostics, ...loaded.diagnostics] },
+			losses,
+		).recipe(recipe),
 	);
 }
 
@@ -60,31 +74,16 @@ export async function applyPlan(
 	});
 }
 
-async function guarded(
-	frame: BuildDocument,
-	model: string,
-	work: (loaded: Loaded) => Promise<BuildDocument>,
-): Promise<BuildDocument> {
-	let loaded: Loaded | undefined;
-	try {
-		loaded = loadModel(model);
-		return await work(loaded);
-	} catch (problem) {
-		if (!(problem instanceof Fault)) throw problem;
-		return { ...frame, ok: false, diagnostics: [...frame.diagnostics, ...problem.diagnostics] };
-	} finally {
-		loaded?.file.close();
-	}
-}
-
 class Build {
 	private readonly steps: StepReport[] = [];
 	private readonly diagnostics: Diagnostic[];
 	private readonly loaded: Loaded;
 	private readonly options: CompileOptions;
 	private readonly frame: BuildDocument;
+	private readonly losses: string | undefined;
 
-	constructor(loaded: Loaded, options: CompileOptions, frame: BuildDocument) {
+	constructor(loaded: Loaded, options: CompileOptions, frame: BuildDocument, losses?: string) {
+		this.losses = losses;
 		this.loaded = loaded;
 		this.options = options;
 		this.frame = frame;
@@ -220,6 +219,7 @@ class Build {
 	): Promise<BuildDocument> {
 		const { force, out, verify } = this.options;
 		if (this.options.against !== undefined) compareWith(model, this.options.against, this.loaded.file.path);
+		if (this.losses !== undefined && this.losses !== lossesOf(this.steps)) throw new Fault(otherLosses({}));
 		const marked = model === this.loaded.model ? model : withMetadata(model, this.frame.recipe.sha256);
 		const [before, after] = this.cost(shapes);
 		const staged = out === undefined ? undefined : this.stage(marked, out, force, shapes);

@@ -1,12 +1,12 @@
 /** What lies beside a model, after its structure has changed: the configuration, the tokenizer, the dictionary. */
 import { basename, dirname, join } from 'node:path';
-import { siblingsOf, targetOf, type Place, type SideFile, type Target } from './backends/onnx/layout.ts';
+import { targetOf, type Place, type SideFile, type Target } from './backends/onnx/layout.ts';
 import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
 import { readSettings, pathBeside, type Settings } from './data/beside.ts';
 import { type Diagnostic } from './diagnostic.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
-import { configWritten, siblingsStay } from './messages/folder.ts';
+import { configWritten } from './messages/folder.ts';
 import { classesBeside, classLines } from './data/lexicon.ts';
 import { trimTokenizer } from './data/trim-tokenizer.ts';
 
@@ -34,9 +34,7 @@ export function sidesOf(
 	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
 	const change = { before, after, positions: positionsLeft(steps), lost };
-	const { target, notes } = withConfig(plain, change);
-	const names = siblingsOf(place);
-	return { target, notes: names.length === 0 ? notes : [...notes, siblingsStay({ names })] };
+	return withConfig(plain, change);
 }
 
 /** What statements about vocabularies have removed, in the model's own ids; undefined when nothing. */

@@ -1,8 +1,10 @@
 /** Tokenizers and dictionaries beside models that have lost tokens or classes. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadModel } from '../src/backends/onnx/load.ts';
 import { saveModel, stageModel } from '../src/backends/onnx/save.ts';
+import { changedConfig } from '../src/config-file.ts';
 import { withData } from '../src/side-files.ts';
 import { compile } from '../src/compile.ts';
 import { openTokenizer } from '../src/data/tokenize.ts';
@@ -152,13 +154,105 @@ test('a number that the model never had is not touched', async () => {
 	assert.equal(config, { intermediate_size: 4096 });
 });
 
-test('other models of the folder stay behind, and are named', async () => {
+test('other models of the folder go along where they lose the same, and stay behind where not', async () => {
 	folder.file('sib/config.json', JSON.stringify(bert));
-	saveModel(layered(), folder.at('sib', 'model.onnx'));
-	saveModel(layered(), folder.at('sib', 'model_fp16.onnx'));
-	const options = { model: folder.at('sib'), out: folder.at('sib-out'), threads: 1, samples: 2 };
-	const { diagnostics } = await compile({ recipe: 'prune ffn 50%', ...options });
-	assert.match(diagnostics.map(({ message }) => message).join('; '), /model_fp16.onnx stays behind/);
+	saveModel(layered(), folder.at('sib/onnx/model.onnx'));
+	saveModel(layered(), folder.at('sib/onnx/model_same.onnx'));
+	const sizes = { heads: 4, width: 4, hidden: 32 };
+	saveModel(transformer(3, sizes, { seed: 9 }), folder.at('sib/onnx/model_other.onnx'));
+	saveModel(transformer(2, sizes), folder.at('sib/onnx/model_short.onnx'));
+	const said = async (recipe: string, out: string): Promise<string> => {
+		const options = { model: folder.at('sib'), out: folder.at(out), threads: 1, samples: 2 };
+		const { ok, diagnostics } = await compile({ recipe, ...options });
+		assert.ok(ok);
+		return diagnostics.map(({ message }) => message).join('; ');
+	};
+	const models = (out: string): string[] => readdirSync(folder.at(out, 'onnx')).sort();
+	assert.match(
+		await said('prune ffn 50%', 'sib-ranked'),
+		/model_other.onnx stays behind: the recipe takes other units.*model_short.onnx stays behind.*model_same.onnx loses the same/,
+	);
+	assert.equal(models('sib-ranked'), ['model.onnx', 'model_same.onnx']);
+	const [given, same] = ['model.onnx', 'model_same.onnx'].map((name) =>
+		loadModel(folder.at('sib-ranked/onnx', name)),
+	);
+	assert.equal(same!.model.graph.initializers.size, given!.model.graph.initializers.size);
+	[given, same].forEach((one) => {
+		one!.file.close();
+	});
+	const listed = await said('prune layers [2]', 'sib-listed');
+	assert.match(
+		listed,
+		/model_short.onnx stays behind: .*; .*model_other.onnx, onnx\/model_same.onnx lose the same/,
+	);
+	assert.equal(models('sib-listed'), ['model.onnx', 'model_other.onnx', 'model_same.onnx']);
+});
+
+/** What `config.json` of these families says of a model of three layers, four heads of 4 and 32 neurons; what it says of one with less. */
+const families: Readonly<Record<string, readonly [given: object, after: object]>> = {
+	bert: [
+		{ num_hidden_layers: 3, num_attention_heads: 4, intermediate_size: 32, hidden_size: 16 },
+		{ num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 24, hidden_size: 12 },
+	],
+	distilbert: [
+		{ n_layers: 3, n_heads: 4, hidden_dim: 32, dim: 16 },
+		{ n_layers: 2, n_heads: 3, hidden_dim: 24, dim: 12 },
+	],
+	gpt2: [
+		{ n_layer: 3, n_head: 4, n_inner: 32, n_embd: 16 },
+		{ n_layer: 2, n_head: 3, n_inner: 24, n_embd: 12 },
+	],
+	t5: [
+		{ num_layers: 3, num_heads: 4, d_ff: 32, d_model: 16 },
+		{ num_layers: 2, num_heads: 3, d_ff: 24, d_model: 12 },
+	],
+	opt: [
+		{ num_hidden_layers: 3, num_attention_heads: 4, ffn_dim: 32, hidden_size: 16 },
+		{ num_hidden_layers: 2, num_attention_heads: 3, ffn_dim: 24, hidden_size: 12 },
+	],
+};
+const whole = { layers: [3], heads: [4, 4, 4], ffn: [32, 32, 32], hidden: [16, 16], caches: 0 };
+const less = { layers: [2], heads: [3, 3], ffn: [24, 24], hidden: [12], caches: 0 };
+for (const [family, [given, after]] of Object.entries(families))
+	test(`${family} says it in its own keys`, () => {
+		const { settings, changes, unfit } = changedConfig(
+			{ model_type: family, ...given },
+			whole,
+			less,
+			undefined,
+		);
+		assert.equal(settings, { model_type: family, ...after });
+		assert.equal([changes.length, unfit], [4, []]);
+	});
+
+test('positions, and heads that share keys, are told in every spelling', () => {
+	for (const key of ['max_position_embeddings', 'n_positions', 'n_ctx'])
+		assert.equal(changedConfig({ [key]: 512 }, whole, whole, 128).settings, { [key]: 128 });
+	const grouped = { num_attention_heads: 8, num_key_value_heads: 4 };
+	assert.equal(changedConfig(grouped, whole, less, undefined).settings, {
+		num_attention_heads: 6,
+		num_key_value_heads: 3,
+	});
+	const alike = { num_attention_heads: 4, num_key_value_heads: 4 };
+	assert.equal(changedConfig(alike, whole, less, undefined).settings, {
+		num_attention_heads: 3,
+		num_key_value_heads: 3,
+	});
+});
+
+test('a decoder with caches keeps the layers that it has caches of, and optimum may not load it', () => {
+	const decoder = { ...whole, caches: 3 };
+	const gone = { ...less, caches: 3 };
+	const settings = { num_hidden_layers: 3, num_attention_heads: 4 };
+	const { settings: now, unfit } = changedConfig(settings, decoder, gone, undefined);
+	assert.equal(now, { num_hidden_layers: 3, num_attention_heads: 3 });
+	assert.match(
+		unfit.map(({ loader, why }) => `${loader}: ${why}`).join(),
+		/optimum: .*no longer the width of a head/,
+	);
+	assert.equal(changedConfig({ ...settings, head_dim: 4 }, decoder, gone, undefined).unfit, []);
+	const uneven = changedConfig(settings, decoder, { ...gone, heads: [4, 3] }, undefined);
+	assert.match(uneven.unfit[0]!.why, /layers have different ones/);
 });
 
 test('weights beside the model are told to Transformers.js', () => {

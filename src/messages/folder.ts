@@ -24,12 +24,26 @@ export const configWritten = defineDiagnostic({
 		...unfit.map((one) => `not in ${one}`),
 	],
 });
-export const siblingsStay = defineDiagnostic({
+export const siblingsGo = defineDiagnostic({
+	code: 'write/same-models',
+	severity: 'note',
+	explain:
+		'A folder can hold several files of one network: other precisions, quantized ones, a decoder with its cache. Each takes the recipe by itself, is proven by itself, and goes along where every statement takes the same units of it.',
+	message: ({ names }: { names: readonly string[] }) =>
+		`${names.join(', ')} ${names.length === 1 ? 'loses' : 'lose'} the same, and ${names.length === 1 ? 'goes' : 'go'} along`,
+});
+export const siblingStays = defineDiagnostic({
 	code: 'write/other-models',
 	severity: 'note',
 	explain:
-		'A folder can hold several files of one model: other precisions, quantized ones. A recipe is carried out on one of them, and weights that nobody pruned are not copied into a folder of the result.',
-	message: ({ names }: { names: readonly string[] }) =>
-		`${names.join(', ')} ${names.length === 1 ? 'stays' : 'stay'} behind: only one model of the folder was pruned`,
-	hint: () => 'run the recipe on each of them, or quantize and convert the result again',
+		'Another file of the folder stays behind where a statement does not work on it, where a promise does not hold, or where its weights rank other units as the least important: a folder does not get models that were pruned differently.',
+	message: ({ name, why }: { name: string; why: string }) => `${name} stays behind: ${why}`,
+	hint: () => 'run a recipe on it by its own name, or quantize and convert the result again',
+});
+export const otherLosses = defineDiagnostic({
+	code: 'write/other-losses',
+	severity: 'error',
+	explain:
+		'Scores are computed from each file by itself; coarser weights may rank units differently. A statement that lists what goes, or a rank, means the same in every file.',
+	message: () => 'the recipe takes other units of it than of the model',
 });

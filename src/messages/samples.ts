@@ -57,7 +57,14 @@ const ran: Readonly<Record<string, Sample>> = {
 			unfit: ['optimum: layers differ'],
 		}),
 	),
-	'write/other-models': plain(folder.siblingsStay({ names: ['model_quantized.onnx'] })),
+	'write/same-models': plain(folder.siblingsGo({ names: ['model_fp16.onnx', 'model_quantized.onnx'] })),
+	'write/other-models': plain(
+		folder.siblingStays({
+			name: 'model_quantized.onnx',
+			why: 'the recipe takes other units of it than of the model',
+		}),
+	),
+	'write/other-losses': plain(folder.otherLosses({})),
 	'cli/usage': plain(cli.usage({ problem: "unknown option '--modle'", near: '--model' })),
 	'cli/unreadable': plain(cli.unreadable({ path: 'recipe.prune', cause: 'there is no such file' })),
 	'cli/no-such-code': plain(cli.noSuchCode({ code: 'check/unknown-targt', near: 'check/unknown-target' })),
