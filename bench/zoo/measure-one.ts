@@ -53,7 +53,7 @@ type Outcome = Readonly<Record<string, unknown>>;
 
 async function outcome(recipe: string): Promise<Outcome> {
 	const out = join(folder, 'out.onnx');
-	const document = await compile({ recipe, model: path, samples: 4, out, force: true, bench: true });
+	const document = await compile({ recipe, model: path, samples: 2, out, force: true, bench: true });
 	const { ok, steps, proof, drift, latency, diagnostics } = document;
 	// Where a statement is several steps, the last is what it asks for.
 	const step = steps.at(-1);

@@ -86,7 +86,7 @@ function intro(models: number, seconds: number): string {
 
     npm run zoo -- docs/structures-zoo.md <folder of .onnx files>…
 
-which goes on where it was stopped. **proven**: equal to its reference in onnxruntime with a negative control that shows; **weak**: equal, and the control would not have shown. **stays**: nothing
+which goes on where it was stopped; statements that were not tried on a model are not counted either. **proven**: equal to its reference in onnxruntime with a negative control that shows; **weak**: equal, and the control would not have shown. **stays**: nothing
 went, and the build says why. **failed**: a proof that did not hold. **late**: longer than ${seconds} s, or the process ended. Models without the structure, and those that onnxruntime cannot run as they are, are not counted.
 Parameters, file and time are medians over the proven and weak ones, of the result over the original; times are of two threads with other work on the machine, and most of these
 models take a millisecond, where a tenth is noise. **At worst** is the largest difference to the original, over the output's range, of what is exact; and the lowest cosine to the original's outputs of
