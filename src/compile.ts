@@ -97,8 +97,8 @@ class Build {
 		]);
 		const unmet = unmetRequirements(recipe.require, this.loaded.model, shapes);
 		if (unmet.length > 0) throw new Fault(...unmet);
-		// Wanted at the end, and read meanwhile; a mere copy is hashed as it is written.
-		if (recipe.steps.length > 0) void this.loaded.file.sha256();
+		// Wanted at the end, and read meanwhile.
+		void this.loaded.file.sha256();
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
 		const labOn = ({ calibration, words }: InputSet, own: boolean): Lab =>
@@ -266,7 +266,8 @@ class Build {
 		const models = { original: this.loaded.model, result: model, shapes };
 		const { target, notes } = sidesOf(this.loaded.file, out, this.steps, models);
 		this.diagnostics.push(...notes);
-		return stageModel(model, target, { hash: true, ...(force && { force }) });
+		const same = model === this.loaded.model && { same: this.loaded.file.path };
+		return stageModel(model, target, { hash: true, ...(force && { force }), ...same });
 	}
 
 	private isTimed(recipe: Recipe | undefined): boolean {
@@ -298,8 +299,7 @@ class Build {
 		rest: Pick<BuildDocument, 'expectations' | 'drift' | 'latency' | 'ok'>,
 	): Promise<BuildDocument> {
 		const { file, model } = this.loaded;
-		// What nobody changed is written as it was read.
-		const copied = this.steps.length === 0 && staged?.bytes === file.bytes ? staged.sha256 : undefined;
+		const sha256 = await file.sha256();
 		const opset = model.opsets.get('') ?? 0;
 		const proofs = this.steps.flatMap(({ proof }) => proof ?? []);
 		// Where a goal or a condition took nothing, there is nothing for a control to show.
@@ -311,7 +311,7 @@ class Build {
 			...rest,
 			model: {
 				path: file.path,
-				sha256: copied ?? (await file.sha256()),
+				sha256,
 				...before,
 				bytes: file.bytes,
 				opset,
@@ -319,7 +319,7 @@ class Build {
 			output: {
 				...after,
 				...(staged && { path: staged.path, bytes: staged.bytes }),
-				...(staged?.sha256 !== undefined && { sha256: staged.sha256 }),
+				...(staged && { sha256: staged.sha256 ?? sha256 }),
 			},
 			inputs: inputs.words,
 			steps: this.steps,

@@ -1,7 +1,10 @@
 /** Files written whole under private names and given their own at the end: what ends early leaves nothing behind. */
 import { createHash } from 'node:crypto';
 import {
+	chmodSync,
 	closeSync,
+	constants,
+	copyFileSync,
 	existsSync,
 	fsyncSync,
 	mkdirSync,
@@ -53,14 +56,18 @@ export class Stage {
 
 	/** Writes a file whole and to the disk. `name` may lie in folders. Throws `Fault`; then nothing is left of any file. */
 	write(name: string, pieces: Iterable<Uint8Array>, length: number, hashed = false): Written {
-		const target = join(this.root, name);
-		if (!this.force && existsSync(target)) this.refuse(exists({ path: target }));
-		if (existsSync(target) && statSync(target).isDirectory())
-			this.refuse(failed({ path: target, cause: 'it is a folder' }));
-		return this.attempt(target, length, () => {
-			mkdirSync(dirname(this.inside(name)), { recursive: true });
-			this.names.push(name);
-			return writeWhole(this.inside(name), pieces, hashed);
+		return this.place(name, length, (path) => writeWhole(path, pieces, hashed));
+	}
+
+	/** Copies a file whole and to the disk, as `write` does; blocks are shared where the file system can. Throws `Fault`. */
+	copy(name: string, from: string): Written {
+		const bytes = statSync(from).size;
+		return this.place(name, bytes, (path) => {
+			copyFileSync(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+			// A copy takes over who may do what with the other file: ours is a new one.
+			chmodSync(path, 0o666 & ~process.umask());
+			sync(path);
+			return { bytes };
 		});
 	}
 
@@ -77,8 +84,8 @@ export class Stage {
 	commit(stale: readonly string[] = []): void {
 		this.attempt(this.root, 0, () => {
 			if (this.isNew) renameSync(this.inside('.'), this.root);
-			else for (const name of this.names) this.place(name);
-			syncFolder(this.isNew ? dirname(this.root) : this.root);
+			else for (const name of this.names) this.reveal(name);
+			sync(this.isNew ? dirname(this.root) : this.root);
 			for (const name of stale) rmSync(join(this.root, name), { force: true });
 		});
 		this.discard();
@@ -90,7 +97,20 @@ export class Stage {
 		open.delete(this.folder);
 	}
 
-	private place(name: string): void {
+	/** Makes one more file of the folder, under its private name. */
+	private place(name: string, length: number, make: (path: string) => Written): Written {
+		const target = join(this.root, name);
+		if (!this.force && existsSync(target)) this.refuse(exists({ path: target }));
+		if (existsSync(target) && statSync(target).isDirectory())
+			this.refuse(failed({ path: target, cause: 'it is a folder' }));
+		return this.attempt(target, length, () => {
+			mkdirSync(dirname(this.inside(name)), { recursive: true });
+			this.names.push(name);
+			return make(this.inside(name));
+		});
+	}
+
+	private reveal(name: string): void {
 		mkdirSync(dirname(join(this.root, name)), { recursive: true });
 		renameSync(this.inside(name), join(this.root, name));
 	}
@@ -157,8 +177,9 @@ function writeWhole(path: string, pieces: Iterable<Uint8Array>, hashed: boolean)
 	return { bytes, ...(hash && { sha256: hash.digest('hex') }) };
 }
 
-function syncFolder(folder: string): void {
-	const fd = openSync(folder, 'r');
+/** A file or a folder, to the disk. */
+function sync(path: string): void {
+	const fd = openSync(path, 'r');
 	try {
 		fsyncSync(fd);
 	} finally {

@@ -1,5 +1,5 @@
 /** Writes models: into one file, or with their weights beside it. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { Stage } from '../../stage.ts';
@@ -9,10 +9,12 @@ import { chunkLength, Extent, type Chunk } from './wire.ts';
 
 export type SaveOptions = {
 	readonly force?: boolean;
-	/** Computes the SHA-256 of the model file while writing. */
+	/** Computes the SHA-256 of the model file while writing; not of a copy, which has that of the other. */
 	readonly hash?: boolean;
 	/** Writes weights beside the model; by default only when the message would pass 2 GiB. */
 	readonly externalData?: 'auto' | 'always';
+	/** Where the model lies in a file already, byte for byte: that is copied. */
+	readonly same?: string;
 	/** A message may have at most this many bytes; protobuf's own limit is 2 GiB. */
 	readonly limit?: number;
 };
@@ -52,7 +54,10 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	const stale = options.force === true ? dataFilesOf(root, name) : [];
 	const data = outside ? writeData(stage, model, name, stale) : undefined;
 	const finished = data === undefined ? chunks : modelChunks(model, (tensor) => data.placements.get(tensor));
-	const written = stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
+	const isThere = !outside && options.same !== undefined && statSync(options.same).size === length;
+	const written = isThere
+		? stage.copy(name, options.same)
+		: stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
 	const bytes = written.bytes + (data?.bytes ?? 0);
 	return {
 		...{ path: join(root, name), ...written, bytes },
