@@ -11,7 +11,7 @@ import { saveModel } from '../src/backends/onnx/save.ts';
 import { report, sideBySide } from './harness.ts';
 import { largeEncoder } from './models.ts';
 
-const prunec = fileURLToPath(new URL('../dist/prunec.js', import.meta.url));
+const prunec = fileURLToPath(new URL('../dist/prunec.cjs', import.meta.url));
 const [, , where = tmpdir(), rounds = '3'] = process.argv;
 const folder = mkdtempSync(join(where, 'prunec-bench-'));
 const at = (name: string): string => join(folder, name);

@@ -23,7 +23,7 @@ const at = (name: string): string => join(folder, name);
 const node = process.execPath;
 try {
 	saveModel(largeEncoder(12), at('in.onnx'));
-	const program = join(root, 'dist/bench-halve.js');
+	const program = join(root, 'dist/bench-halve.cjs');
 	await bundle(program, 'bench/halve.ts');
 	const recipe = 'prune heads 50% by l2; prune ffn 50% by l2';
 	const results = sideBySide(
@@ -36,7 +36,7 @@ try {
 			{
 				name: 'prunec build --no-verify',
 				argv: [
-					...([node, join(root, 'dist/prunec.js'), 'build', '-e', recipe, at('in.onnx')] as const),
+					...([node, join(root, 'dist/prunec.cjs'), 'build', '-e', recipe, at('in.onnx')] as const),
 					...['-o', at('out.onnx'), '--no-verify', '--force'],
 				],
 			},

@@ -9,9 +9,14 @@ import { checkText } from '../src/check-text.ts';
 import { runRecipe } from '../src/passes/run.ts';
 
 const [, , path = '', out = ''] = process.argv;
-const { recipe } = checkText('prune heads 50% by l2; prune ffn 50% by l2');
-if (recipe === undefined) throw new Error('the recipe is wrong');
-const loaded = loadModel(path);
-const { model } = await runRecipe(recipe, loaded.model, { shapes: new Map(), seed: 0 });
-stageModel(model, targetOf(loaded.file, out), { force: true }).commit();
-loaded.file.close();
+
+async function halve(): Promise<void> {
+	const { recipe } = checkText('prune heads 50% by l2; prune ffn 50% by l2');
+	if (recipe === undefined) throw new Error('the recipe is wrong');
+	const loaded = loadModel(path);
+	const { model } = await runRecipe(recipe, loaded.model, { shapes: new Map(), seed: 0 });
+	stageModel(model, targetOf(loaded.file, out), { force: true }).commit();
+	loaded.file.close();
+}
+
+void halve();

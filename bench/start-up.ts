@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { median, report, sideBySide } from './harness.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const prunec = `${root}dist/prunec.js`;
+const prunec = `${root}dist/prunec.cjs`;
 const node = process.execPath;
 const results = sideBySide(
 	[

@@ -1,5 +1,5 @@
 /**
- * Makes `dist/`: the library with its types (`lib/`), the command line (`prunec.js`, and `parts/` that it loads on demand), and the licences of
+ * Makes `dist/`: the library with its types (`lib/`), the command line (`prunec.cjs`, which starts the program beside it), and the licences of
  * what is inside.
  *
  *     npm run build
@@ -18,7 +18,7 @@ execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '
 	cwd: root,
 	stdio: 'inherit',
 });
-const { inputs } = await bundle(join(dist, 'prunec.js'));
+const { inputs } = await bundle(join(dist, 'prunec.cjs'));
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(inputs)));
 
 /** Name, version and licence text of every package that a file of the bundle comes from. */

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: arguments in, text or JSON out, an exit status. Commands load what they need when they are called. */
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.ts';
@@ -75,4 +74,6 @@ process.stdout.on('error', (problem: NodeJS.ErrnoException) => {
 	if (problem.code === 'EPIPE') process.exit(0);
 	throw problem;
 });
-process.exitCode = await main(process.argv.slice(2));
+void main(process.argv.slice(2)).then((status) => {
+	process.exitCode = status;
+});

@@ -10,8 +10,9 @@ import {
 	statSync,
 	writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from './cache.ts';
 import { loadModel } from './backends/onnx/load.ts';
 import { checkedRecipe } from './checked-recipe.ts';
 import { compile } from './compile.ts';
@@ -29,7 +30,7 @@ export type Stored = CurvePoint & { readonly schema: 'prunec/point@1'; readonly 
 
 /** Where points lie when no folder is named: a cache, safe to delete. */
 export function pointsCache(): string {
-	return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'prunec', 'points');
+	return cacheFolder('points');
 }
 
 /** By version, recipe with its imports, contents of model and data, sizes, seed, samples, threads, and parameters. Throws `Fault` for a recipe that is wrong. */

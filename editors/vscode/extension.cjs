@@ -9,7 +9,7 @@ const { LanguageClient, TransportKind } = require('vscode-languageclient/node');
 function serverOf(folders, set) {
 	if (set !== '') return { command: set, args: ['lsp'] };
 	for (const { uri } of folders) {
-		const script = join(uri.fsPath, 'node_modules', 'prunec', 'dist', 'prunec.js');
+		const script = join(uri.fsPath, 'node_modules', 'prunec', 'dist', 'prunec.cjs');
 		if (existsSync(script))
 			return {
 				command: process.execPath,

@@ -90,7 +90,7 @@ async function activated(folders: readonly string[], set: string): Promise<Start
 
 test('starts the prunec of the workspace, the one that is set, or the one on the path', async () => {
 	const folder = mkdtempSync(join(tmpdir(), 'prunec-vscode-'));
-	const script = join(folder, 'node_modules/prunec/dist/prunec.js');
+	const script = join(folder, 'node_modules/prunec/dist/prunec.cjs');
 	try {
 		const onPath = await activated([folder], '');
 		assert.match(onPath.command, /^prunec(\.cmd)?$/);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../../scripts/bundle.ts';
 
-export const program = fileURLToPath(new URL('../../dist/prunec.js', import.meta.url));
+export const program = fileURLToPath(new URL('../../dist/prunec.cjs', import.meta.url));
 let bundled: Promise<unknown> | undefined;
 
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };

@@ -1,8 +1,9 @@
 /** Times of small graphs on this machine, remembered between processes. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus, homedir } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cacheFolder } from '../../cache.ts';
 import { generate } from '../../data/generate.ts';
 import { Fault, present } from '../../diagnostic.ts';
 import { type Part } from '../../ir/graph/part.ts';
@@ -67,8 +68,7 @@ async function fastest(run: () => Promise<unknown>): Promise<number> {
 }
 
 function tablePath(): string {
-	const root = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-	return join(root, 'prunec', 'part-times.json');
+	return join(cacheFolder('times'), 'parts.json');
 }
 
 /** An unreadable table is one that holds nothing: it is a cache. */
