@@ -23,9 +23,11 @@ const recipes = (file: string): string =>
 	indexFiles(readProject(join(root, 'recipes'))).get(join(root, 'recipes', file)) ?? '';
 
 const wasm = 'src/numerics/tridiagonal.wasm.ts';
+const sums = 'src/numerics/sums.wasm.ts';
 /** By path from the root: what the file must hold. Another generated file is another line here. */
 const generated: Readonly<Record<string, () => string>> = {
 	[wasm]: () => wasmFile(wasm, 'src/numerics/wasm/tridiagonal.ts', 'tridiagonalModule'),
+	[sums]: () => wasmFile(sums, 'src/numerics/wasm/sums.ts', 'sumsModule'),
 	'grammar/README.md': () => withTables(readFileSync(join(root, 'grammar/README.md'), 'utf8')),
 	'grammar/prune.ebnf': ebnf,
 	'grammar/railroad.svg': railroad,

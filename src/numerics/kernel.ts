@@ -1,14 +1,9 @@
 /** The compiled loops of `wasm/tridiagonal.ts`, with memory of their own. */
 import { tridiagonalModule } from './tridiagonal.wasm.ts';
-
-/** What this folder uses of WebAssembly, which Node.js has as a global. */
-declare const WebAssembly: {
-	readonly Module: new (bytes: Uint8Array) => object;
-	readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
+import { compileModule, instantiate, page, type Memory } from './wasm.ts';
 
 type Exports = {
-	readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+	readonly memory: Memory;
 	readonly tridiagonalize: (
 		a: number,
 		n: number,
@@ -33,13 +28,12 @@ export type Kernel = Pick<Exports, 'tridiagonalize' | 'ql'> & {
 	view(pointer: number, length: number): Float64Array;
 };
 
-const page = 65536;
 let compiled: object | undefined;
 
 /** An instance that can hold `doubles` numbers; its memory goes with it. */
 export function openKernel(doubles: number): Kernel {
-	compiled ??= new WebAssembly.Module(Uint8Array.from(atob(tridiagonalModule), (char) => char.charCodeAt(0)));
-	const { memory, tridiagonalize, ql } = new WebAssembly.Instance(compiled, {}).exports as Exports;
+	compiled ??= compileModule(tridiagonalModule);
+	const { memory, tridiagonalize, ql } = instantiate(compiled) as Exports;
 	memory.grow(Math.ceil((doubles * 8) / page));
 	let next = page;
 	return {

@@ -4,9 +4,10 @@ import { type Family } from '../ir/axes/families.ts';
 import { type NetTensor } from '../ir/axes/net.ts';
 import { elementType, INT8, UINT8 } from '../ir/graph/dtype.ts';
 import { elementCount, type Tensor } from '../ir/graph/graph.ts';
-import { isReadable, numbersOf } from '../ir/graph/tensor.ts';
+import { isReadable, numbersInPieces, numbersOf } from '../ir/graph/tensor.ts';
 import { matrix, type Matrix } from '../ir/matrix.ts';
 import { distancesToMedian } from '../numerics/median.ts';
+import { sumStretches } from '../numerics/sums.ts';
 
 /** Matrices and filters that a family cuts, with the axis and the unit at each position. */
 function weightsOf(family: Family): { tensor: NetTensor; axis: number; unitAt: Int32Array }[] {
@@ -34,6 +35,11 @@ function valuesOf(constant: Tensor): Float32Array | Float64Array {
 	return values.map((value) => value - sum / values.length);
 }
 
+/** The same in pieces, each good until the next is taken. */
+function piecesOfValues(constant: Tensor): Iterable<Float32Array | Float64Array> {
+	return elementType(constant.type)?.kind === 'float' ? numbersInPieces(constant) : [valuesOf(constant)];
+}
+
 /** Sums every element's size to the power of 1 or 2 over the unit that owns it. */
 export function sumByUnit(family: Family, power: 1 | 2): Float64Array {
 	const sums = new Float64Array(family.units);
@@ -41,7 +47,7 @@ export function sumByUnit(family: Family, power: 1 | 2): Float64Array {
 		const inner = elementCount(tensor.sizes.slice(axis + 1));
 		const stretches = stretchesOf(unitAt);
 		const lengths = stretches.map(({ count }) => count * inner);
-		const totals = sumStretches(valuesOf(present(tensor.constant, 'a weight')), lengths, power);
+		const totals = sumStretches(piecesOfValues(present(tensor.constant, 'a weight')), lengths, power);
 		stretches.forEach(({ unit }, at) => {
 			if (unit >= 0) sums[unit] = (sums[unit] ?? 0) + (totals[at] ?? 0);
 		});
@@ -58,39 +64,6 @@ function stretchesOf(unitAt: Int32Array): { readonly unit: number; count: number
 		else stretches.push({ unit, count: 1 });
 	}
 	return stretches;
-}
-
-/**
- * Sums of |v| or v² over stretches of elements that follow each other and begin anew after the last. Plain loops without calls: they run
- * over every weight.
- */
-function sumStretches(
-	values: Float32Array | Float64Array,
-	lengths: readonly number[],
-	power: 1 | 2,
-): Float64Array {
-	const totals = new Float64Array(lengths.length);
-	const ends = Int32Array.from(lengths);
-	if (ends.length === 0) return totals;
-	if (ends.every((length) => length === 1)) {
-		for (let start = 0; start < values.length; start += ends.length)
-			for (let at = 0; at < ends.length; at++) {
-				const value = values[start + at] ?? 0;
-				totals[at] = (totals[at] ?? 0) + (power === 2 ? value * value : Math.abs(value));
-			}
-		return totals;
-	}
-	for (let start = 0; start < values.length;) {
-		for (let at = 0; at < ends.length; at++) {
-			let sum = totals[at] ?? 0;
-			for (const end = start + (ends[at] ?? 0); start < end; start++) {
-				const value = values[start] ?? 0;
-				sum += power === 2 ? value * value : Math.abs(value);
-			}
-			totals[at] = sum;
-		}
-	}
-	return totals;
 }
 
 /** Distance of each unit's weights to the geometric median of all: a unit near it is one that others can stand for. */

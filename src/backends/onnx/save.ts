@@ -2,10 +2,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
+import { piecesOf } from '../../ir/graph/tensor.ts';
 import { Stage } from '../../stage.ts';
 import { modelChunks, type Placement } from './encode.ts';
 import { type SideFile, type Target } from './layout.ts';
-import { chunkLength, Extent, type Chunk } from './wire.ts';
+import { chunkLength, type Chunk } from './wire.ts';
 
 export type SaveOptions = {
 	readonly force?: boolean;
@@ -150,6 +151,5 @@ function* gathered(chunks: readonly Chunk[]): Generator<Uint8Array> {
 }
 
 function pieces(chunk: Chunk): Iterable<Uint8Array> {
-	if (chunk instanceof Extent) return chunk.source.pieces(chunk.offset, chunk.length);
-	return [chunk instanceof Uint8Array ? chunk : chunk.read()];
+	return chunk instanceof Uint8Array ? [chunk] : piecesOf(chunk);
 }

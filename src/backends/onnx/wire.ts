@@ -83,6 +83,10 @@ export class Extent implements Bytes {
 	read(): Uint8Array {
 		return this.source.read(this.offset, this.length);
 	}
+
+	pieces(): Iterable<Uint8Array> {
+		return this.source.pieces(this.offset, this.length);
+	}
 }
 
 export type Field = {

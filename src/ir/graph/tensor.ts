@@ -77,6 +77,19 @@ export function isReadable(tensor: Tensor): boolean {
 	return tensor.bytes !== undefined && decoders.has(tensor.type);
 }
 
+/** One after the other, each good until the next is taken. */
+export function piecesOf(bytes: Bytes): Iterable<Uint8Array> {
+	return bytes.pieces?.() ?? [bytes.read()];
+}
+
+/** What `numbersOf` gives, one piece after the other, each good until the next is taken; pieces of float32 are never all in memory. */
+export function* numbersInPieces(tensor: Tensor): Generator<Float32Array | Float64Array> {
+	if (tensor.type !== FLOAT) yield numbersOf(tensor);
+	else
+		for (const piece of piecesOf(present(tensor.bytes, `data of tensor '${tensor.name}'`)))
+			yield asFloat32(piece);
+}
+
 /** The elements as numbers, row-major. float32 comes without a copy where alignment allows. */
 export function numbersOf(tensor: Tensor): Float32Array | Float64Array {
 	const bytes = present(tensor.bytes, `data of tensor '${tensor.name}'`).read();
