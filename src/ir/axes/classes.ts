@@ -4,19 +4,39 @@
 export const NONE = 0;
 export const PIN = 1;
 
-/** The labels on the positions of an axis or the coordinates of a letter. */
+/** Arrays without a label, by their size. */
+const blank = new Map<number, Int32Array>();
+
+function blankOf(size: number): Int32Array {
+	const known = blank.get(size) ?? new Int32Array(size);
+	blank.set(size, known);
+	return known;
+}
+
+/**
+ * The labels on the positions of an axis or the coordinates of a letter. Most axes of a walk have the same ones: those share an array,
+ * and whoever is labelled further gets one of its own.
+ */
 export class Labels {
-	readonly at: Int32Array;
+	private array: Int32Array;
+	private isShared = true;
 	/** How many positions have one. */
 	count = 0;
 
 	constructor(size: number) {
-		this.at = new Int32Array(size);
+		this.array = blankOf(size);
+	}
+
+	/** One and the same array says the same labels. */
+	get at(): Int32Array {
+		return this.array;
 	}
 
 	/** Labels a position that has none. */
 	put(position: number, label: number): void {
-		this.at[position] = label;
+		if (this.isShared) this.array = this.array.slice();
+		this.isShared = false;
+		this.array[position] = label;
 		this.count++;
 	}
 
@@ -25,8 +45,10 @@ export class Labels {
 	 * meet. Says whether anything was taken.
 	 */
 	take(source: Labels, index: Int32Array | null, meet: (left: number, right: number) => void): boolean {
-		const [own, from] = [this.at, source.at];
+		const [own, from] = [this.array, source.array];
+		if (own === from) return false;
 		const { count } = this;
+		if (count === 0 && index === null && own.length === from.length) return this.share(source);
 		for (let position = 0; position < own.length; position++) {
 			const at = index === null ? position : (index[position] ?? -1);
 			const label = at < 0 ? NONE : (from[at] ?? NONE);
@@ -36,6 +58,13 @@ export class Labels {
 			else meet(before, label);
 		}
 		return this.count > count;
+	}
+
+	private share(source: Labels): boolean {
+		this.array = source.array;
+		this.count = source.count;
+		source.isShared = true;
+		return this.count > 0;
 	}
 }
 

@@ -170,11 +170,19 @@ function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 	[...walk.barriers.values()].forEach(({ labels, why }, at) => {
 		if (stopping[at]) classes.pinAll(labels, why);
 	});
+	const arrays = new Set<Int32Array>();
 	for (const axes of walk.axes.values())
-		for (const labels of axes) if (labels !== undefined) pinWhole(classes, labels);
+		for (const labels of axes) if (labels !== undefined) arrays.add(labels.at);
+	for (const labels of arrays) pinWhole(classes, labels);
 	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Labels(0);
 	const { units, unitOf } = numbered(classes, seeds);
-	const toUnits = (labels: Labels | undefined): Int32Array | undefined => labels && unitsAt(labels, unitOf);
+	const known = new Map<Int32Array, Int32Array>();
+	const toUnits = (labels: Labels | undefined): Int32Array | undefined => {
+		if (labels === undefined) return undefined;
+		const units = known.get(labels.at) ?? unitsAt(labels.at, unitOf);
+		known.set(labels.at, units);
+		return units;
+	};
 	const seeded = seeds.at.filter((label) => label !== NONE);
 	return {
 		seed: walk.seed,
@@ -198,13 +206,13 @@ function numbered(classes: Classes, { at: seeds }: Labels): { units: number; uni
 	return { units, unitOf };
 }
 
-function unitsAt({ at: labels }: Labels, unitOf: Int32Array): Int32Array {
+function unitsAt(labels: Int32Array, unitOf: Int32Array): Int32Array {
 	const units = new Int32Array(labels.length);
 	for (let at = 0; at < units.length; at++) units[at] = unitOf[labels[at] ?? NONE] ?? -1;
 	return units;
 }
 
-function pinWhole(classes: Classes, { at: labels }: Labels): void {
+function pinWhole(classes: Classes, labels: Int32Array): void {
 	const [first = NONE] = labels;
 	if (first <= PIN) return;
 	const root = classes.find(first);
