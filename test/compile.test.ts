@@ -1,5 +1,15 @@
 /** Recipes on models built in code and on the trained recognizer: built, proven, written. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+	chmodSync,
+	copyFileSync,
+	existsSync,
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -84,6 +94,16 @@ test('an empty recipe gives back the same bytes', async () => {
 	const document = await compile({ recipe: '', model: recognizer, out, verify: false });
 	assert.ok(document.ok);
 	assert.is(Buffer.compare(readFileSync(out), readFileSync(recognizer)), 0);
+	const sha256 = createHash('sha256').update(readFileSync(out)).digest('hex');
+	assert.equal([document.model?.sha256, document.output?.sha256], [sha256, sha256]);
+});
+
+test('a copy of a file that nobody may write is a file of our own', async () => {
+	const [model, out] = [at('locked.onnx'), at('copy.onnx')];
+	copyFileSync(recognizer, model);
+	chmodSync(model, 0o400);
+	assert.ok((await compile({ recipe: '', model, out, verify: false })).ok);
+	assert.is(statSync(out).mode & 0o777, 0o666 & ~process.umask());
 });
 
 test('a plan applied gives the bytes of the build', async () => {

@@ -80,6 +80,15 @@ test('a full file system is reported with what is needed, and left empty', () =>
 	}
 });
 
+test('a disk that is full takes no copy either', () => {
+	const cwd = folderWith({ 'model.onnx': recognizer });
+	const copy = ['build', '-e', '', 'model.onnx', '-o', 'same.onnx', '--no-verify'];
+	const { status, stderr } = prunec(copy, { cwd, preload: failing('copyFileSync', 'ENOSPC') });
+	assert.is(status, 2);
+	assert.match(stderr, 'no space left');
+	assert.equal(everything(cwd), ['model.onnx']);
+});
+
 for (const [name, code, words] of [
 	['mkdtempSync', 'EACCES', 'permission denied'],
 	['mkdtempSync', 'EROFS', 'the file system is read-only'],
