@@ -266,8 +266,7 @@ class Build {
 		const models = { original: this.loaded.model, result: model, shapes };
 		const { target, notes } = sidesOf(this.loaded.file, out, this.steps, models);
 		this.diagnostics.push(...notes);
-		const same = model === this.loaded.model && { same: this.loaded.file.path };
-		return stageModel(model, target, { hash: true, ...(force && { force }), ...same });
+		return stageModel(model, target, { hash: true, ...(force && { force }), original: this.loaded });
 	}
 
 	private isTimed(recipe: Recipe | undefined): boolean {

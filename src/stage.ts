@@ -63,9 +63,11 @@ export class Stage {
 	copy(name: string, from: string): Written {
 		const bytes = statSync(from).size;
 		return this.place(name, bytes, (path) => {
-			copyFileSync(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+			closeSync(openSync(path, 'wx'));
 			// A copy takes over who may do what with the other file: ours is a new one.
-			chmodSync(path, 0o666 & ~process.umask());
+			const { mode } = statSync(path);
+			copyFileSync(from, path, constants.COPYFILE_FICLONE);
+			chmodSync(path, mode);
 			sync(path);
 			return { bytes };
 		});

@@ -1,11 +1,12 @@
 /** Writes models: into one file, or with their weights beside it. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { piecesOf } from '../../ir/graph/tensor.ts';
 import { Stage } from '../../stage.ts';
 import { modelChunks, type Placement } from './encode.ts';
 import { type SideFile, type Target } from './layout.ts';
+import { type Loaded } from './load.ts';
 import { chunkLength, type Chunk } from './wire.ts';
 
 export type SaveOptions = {
@@ -14,8 +15,8 @@ export type SaveOptions = {
 	readonly hash?: boolean;
 	/** Writes weights beside the model; by default only when the message would pass 2 GiB. */
 	readonly externalData?: 'auto' | 'always';
-	/** Where the model lies in a file already, byte for byte: that is copied. */
-	readonly same?: string;
+	/** What the model was made from: where nothing was changed, its file is copied. */
+	readonly original?: Pick<Loaded, 'model' | 'file'>;
 	/** A message may have at most this many bytes; protobuf's own limit is 2 GiB. */
 	readonly limit?: number;
 };
@@ -55,10 +56,11 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	const stale = options.force === true ? dataFilesOf(root, name) : [];
 	const data = outside ? writeData(stage, model, name, stale) : undefined;
 	const finished = data === undefined ? chunks : modelChunks(model, (tensor) => data.placements.get(tensor));
-	const isThere = !outside && options.same !== undefined && statSync(options.same).size === length;
-	const written = isThere
-		? stage.copy(name, options.same)
-		: stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
+	const { original } = options;
+	const written =
+		!outside && model === original?.model && length === original.file.bytes
+			? stage.copy(name, original.file.path)
+			: stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
 	const bytes = written.bytes + (data?.bytes ?? 0);
 	return {
 		...{ path: join(root, name), ...written, bytes },
