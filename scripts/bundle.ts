@@ -32,7 +32,7 @@ const validators: Plugin = {
 /** Everything that a program imports, but the packages that are optional, as one text. */
 async function bundled(
 	entry: string,
-	own: Pick<BuildOptions, 'banner' | 'footer' | 'define'>,
+	own: Pick<BuildOptions, 'banner' | 'footer' | 'define' | 'supported'>,
 ): Promise<{ readonly text: string; readonly metafile: Metafile }> {
 	const options = {
 		entryPoints: [join(root, entry)],
@@ -59,6 +59,8 @@ async function bundled(
 export async function bundle(outfile: string, entry = 'src/cli.ts'): Promise<Metafile> {
 	const folder = dirname(outfile);
 	const { text, metafile } = await bundled(entry, {
+		// Code that comes from a cache cannot import: it requires.
+		supported: { 'dynamic-import': false },
 		define: { 'import.meta.url': 'importMetaUrl' },
 		banner: {
 			js: "(function(require,__filename){const importMetaUrl=require('node:url').pathToFileURL(__filename).href,module={exports:{}};",

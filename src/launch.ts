@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { cacheFolder } from './cache.ts';
 
 /** File name of the program, with a hash of what it holds; the bundler fills it in. */
@@ -25,7 +25,6 @@ const cachedData = isWanted ? known() : undefined;
 const script = new Script(readFileSync(path, 'latin1'), {
 	filename: path,
 	...(cachedData && { cachedData }),
-	importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 if (isWanted && (cachedData === undefined || script.cachedDataRejected === true))
 	process.once('exit', remember);
