@@ -41,6 +41,14 @@ const changing: readonly Declared[] = [
 		],
 		run: async ([plan, model], flags) => (await import('./build.ts')).apply(text(plan), text(model), flags),
 	},
+	{
+		usage: 'split <model>',
+		about:
+			'Split a model with exits into one file a stage, so that a server lets each row of a batch leave by itself.',
+		flags: ['shape', 'numbers', 'out', 'force', 'json'],
+		examples: ['split early.onnx -o stages', 'split early.onnx -o stages --force --samples 2'],
+		run: async ([model], flags) => (await import('./split.ts')).split(text(model) ?? '', flags),
+	},
 ];
 
 const measuring: readonly Declared[] = [

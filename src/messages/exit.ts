@@ -59,3 +59,19 @@ export const noLabels = defineDiagnostic({
 		`${found} of ${count} examples have a label from 0 to ${classes - 1}`,
 	hint: () => '`with ridge` fits to what the whole model says, without labels',
 });
+export const cannotSplit = defineDiagnostic({
+	code: 'plan/cannot-split',
+	severity: 'error',
+	explain:
+		'`prunec split` takes apart what `exit after …` has made: the branches of a model become files of their own.',
+	message: ({ path, why }: { path: string; why: string }) => `'${path}' cannot be split into stages: ${why}`,
+	hint: () => "first `prunec build -e 'exit after layer 5 when confidence > 0.9' model.onnx -o early.onnx`",
+});
+export const stagesDiffer = defineDiagnostic({
+	code: 'verify/stages-differ',
+	severity: 'error',
+	explain:
+		'Stages are run one after another and held against the model that they were made of, with each exit held open. A difference beyond rounding is a mistake of prunec.',
+	message: ({ output, error }: { output: string; error: number }) =>
+		`output '${output}' of the stages differs from the model's by ${error.toExponential(2)} of its size`,
+});

@@ -123,6 +123,8 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/too-little-data': marked('exit after layer 3 when agreement >= 99%', 'agreement >= 99%', (place) =>
 		exit.tooLittleData({ found: 20, least: 299, asked: 0.99 }, place),
 	),
+	'verify/stages-differ': plain(exit.stagesDiffer({ output: 'logits', error: 0.031 })),
+	'plan/cannot-split': plain(exit.cannotSplit({ path: 'model.onnx', why: 'it has no exits' })),
 	'plan/too-few-to-fit': marked('exit after layer 3 with ridge when confidence > 0.9', 'ridge', (place) =>
 		exit.tooFewToFit({ head: 'ridge', found: 0, least: 10 }, place),
 	),

@@ -24,7 +24,7 @@ export function withTaken(model: Model): { readonly model: Model; readonly outpu
 }
 
 /** The layer after which an `If` leaves, by the name that the statement gave it. */
-function layerOf({ op, name }: Node): number | undefined {
+export function exitLayerOf({ op, name }: Node): number | undefined {
 	const layer = op === 'If' ? /^exit_after_(\d+)_if/.exec(name)?.[1] : undefined;
 	return layer === undefined ? undefined : Number(layer);
 }
@@ -37,13 +37,13 @@ function telling(
 	graph: Graph,
 	fresh: (base: string) => ValueName,
 ): { readonly graph: Graph; readonly output: ValueName } | undefined {
-	const exit = graph.nodes.find((node) => layerOf(node) !== undefined);
+	const exit = graph.nodes.find((node) => exitLayerOf(node) !== undefined);
 	if (exit === undefined) return undefined;
 	const output = fresh('exit_taken');
 	const attributes = new Map(
 		[...exit.attributes].map(([name, attribute]): [string, Attribute] => {
 			if (attribute.kind !== 'graph') return [name, attribute];
-			const number = name === 'then_branch' ? (layerOf(exit) ?? toTheEnd) : toTheEnd;
+			const number = name === 'then_branch' ? (exitLayerOf(exit) ?? toTheEnd) : toTheEnd;
 			const inner = name === 'then_branch' ? undefined : telling(attribute.value, fresh);
 			const branch = inner ?? saying(attribute.value, number, fresh);
 			return [

@@ -5,6 +5,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { commands } from '../../src/cli/commands.ts';
+import { type Model } from '../../src/ir/graph/graph.ts';
+import { buildOf } from '../harness/exact.ts';
+import { classifier } from '../harness/exits.ts';
 import { golden } from '../harness/golden.ts';
 import { encoder } from '../harness/model.ts';
 import { everything, folderWith, prunec, ready, removeFolders, type Ended } from '../harness/process.ts';
@@ -64,8 +67,14 @@ function npy(dims: readonly number[]): Buffer {
 /** What fetches from elsewhere runs against a registry and a repository of its own in `imports/add.test.ts`, and the language server for a client in `lsp/server.test.ts`. */
 const elsewhere: ReadonlySet<string> = new Set(['add', 'update', 'lsp']);
 
-test('every example in a help text runs as it stands, in the order of the commands', () => {
+/** What `exit` makes of a classifier, for the command that takes such models apart. */
+async function classifierWithExits(): Promise<Model> {
+	return (await buildOf(classifier(), 'exit after layers [0, 1] when confidence > 0.4')).model;
+}
+
+test('every example in a help text runs as it stands, in the order of the commands', async () => {
 	writeFileSync(join(folder, 'test.npy'), npy([8, 4, 32]));
+	saveModel(await classifierWithExits(), join(folder, 'early.onnx'));
 	const project = 'name: tried\nmodels:\n  small: { file: model.onnx }\n';
 	writeFileSync(join(folder, 'prunec.yaml'), project);
 	writeFileSync(
@@ -81,8 +90,11 @@ test('every example in a help text runs as it stands, in the order of the comman
 		}
 	}
 	const made = ['applied.onnx', 'half.onnx', 'plan.json', 'small.onnx', 'starter.prune'];
-	const given = ['model.onnx', 'prunec.yaml', 'recipe.prune', 'recipe.test.yaml', 'test.npy'];
-	assert.equal(everything(folder), [...made, ...given, 'README.md', 'index.json'].sort());
+	const stages = ['', 'manifest.json', ...[0, 1, 2].map((at) => `stage_${at}.onnx`)].map((name) =>
+		join('stages', name),
+	);
+	const given = ['early.onnx', 'model.onnx', 'prunec.yaml', 'recipe.prune', 'recipe.test.yaml', 'test.npy'];
+	assert.equal(everything(folder), [...made, ...stages, ...given, 'README.md', 'index.json'].sort());
 });
 
 test('without a command, and with one that is unknown, it says what there is', () => {

@@ -71,7 +71,7 @@ export const measures: Readonly<Record<string, (scores: readonly number[]) => nu
 	entropy: (scores) => -probabilities(scores).reduce((sum, p) => sum + p * Math.log(p), 0),
 };
 
-export const far = (left: readonly number[][], right: readonly number[][]): number =>
+export const far = (left: readonly (readonly number[])[], right: readonly (readonly number[])[]): number =>
 	Math.max(...left.flat().map((value, at) => Math.abs(value - right.flat()[at]!)));
 
 export async function assertRefused(model: Model, recipe: string, says: RegExp): Promise<void> {

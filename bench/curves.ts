@@ -1,0 +1,195 @@
+/**
+ * What adaptive statements cost and save, as a page with its pictures: exits on the classifier of passages in the tests, and tokens on a
+ * trained encoder of sentences, all-MiniLM-L6-v2 in the Hugging Face layout (`model.onnx` and `tokenizer.json`).
+ *
+ *     node --import tsx bench/curves.ts docs/adaptive.md <folder of the encoder> [passages]      # 400
+ *
+ * One thread, one passage at a time, models in turns on every passage.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { loadModel } from '../src/backends/onnx/load.ts';
+import { labOf } from '../src/backends/ort/lab.ts';
+import { openSession } from '../src/backends/ort/session.ts';
+import { checkText } from '../src/check-text.ts';
+import { readInputs } from '../src/data/calibration.ts';
+import { openData } from '../src/data/inputs.ts';
+import { present } from '../src/diagnostic.ts';
+import { type Model } from '../src/ir/graph/graph.ts';
+import { applyPatch, type Edit } from '../src/ir/graph/patch.ts';
+import { floats } from '../src/ir/graph/tensor.ts';
+import { runRecipe } from '../src/passes/run.ts';
+import { vectorOf } from '../src/quality/outputs.ts';
+import { timeOnData } from '../src/time-data.ts';
+import { classifier, classifierRows, decode, idsOf } from '../test/fixtures/text/text.ts';
+import { curvePicture, type Curve } from './curve-picture.ts';
+
+const [page = '', encoder = '', asked = '400'] = process.argv.slice(2);
+const passages = Number(asked);
+const threads = 1;
+const shapes = new Map<string, readonly number[]>();
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+async function built(model: Model, text: string, calibration?: string, path = ''): Promise<Model> {
+	const recipe = present(checkText(text).recipe, text);
+	if (calibration === undefined) return (await runRecipe(recipe, model, { shapes, seed: 0 })).model;
+	const data = { path: calibration };
+	const inputs = await readInputs(model, { shapes, seed: 0, samples: 4, modelPath: path, data });
+	const lab = labOf(inputs.calibration, inputs.words, true, 2, shapes);
+	return (await runRecipe(recipe, model, { shapes, seed: 0, lab })).model;
+}
+
+/** Both exits with another threshold. */
+function held(model: Model, threshold: number): Model {
+	const names = [...model.graph.initializers.keys()].filter((name) => name.endsWith('_when_confidence'));
+	const edits = names.map((name): Edit => ({ kind: 'constant', tensor: floats(name, [], [threshold]) }));
+	return applyPatch(model, { label: 'threshold', edits });
+}
+
+type Drawn = { readonly lines: readonly string[]; readonly curves: readonly Curve[] };
+
+async function exits(): Promise<Drawn> {
+	const { model, file } = loadModel(classifier.model);
+	const thresholds = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
+	const lines = [
+		'| head | confidence > | leave after layer 1 · 3 | named as the whole model names them | times as fast |',
+	];
+	lines.push('|---|---|---|---|---|');
+	const curves: Curve[] = [];
+	for (const head of ['map', 'ridge']) {
+		const text = `exit after layers [1, 3] with ${head} when confidence > 0.9`;
+		const early = await built(model, text, classifier.calibration, classifier.model);
+		const path = classifier.model.replace('classifier.onnx', 'classifier.test.ids.npy');
+		const options = { path, modelPath: classifier.model, threads, take: passages };
+		const timed = await timeOnData([model, ...thresholds.map((one) => held(early, one))], options);
+		const points = timed.models.slice(1).map(({ agreement = 0, speedUp, exits: taken = [] }, at) => {
+			const left = [1, 3].map((layer) => percent(taken.find((one) => one.layer === layer)?.share ?? 0));
+			lines.push(
+				`| \`${head}\` | ${thresholds[at]} | ${left.join(' · ')} | ${percent(agreement)} | ${speedUp.toFixed(2)} |`,
+			);
+			return [speedUp, 100 * agreement] as const;
+		});
+		curves.push({ name: `with ${head}`, points });
+	}
+	file.close();
+	return { lines, curves };
+}
+
+const shares = [75, 50, 25];
+const ways: readonly (readonly [name: string, recipe: (share: number) => string | undefined])[] = [
+	...(['attention', 'value', 'cls', 'norm', 'similarity', 'random'] as const).map(
+		(by) => [by, (share: number): string => `prune tokens keep ${share}% after layer 2 by ${by}`] as const,
+	),
+	['attention, `with fused`', (share) => `prune tokens keep ${share}% after layer 2 with fused`],
+	['`merge tokens`', (share) => (share < 50 ? undefined : `merge tokens keep ${share}% after layer 2`)],
+];
+
+/** Mean cosine of the sentence's vector to the whole model's, and times as fast, of each model. */
+async function driftOf(
+	models: readonly Model[],
+	path: string,
+	modelPath: string,
+): Promise<readonly (readonly [number, number])[]> {
+	const { examples } = await openData(present(models[0], 'a model'), { path, modelPath });
+	const sessions = [];
+	for (const model of models)
+		sessions.push(await openSession(model, { which: 'given', optimize: 'all', threads }));
+	const sums = models.map(() => ({ cosine: 0, ms: 0 }));
+	for (const [turn, { make }] of examples.entries()) {
+		const { feeds, mask } = make();
+		const vectors: number[][] = [];
+		for (let at = 0; at < sessions.length; at++) {
+			const place = (at + turn) % sessions.length;
+			const start = performance.now();
+			const outputs = await present(sessions[place], 'a session').run(feeds);
+			present(sums[place], 'sums').ms += turn === 0 ? 0 : performance.now() - start;
+			vectors[place] = present(vectorOf({ outputs, pooling: 'mean', ...(mask && { mask }) }), 'a vector');
+		}
+		sums.forEach((sum, at) => (sum.cosine += cosine(vectors[0] ?? [], vectors[at] ?? [])));
+	}
+	for (const session of sessions) await session.release();
+	return sums.map(({ cosine: sum, ms }) => [sum / examples.length, (sums[0]?.ms ?? 0) / ms] as const);
+}
+
+/** Of vectors of length 1. */
+const cosine = (a: readonly number[], b: readonly number[]): number =>
+	a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+
+async function tokens(texts: string): Promise<Drawn> {
+	const path = join(encoder, 'model.onnx');
+	const { model, file } = loadModel(path);
+	const asked = ways.flatMap(([name, recipe]) =>
+		shares.flatMap((share) => {
+			const text = recipe(share);
+			return text === undefined ? [] : [{ name, share, text }];
+		}),
+	);
+	const models = [model];
+	for (const { text } of asked) models.push(await built(model, text));
+	const found = await driftOf(models, texts, path);
+	file.close();
+	const cell = (name: string, share: number): string => {
+		const at = asked.findIndex((one) => one.name === name && one.share === share);
+		const [like, speed] = found[at + 1] ?? [];
+		return like === undefined || speed === undefined ? '–' : `${like.toFixed(4)} · ${speed.toFixed(2)} ×`;
+	};
+	const lines = [
+		`| chosen by | ${shares.map((share) => `${share} % kept`).join(' | ')} |`,
+		'|---|---|---|---|',
+	];
+	const curves = ways.map(([name]) => {
+		lines.push(`| ${name} | ${shares.map((share) => cell(name, share)).join(' | ')} |`);
+		const points = asked.flatMap((one, at) => {
+			const like = found[at + 1]?.[0];
+			return one.name === name && like !== undefined ? [[one.share, like] as const] : [];
+		});
+		return { name: name.replaceAll('`', ''), points: [[100, 1] as const, ...points] };
+	});
+	return { lines, curves };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'prunec-curves-'));
+try {
+	const rows = classifierRows();
+	const texts = Array.from({ length: 60 }, (_, row) => decode(Array.from(idsOf(rows, row, row + 1).data)));
+	const path = join(folder, 'texts.jsonl');
+	writeFileSync(path, texts.map((text) => JSON.stringify({ text })).join('\n'));
+	const [left, short] = [await exits(), await tokens(path)];
+	const pictures = {
+		'exits.svg': curvePicture({ x: 'times as fast', y: 'named as the whole model, %' }, left.curves),
+		'tokens.svg': curvePicture(
+			{ x: 'tokens kept behind layer 2, %', y: 'cosine to the whole model' },
+			short.curves,
+		),
+	};
+	for (const [name, picture] of Object.entries(pictures)) writeFileSync(join(dirname(page), name), picture);
+	writeFileSync(page, pageOf(left.lines, short.lines));
+} finally {
+	rmSync(folder, { recursive: true });
+}
+
+function pageOf(left: readonly string[], short: readonly string[]): string {
+	return `# Work that depends on the input, measured
+
+Written by \`node --import tsx bench/curves.ts docs/adaptive.md <folder of all-MiniLM-L6-v2> ${passages}\`: one thread, one passage at a time, models in turns on every passage; times are ratios of means.
+
+## Exits
+
+The classifier of passages in the tests (\`test/fixtures/text/classifier.onnx\`: six layers, eight authors), \`exit after layers [1, 3] with … when confidence > …\`, fitted on its calibration passages, on ${passages} of its test passages.
+Nothing was trained.
+
+![agreement with the whole model over speed](exits.svg)
+
+${left.join('\n')}
+
+## Tokens
+
+all-MiniLM-L6-v2, a trained encoder of sentences (six layers, width 384), tokens chosen behind layer 2, on 60 passages of the tests' authors: mean cosine of the sentence's vector (mean over tokens) to the whole model's · times as fast.
+Nothing was trained again. \`random\` is the same fixed order of positions for every passage.
+
+![cosine over tokens kept](tokens.svg)
+
+${short.join('\n')}
+`;
+}
