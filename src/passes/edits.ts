@@ -1,5 +1,5 @@
 /** Short words for the edits that techniques write. */
-import { type Attribute, type ValueName } from '../ir/graph/graph.ts';
+import { type Attribute, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 
 /** A new node of the ONNX default domain with one output. */
@@ -14,4 +14,16 @@ export function insert(
 
 export function attributeInt(name: string, value: number): ReadonlyMap<string, Attribute> {
 	return new Map([[name, { kind: 'int', value }]]);
+}
+
+/** An integer attribute, or what holds where it is absent. */
+export function intOf({ attributes }: Node, name: string, otherwise: number): number {
+	const attribute = attributes.get(name);
+	return attribute?.kind === 'int' ? attribute.value : otherwise;
+}
+
+/** A number attribute, or what holds where it is absent. */
+export function numberOf({ attributes }: Node, name: string, otherwise: number): number {
+	const attribute = attributes.get(name);
+	return attribute?.kind === 'int' || attribute?.kind === 'float' ? attribute.value : otherwise;
 }

@@ -1,5 +1,7 @@
 /** Normalizations as folds see them: where their scale and shift stand, and what they are along. */
 import { type Node, type ValueName } from '../ir/graph/graph.ts';
+import { present } from '../diagnostic.ts';
+import { numberOf } from './edits.ts';
 import { type Affine } from './projection.ts';
 import { type Rewriting } from './rewriting.ts';
 
@@ -47,17 +49,50 @@ export function isRootOfMean(r: Rewriting, node: Node): boolean {
 /** What a normalization reads: of one in single operators, what its mean of squares is made of, about a mean or not. */
 export function inputOf(r: Rewriting, node: Node): ValueName | undefined {
 	if (isNative(node)) return node.op.startsWith('Skip') ? undefined : node.inputs[0];
+	const base = squaredBy(r, node);
+	const centred = r.makerOf(base);
+	if (centred?.op === 'Sub') return centred.inputs[0];
+	return centred?.op === 'Cast' ? centred.inputs[0] : base;
+}
+
+/** The value whose squares a root is made of. */
+export function squaredBy(r: Rewriting, root: Node): ValueName | undefined {
 	const plain = (value: ValueName | undefined): Node | undefined => {
 		const maker = r.makerOf(value);
 		return maker?.op === 'Cast' ? r.makerOf(maker.inputs[0]) : maker;
 	};
-	let mean = r.makerOf(node.inputs[0]);
+	let mean = r.makerOf(root.inputs[0]);
 	for (let steps = 0; steps < 3 && mean !== undefined && mean.op !== 'ReduceMean'; steps++)
 		mean = r.makerOf(mean.inputs.find((name) => r.constantOf(name) === undefined));
-	const [base] = plain(mean?.inputs[0])?.inputs ?? [];
-	const centred = r.makerOf(base);
-	if (centred?.op === 'Sub') return centred.inputs[0];
-	return centred?.op === 'Cast' ? centred.inputs[0] : base;
+	return plain(mean?.inputs[0])?.inputs[0];
+}
+
+/** The addition of epsilon under a root. */
+function epsilonAt(r: Rewriting, root: Node): readonly [add: Node, slot: number] | undefined {
+	let maker = r.makerOf(root.inputs[0]);
+	if (maker?.op === 'Cast') maker = r.makerOf(maker.inputs[0]);
+	if (maker?.op !== 'Add') return undefined;
+	const slot = maker.inputs.findIndex((name) => r.numbers(name)?.length === 1);
+	return slot < 0 ? undefined : [maker, slot];
+}
+
+/** What a norm adds to its mean of squares; undefined where that is not one stored number. */
+export function epsilonOf(r: Rewriting, node: Node): number | undefined {
+	if (isNative(node)) return numberOf(node, 'epsilon', 1e-5);
+	const [add, slot = 0] = epsilonAt(r, node) ?? [];
+	return r.numbers(add?.inputs[slot])?.[0];
+}
+
+export function setEpsilon(r: Rewriting, id: number, value: number): void {
+	const node = present(r.node(id), 'a norm');
+	if (isNative(node)) {
+		const attributes = new Map([...node.attributes, ['epsilon', { kind: 'float', value }] as const]);
+		r.put({ ...node, attributes });
+		return;
+	}
+	const [add, slot] = present(epsilonAt(r, node), 'an epsilon');
+	const type = r.constantOf(add.inputs[slot])?.type ?? 1;
+	r.setInput(add, slot, r.constant('epsilon', type, [], [value]));
 }
 
 export function normAt(r: Rewriting, node: Node): Norm | string {
@@ -136,8 +171,7 @@ export function batchAffine(r: Rewriting, node: Node): Affine | string {
 	const [scale, shift, mean, variance] = node.inputs.slice(1, 5).map((name) => r.numbers(name));
 	if (scale === undefined || shift === undefined || mean === undefined || variance === undefined)
 		return 'its numbers are computed, not stored';
-	const attribute = node.attributes.get('epsilon');
-	const epsilon = attribute?.kind === 'float' ? attribute.value : 1e-5;
+	const epsilon = numberOf(node, 'epsilon', 1e-5);
 	const factors = Float64Array.from(scale, (value, at) => value / Math.sqrt((variance[at] ?? 0) + epsilon));
 	if (!factors.every(Number.isFinite)) return 'its variance is negative';
 	const shifts = Float64Array.from(factors, (factor, at) => (shift[at] ?? 0) - factor * (mean[at] ?? 0));

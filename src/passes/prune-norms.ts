@@ -3,7 +3,9 @@
  * weights before or behind it (https://onnx.ai/onnx/operators/onnx__BatchNormalization.html); the scale and shift of layer,
  * RMS and instance normalization go into the projections that read them (SliceGPT, arXiv:2401.15024, section 3.2).
  */
+import { Fault } from '../diagnostic.ts';
 import { nodeLabel, type Node, type ValueName } from '../ir/graph/graph.ts';
+import { unsupportedAmount } from '../messages/check.ts';
 import { lowerFolds, planFolds, type Folded, type Folds, type Rule } from './exact.ts';
 import { batchAffine, isIdentity, isNative, isRootOfMean, normAt } from './norms.ts';
 import {
@@ -15,14 +17,17 @@ import {
 	type Affine,
 	type Projection,
 } from './projection.ts';
-import { type Rewriting } from './rewriting.ts';
+import { Rewriting } from './rewriting.ts';
 import { lowerStatic, type Statics } from './norm-constants.ts';
 import { planStatic } from './static-norms.ts';
-import { defineTechnique } from './technique.ts';
+import { foldRepeated } from './repeated-norms.ts';
+import { rmsForm, rmsRule } from './rms-norms.ts';
+import { defineTechnique, type Planned, type PlanRequest } from './technique.ts';
 
-const rules: readonly Rule[] = [
+const folding: readonly Rule[] = [
 	{ name: 'batch', fold: foldBatch },
 	{ name: 'affine', fold: foldAffine },
+	{ name: 'repeated', fold: foldRepeated },
 ];
 
 export const pruneNorms = defineTechnique<Folds | Statics>({
@@ -32,23 +37,41 @@ export const pruneNorms = defineTechnique<Folds | Statics>({
 		target: 'norms',
 		aliases: ['norm', 'normalization'],
 		summary:
-			'Fold batch normalizations into weights, and the scale and shift of other norms into what reads them; `with static`, or with an amount, put constants in the place of norms. The last is lossy.',
+			'Fold batch normalizations into weights, the scale and shift of other norms into what reads them, norms of norms into one; `with rms` centre what is written to layer norms, which lose their mean; `with static`, or with an amount, put constants in the place of norms. The last is lossy.',
 		example: 'prune norms',
 		amounts: ['remove-count', 'remove-share'],
 		bare: true,
 		clauses: ['in', 'except'],
 		choices: {
-			with: [{ word: 'static', summary: 'constants fitted to data in the place of deviations: lossy' }],
+			with: [
+				{ word: 'rms', summary: 'layer norms as RMS norms, what is written to them centred: exact' },
+				{ word: 'static', summary: 'constants fitted to data in the place of deviations: lossy' },
+			],
 		},
 		metrics: [],
 	},
 	plan: (request) =>
-		request.step.with === 'static' || request.step.amount !== undefined
+		request.step.with === 'static' || (request.step.amount !== undefined && request.step.with === undefined)
 			? planStatic(request)
-			: Promise.resolve(planFolds(request, rules, 'norms')),
+			: Promise.resolve(planExact(request)),
 	lower: ({ decision, ...task }) =>
-		'statics' in decision ? lowerStatic({ ...task, decision }) : lowerFolds({ ...task, decision }, rules),
+		'statics' in decision
+			? lowerStatic({ ...task, decision })
+			: lowerFolds({ ...task, decision }, [...folding, rmsRule(foldAffine)]),
 });
+
+function planExact(request: PlanRequest): Planned<Folds> {
+	const { step } = request;
+	if (step.with !== 'rms') return planFolds(request, folding, 'norms');
+	if (step.amount !== undefined)
+		throw new Fault(
+			unsupportedAmount(
+				{ amount: 'a number of norms', technique: 'prune norms with rms', example: 'prune norms with rms' },
+				{ span: step.span },
+			),
+		);
+	return planFolds(request, [rmsRule(foldAffine)], 'layer norms', rmsForm(new Rewriting(request.net)));
+}
 
 /** Into the projection before it, where nobody else reads that; else into the projections behind. */
 function foldBatch(r: Rewriting, node: Node): Folded | string | undefined {

@@ -96,9 +96,12 @@ export class Rewriting {
 
 	/** Another node that reads the same stored numbers, under whatever name. */
 	otherReader(tensor: Tensor, node: Node): Node | undefined {
-		return (this.aliases.get(tensor.bytes) ?? [tensor.name])
-			.flatMap((name) => this.readersOf(name))
-			.find(({ id }) => id !== node.id);
+		return this.everyReader(tensor).find(({ id }) => id !== node.id);
+	}
+
+	/** Everybody who reads the same stored numbers, under whatever name. */
+	everyReader(tensor: Tensor): Node[] {
+		return (this.aliases.get(tensor.bytes) ?? [tensor.name]).flatMap((name) => this.readersOf(name));
 	}
 
 	/** Sizes at the first sample; undefined where they cannot be told. */

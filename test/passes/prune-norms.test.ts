@@ -1,6 +1,7 @@
 /** Norms folded into weights: what folds, what stays and why, and that nothing but rounding changes. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type Attribute } from '../../src/ir/graph/graph.ts';
 import { type Build, encoder, modelBuilder } from '../harness/model.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 
@@ -130,6 +131,43 @@ test('a norm in single operators and an RMS norm fold as native ones do, through
 	const { document } = await buildOf(b.build(), 'prune norms');
 	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
 	assert.ok(document.proof!.ok && !document.proof!.weak);
+});
+
+test('a norm of a norm is one norm, whatever their epsilons and the scale between them', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 8]);
+	const same = (value: number): string => b.floats(new Array<number>(8).fill(value));
+	const epsilon = (value: number): Record<string, Attribute> => ({ epsilon: { kind: 'float', value } });
+	const half = b.node('LayerNormalization', [x, same(-0.5), same(0.25)], epsilon(0.1));
+	const whole = b.node('LayerNormalization', [half, b.weight([8]), b.weight([8])], epsilon(0.2));
+	const root = b.node('SimplifiedLayerNormalization', [x, same(2)], epsilon(0.3));
+	const spread = b.node('Add', [
+		b.node('ReduceMean', [b.node('Pow', [root, b.floats([2], [])])], { axes: [-1] }),
+		b.floats([0.4], []),
+	]);
+	const single = b.node('Mul', [b.node('Div', [root, b.node('Sqrt', [spread])]), b.weight([8])]);
+	b.output(b.node('Add', [whole, single]), ['batch', 'seq', 8]);
+	const { document, model } = await buildOf(b.build(), 'prune norms');
+	assert.is(document.steps[0]!.selected, 2);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	const { LayerNormalization, SimplifiedLayerNormalization, Sqrt } = operators(model);
+	assert.equal([LayerNormalization, SimplifiedLayerNormalization, Sqrt], [1, undefined, 1]);
+});
+
+test('norms of norms that differ by channel, leave a mean or are read elsewhere stay two', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 8]);
+	const same = b.floats(new Array<number>(8).fill(1));
+	const by = b.node('LayerNormalization', [b.node('LayerNormalization', [x, b.weight([8])]), same]);
+	const mean = b.node('LayerNormalization', [b.node('SimplifiedLayerNormalization', [x, same]), same]);
+	const first = b.node('LayerNormalization', [x, same]);
+	const read = b.node('Add', [b.node('LayerNormalization', [first, same]), first]);
+	b.output(b.node('Sum', [by, mean, read]), ['batch', 'seq', 8]);
+	const { document } = await buildOf(b.build(), 'prune norms');
+	assert.is(document.steps[0]!.selected, 0);
+	const found = reasons(document).join('\n');
+	for (const expected of [/its scale differs/, /it leaves the mean/, /Add '.*' reads it too/])
+		assert.match(found, expected);
 });
 
 test('a scope and protected names are kept to', async () => {
