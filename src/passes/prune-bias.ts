@@ -5,7 +5,9 @@
  */
 import { isFloat } from '../ir/graph/dtype.ts';
 import { nodeLabel, type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
-import { disturbed, exactTechnique, type Folded, type Rule } from './exact.ts';
+import { disturbed, lowerFolds, planFolds, type Folded, type Folds, type Rule } from './exact.ts';
+import { lowerUnbiased, planUnbiased, type Unbiased } from './lossy-bias.ts';
+import { defineTechnique } from './technique.ts';
 import {
 	isActivationMatMul,
 	isOverLast,
@@ -26,23 +28,30 @@ const rules: readonly Rule[] = [
 	{ name: 'zero', fold: dropZero },
 ];
 
-export const pruneBias = exactTechnique(
-	{
+export const pruneBias = defineTechnique<Folds | Unbiased>({
+	words: {
 		name: 'prune-bias',
 		verb: 'prune',
 		target: 'bias',
 		aliases: ['biases'],
 		summary:
-			'Drop biases that nothing sees: of keys, of values (into the output projection), zeros, before instance norms.',
+			'Drop biases that nothing sees: of keys, of values (into the output projection), zeros, before instance norms. With an amount whole biases that say least, their mean taken up behind them on data: lossy.',
 		example: 'prune bias',
-		amounts: [],
+		amounts: ['remove-count', 'remove-share'],
 		bare: true,
 		clauses: ['in', 'except'],
+		choices: {
+			without: [{ word: 'compensation', summary: 'leave the mean of what the biases did to itself' }],
+		},
 		metrics: [],
 	},
-	rules,
-	'biases',
-);
+	plan: (request) =>
+		request.step.amount === undefined
+			? Promise.resolve(planFolds(request, rules, 'biases'))
+			: planUnbiased(request),
+	lower: ({ decision, ...task }) =>
+		'gone' in decision ? lowerUnbiased({ ...task, decision }) : lowerFolds({ ...task, decision }, rules),
+});
 
 const isZero = (values: ArrayLike<number>): boolean => Array.from(values).every((value) => value === 0);
 

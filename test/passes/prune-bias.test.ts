@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { attention, type Variation } from '../harness/one-attention.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
-import { modelBuilder } from '../harness/model.ts';
+import { type Build, modelBuilder } from '../harness/model.ts';
 
 const test = suite('prune bias');
 
@@ -24,6 +24,12 @@ test('their parts of a packed bias become zeros, and what is left goes with them
 const masked: Variation['scores'] = (b, scores) =>
 	b.node('Where', [b.node('Less', [scores, b.floats([-3], [])]), b.floats([-1e4], []), scores]);
 
+/** A learned score a head that takes a share of every row. */
+function sinkFor(b: Build, scores: string): string {
+	const rows = b.node('Slice', [b.node('Shape', [scores]), b.ints([0]), b.ints([3])]);
+	return b.node('Expand', [b.weight([1, 2, 1, 1]), b.node('Concat', [rows, b.ints([1])], { axis: 0 })]);
+}
+
 for (const [what, variation, selected, expected] of [
 	[
 		'keys turned by position',
@@ -38,6 +44,31 @@ for (const [what, variation, selected, expected] of [
 		/LpNormalization .* makes it/,
 	],
 	['keys that are an output', { keys: (b, k) => (b.output(k), k) }, 1, /seen outside/],
+	['values that are an output', { values: (b, v) => (b.output(v), v) }, 1, /seen outside/],
+	[
+		'keys and values behind a cache',
+		{
+			keys: (b, k) => b.node('Concat', [b.input('past_keys', ['batch', 2, 4, 3]), k], { axis: 3 }),
+			values: (b, v) => b.node('Concat', [b.input('past_values', ['batch', 2, 3, 4]), v], { axis: 2 }),
+		},
+		0,
+		/Concat .* makes it/,
+	],
+	[
+		'scores with a sink',
+		{
+			scores: (b, s) => b.node('Concat', [sinkFor(b, s), s], { axis: 3 }),
+			weights: (b, w) => b.node('Slice', [w, b.ints([1]), b.ints([999]), b.ints([3])]),
+		},
+		0,
+		/Concat .* stands between/,
+	],
+	[
+		'keys with a norm of their own',
+		{ keys: (b, k) => b.node('InstanceNormalization', [k, b.weight([2]), b.weight([2])]) },
+		1,
+		/InstanceNormalization .* makes it/,
+	],
 	['capped scores', { scores: (b, s) => b.node('Tanh', [s]) }, 1, /Tanh .* stands between/],
 	[
 		'rows that may be cleared',
