@@ -20,7 +20,7 @@ import { certify } from './certify.ts';
 import { insert } from './edits.ts';
 import { rankWanted } from './factor-sites.ts';
 import { stored } from './low-rank.ts';
-import { isCounted } from './prune-positions.ts';
+import { isCounted } from './position-tables.ts';
 import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,

@@ -3,16 +3,18 @@
  * out of range; bare, only rows go that a model of fixed length never reads.
  */
 import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
-import { elementType } from '../ir/graph/dtype.ts';
-import { nodeLabel, subgraphs, type Tensor } from '../ir/graph/graph.ts';
+import { nodeLabel, type Tensor } from '../ir/graph/graph.ts';
 import { constantsOf } from '../ir/graph/constants.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
-import { cutTensor, isReadable } from '../ir/graph/tensor.ts';
-import { fixedInts, intAttribute } from '../ir/axes/view.ts';
-import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { cutTensor } from '../ir/graph/tensor.ts';
+import { type Net } from '../ir/axes/net.ts';
+import { unsupportedAmount } from '../messages/check.ts';
 import { nothingToDo, stays } from '../messages/exact.ts';
 import { fewerPositions, positionsNeeded } from '../messages/positions.ts';
-import { spoiled } from './exact.ts';
+import { lowerStraight, planStraight, type Straight } from './drop-rotations.ts';
+import { lowerFolds, planFolds, spoiled, type Folds } from './exact.ts';
+import { positionTable, rowsOf, type PositionTable } from './position-tables.ts';
+import { sums } from './pre-added.ts';
 import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,
@@ -23,43 +25,55 @@ import {
 	saidOf,
 } from './technique.ts';
 
-/** A node that reads rows of a stored table by position. */
-type Site = {
-	readonly node: NetNode;
-	readonly table: Tensor;
-	readonly axis: number;
-	/** Rows that are read whatever the input is; undefined when that depends on its length. */
-	readonly read: number | undefined;
-	/** Rows that every input reads. */
-	readonly least: number;
-};
 type Cuts = {
 	readonly tables: readonly { readonly node: number; readonly axis: number; readonly keep: number }[];
 };
 
-export const prunePositions = defineTechnique<Cuts>({
+export const prunePositions = defineTechnique<Cuts | Folds | Straight>({
 	words: {
 		name: 'prune-positions',
 		verb: 'prune',
 		target: 'positions',
 		aliases: ['position'],
 		summary:
-			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not.',
+			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not; `with sums` put what is added to every row into the table. `with none`, or an amount of attentions, stop turning queries and keys by position: lossy.',
 		example: 'prune positions keep 128',
-		amounts: ['keep-count'],
+		amounts: ['keep-count', 'remove-count', 'remove-share'],
 		bare: true,
-		clauses: ['in', 'except'],
+		clauses: ['in', 'except', 'may change'],
+		choices: {
+			with: [
+				{ word: 'sums', summary: 'what is added to every row of a table goes into it: exact' },
+				{ word: 'none', summary: 'queries and keys are no longer turned by position: lossy' },
+			],
+		},
 		metrics: [],
 	},
-	plan: (request) => Promise.resolve(plan(request)),
-	lower,
+	plan: (request) => {
+		const { with: how, amount } = request.step;
+		const isBoth = how === 'sums' ? amount !== undefined : how === 'none' && amount?.kind === 'keep-count';
+		if (isBoth) throw notBoth(request);
+		if (how === 'none' || (amount !== undefined && amount.kind !== 'keep-count'))
+			return planStraight(request);
+		return Promise.resolve(how === 'sums' ? planFolds(request, sums, 'position tables') : plan(request));
+	},
+	lower: ({ decision, ...task }) => {
+		if ('rotations' in decision) return lowerStraight({ ...task, decision });
+		return 'folds' in decision ? lowerFolds({ ...task, decision }, sums) : lower({ ...task, decision });
+	},
 });
+
+function notBoth({ step }: PlanRequest): Fault {
+	const words = { technique: 'prune positions', example: 'prune positions keep 128' };
+	const amount = `an amount beside \`with ${step.with ?? ''}\``;
+	return new Fault(unsupportedAmount({ amount, ...words }, { span: step.span }));
+}
 
 function plan(request: PlanRequest): Planned<Cuts> {
 	const { step, net, numbering } = request;
 	const { span } = step;
 	const inScope = sitesInScope(request);
-	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? (siteAt(node) ?? []) : []));
+	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? (positionTable(node) ?? []) : []));
 	const wanted = step.amount?.kind === 'keep-count' ? step.amount.count : undefined;
 	const cuts = sites.flatMap((site) => {
 		const keep = wanted ?? site.read ?? Infinity;
@@ -91,7 +105,7 @@ function plan(request: PlanRequest): Planned<Cuts> {
 }
 
 /** The tables that stay whole, with the reason. */
-function staying(sites: readonly Site[], { step, net }: PlanRequest): Diagnostic[] {
+function staying(sites: readonly PositionTable[], { step, net }: PlanRequest): Diagnostic[] {
 	const isBare = step.amount === undefined;
 	const stay = sites.filter((site) => (isBare ? site.read === undefined : isShared(site, sites, net)));
 	const why = isBare
@@ -101,56 +115,10 @@ function staying(sites: readonly Site[], { step, net }: PlanRequest): Diagnostic
 	return labels.length === 0 ? [] : [stays({ unit: 'position tables', why, labels }, { span: step.span })];
 }
 
-const rowsOf = ({ table, axis }: Pick<Site, 'table' | 'axis'>): number => table.dims[axis] ?? 0;
-
 /** Whether somebody else reads the same table, who would still need all of it. */
-function isShared({ table }: Site, sites: readonly Site[], { model }: Net): boolean {
+function isShared({ table }: PositionTable, sites: readonly PositionTable[], { model }: Net): boolean {
 	const readers = model.graph.nodes.filter(({ inputs }) => inputs.includes(table.name));
 	return readers.some(({ id }) => !sites.some(({ node }) => node.node.id === id));
-}
-
-function siteAt(node: NetNode): Site | undefined {
-	const table = node.inputs[0]?.constant;
-	if (table === undefined || elementType(table.type)?.kind !== 'float' || !isReadable(table))
-		return undefined;
-	if (node.node.domain !== '' || table.dims.length < 2) return undefined;
-	if (node.node.op === 'Gather') return gathered(node, table);
-	return node.node.op === 'Slice' ? sliced(node, table) : undefined;
-}
-
-/** https://onnx.ai/onnx/operators/onnx__Gather.html */
-function gathered(node: NetNode, table: Tensor): Site | undefined {
-	const ids = node.inputs[1];
-	if (ids === undefined || intAttribute(node.view, 'axis', 0) !== 0 || !isCounted(ids)) return undefined;
-	const known = fixedInts(node.view, 1);
-	const read = known === undefined ? undefined : 1 + Math.max(0, ...known);
-	// Counted positions along an axis of a size that does not change are at least that many.
-	const length = ids.dynamic.at(-1) === true ? 1 : (ids.sizes.at(-1) ?? 1);
-	return { node, table, axis: 0, read, least: read ?? length };
-}
-
-/** From row 0 on; https://onnx.ai/onnx/operators/onnx__Slice.html, the form with inputs (version 10 and later). */
-function sliced(node: NetNode, table: Tensor): Site | undefined {
-	const [starts, axes, steps] = [1, 3, 4].map((slot) => fixedInts(node.view, slot));
-	const [axis = 0, more] = axes ?? [0];
-	const forward = node.inputs[4] === undefined || steps?.[0] === 1;
-	if (starts?.length !== 1 || starts[0] !== 0 || more !== undefined || !forward) return undefined;
-	const at = axis < 0 ? axis + table.dims.length : axis;
-	const [end] = fixedInts(node.view, 2) ?? [];
-	const size = table.dims[at] ?? 0;
-	const read = end === undefined ? undefined : Math.min(size, end < 0 ? end + size : end);
-	return { node, table, axis: at, read, least: read ?? 1 };
-}
-
-/** Whether a value is made of sizes and constants alone, or is an input that is named for positions: numbers counted up. */
-export function isCounted(tensor: NetTensor, seen = new Set<NetTensor>()): boolean {
-	if (seen.has(tensor) || tensor.constant !== undefined) return true;
-	seen.add(tensor);
-	if (tensor.io.includes('input')) return tensor.name.toLowerCase().includes('position');
-	const { producer } = tensor;
-	if (producer === undefined || subgraphs(producer.node).length > 0) return tensor.fixed;
-	if (producer.readsShape) return true;
-	return producer.inputs.every((input) => input === undefined || isCounted(input, seen));
 }
 
 /** Reference: the model before, on inputs that are short enough. Controls: a table with other numbers. */

@@ -16,7 +16,7 @@ import { type Lab } from '../ir/lab.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { stays } from '../messages/exact.ts';
 import { needsData, noAnatomy } from '../messages/plan.ts';
-import { isCounted } from './prune-positions.ts';
+import { isCounted } from './position-tables.ts';
 import { sitesInScope } from './sites.ts';
 import { editsFor, nodeAt, type Still, type Stills } from './still-graph.ts';
 import { type Planned, type PlanRequest, saidOf } from './technique.ts';
