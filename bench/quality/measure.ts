@@ -28,12 +28,19 @@ const work = 'out/quality';
 /** A file of results, made once; delete it to measure again. */
 async function remembered<T>(name: string, make: () => Promise<T>): Promise<T> {
 	mkdirSync(work, { recursive: true });
-	const path = join(work, `${name.replace(/[^\w%]+/g, '-')}.json`);
+	const path = fileOf(name);
 	if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as T;
 	const made = await make();
 	writeFileSync(path, JSON.stringify(made, null, '\t'));
 	return made;
 }
+
+/** Whether a point is there already. */
+export function isMeasured(subject: Subject, amount: string, method: Method): boolean {
+	return existsSync(fileOf(`${subject.name} ${amount} ${method.name}`));
+}
+
+const fileOf = (name: string): string => join(work, `${name.replace(/[^\w%]+/g, '-')}.json`);
 
 /** What the original does. */
 export const originalOf = ({ name, judge, model }: Subject): Promise<readonly Figure[]> =>

@@ -1,4 +1,5 @@
 /** docs/quality.md, from what was measured. */
+import { methods } from './methods.ts';
 import { type Point } from './measure.ts';
 import { type Figure, type Subject } from './subjects.ts';
 
@@ -47,19 +48,23 @@ function section({ subject, original, points }: Measured): string {
 function table(points: readonly Point[], amount: string, original: readonly Figure[]): string {
 	const names = original.map(({ name }) => name);
 	const statement = points[0]?.statement ?? amount;
-	const best = names.map((_, at) => bestOf(points, at));
+	const best = names.map((_, at) => (points.length > 1 ? bestOf(points, at) : undefined));
 	const rows = points.map(({ method, error, figures, macs, bytes, time, milliseconds }) => {
 		const cells = figures.map((one, at) => (one.value === best[at] ? `**${figure(one)}**` : figure(one)));
 		const measured = error === undefined ? cells : names.map((_, at) => (at === 0 ? error : ''));
 		const took = Number.isNaN(time) ? '–' : `${time.toFixed(2)}× (${milliseconds.toFixed(1)} ms)`;
 		return `| ${[method, ...measured, percent(macs), percent(bytes), took].join(' | ')} |`;
 	});
+	const absent = methods.filter(({ name }) => !points.some(({ method }) => method === name));
+	const missing =
+		absent.length === 0 ? [] : [`\nNot measured yet: ${absent.map(({ name }) => name).join(', ')}.`];
 	const head = ['', ...names, 'multiply–adds', 'file', 'time'];
 	return [
 		`\`${statement}\`\n`,
 		`| ${head.join(' | ')} |`,
 		`|${head.map(() => '---').join('|')}|`,
 		...rows,
+		...missing,
 		'',
 	].join('\n');
 }
@@ -75,7 +80,9 @@ function losses(all: readonly Measured[]): string {
 	const found = all.flatMap(({ points }) =>
 		[...new Set(points.map(({ amount }) => amount))].flatMap((amount) => lostAt(points, amount)),
 	);
-	return found.length === 0 ? 'At none of these points.' : found.map((line) => `- ${line}`).join('\n');
+	return found.length === 0
+		? 'At none of the points that have been measured; the tables say which have not.'
+		: found.map((line) => `- ${line}`).join('\n');
 }
 
 function lostAt(points: readonly Point[], amount: string): string[] {

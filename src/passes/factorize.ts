@@ -9,13 +9,23 @@ import { sitesOf, type Placed, type Site } from './factor-sites.ts';
 import { factorTogether, type Together } from './factor-together.ts';
 import { layersInScope } from './scope.ts';
 import { sitesInScope } from './sites.ts';
-import { defineTechnique, type Planned, type PlanRequest, type Technique, saidOf } from './technique.ts';
+import {
+	defineTechnique,
+	type Planned,
+	type PlanRequest,
+	type Technique,
+	saidOf,
+	withAmount,
+} from './technique.ts';
 
 /** Whose matrices: those of blocks of a kind, or those that the model's outputs come out of. */
 type Whose = Block['kind'] | 'head';
 const owners: Readonly<Record<Whose, string>> = {
 	...{ ffn: 'feed-forward blocks', attention: 'attentions', head: 'the heads that outputs come out of' },
 };
+
+/** Of the parameters of each matrix that stay, for goals: from what changes least. */
+const ratios = Array.from({ length: 18 }, (_, at) => Number((0.95 - 0.05 * at).toFixed(2)));
 
 function factorize(target: string, kind: Whose, aliases: readonly string[], example: string): Technique {
 	return defineTechnique<Factors>({
@@ -28,7 +38,7 @@ function factorize(target: string, kind: Whose, aliases: readonly string[], exam
 			example,
 			amounts: ['rank', 'energy', 'ratio', 'auto'],
 			bare: false,
-			clauses: ['in', 'except', 'align'],
+			clauses: ['in', 'except', 'align', 'until', 'while'],
 			choices: {
 				with: [
 					{
@@ -40,6 +50,7 @@ function factorize(target: string, kind: Whose, aliases: readonly string[], exam
 			},
 			metrics: [],
 		},
+		dial: ({ step }) => ratios.map((share) => withAmount(step, { kind: 'ratio', share })),
 		plan: (request) => plan(request, kind),
 		lower: lowerFactors,
 	});

@@ -28,8 +28,8 @@ export type GoalTask<T> = {
 	readonly original: Costs;
 	/** Of the model as the statement finds it. */
 	readonly before: Costs;
-	/** Carries the statement out without keeping it. */
-	attempt(allotted: Allotment): Promise<Attempt<T>>;
+	/** Carries the statement out without keeping it; a draft is for its costs alone. */
+	attempt(allotted: Allotment, draft?: boolean): Promise<Attempt<T>>;
 	/** How good what came out is, on held-out inputs. */
 	judge(result: T): Promise<Qualities>;
 };
@@ -90,7 +90,7 @@ class Search<T> {
 			end = this.endWithin(bounds)
 		) {
 			ends.add(end);
-			const tried = { ...(await this.task.attempt(this.way.allotment(end))), end };
+			const tried = { ...(await this.task.attempt(this.way.allotment(end), true)), end };
 			const missed = this.missed(tried.costs);
 			if (missed.length === 0 && (best === undefined || end < best.end)) best = tried;
 			if (missed.length > 0 && end === this.way.length) this.fail(missed, tried.costs);
@@ -98,9 +98,24 @@ class Search<T> {
 			bounds = bounds.map((bound, at) => this.corrected(until[at], bound, tried));
 		}
 		if (best === undefined) return this.fail(until, this.task.before);
+		best = await this.refitted(best);
 		const qualities = this.task.while.length > 0 ? await this.task.judge(best.result) : {};
 		if (this.isGood(qualities)) return { ...best, reached: this.reached({ ...best, qualities }) };
 		return this.failWithin(best.end);
+	}
+
+	/** What was a draft, in full. Refits may add biases that were not there: then one goes further, a step at a time. */
+	private async refitted(
+		draft: Attempt<T> & { readonly end: number },
+	): Promise<Attempt<T> & { readonly end: number }> {
+		for (let { end } = draft; ; end++) {
+			const { result, costs } = await this.task.attempt(this.way.allotment(end));
+			// Time is what it was: biases take none that can be told from noise.
+			const whole = { ...costs, ...(draft.costs.latency !== undefined && { latency: draft.costs.latency }) };
+			const missed = this.missed(whole);
+			if (missed.length === 0) return { result, costs: whole, end };
+			if (end >= this.way.length) return this.fail(missed, whole);
+		}
 	}
 
 	/** The furthest end of the path where quality holds. */

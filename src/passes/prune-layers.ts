@@ -25,6 +25,7 @@ import {
 	type PlanRequest,
 	type Scored,
 	saidOf,
+	withAmount,
 } from './technique.ts';
 
 /** Each value, and the one its readers read instead. */
@@ -40,7 +41,7 @@ export const pruneLayers = defineTechnique<Bypass>({
 		example: 'prune layers [1, 3]',
 		amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
 		bare: false,
-		clauses: ['in', 'except', 'where', 'by', 'min'],
+		clauses: ['in', 'except', 'where', 'by', 'min', 'until', 'while'],
 		choices: {
 			only: [
 				{ word: 'attention', summary: 'the attention half of a layer' },
@@ -50,6 +51,7 @@ export const pruneLayers = defineTechnique<Bypass>({
 		metrics: ['block_influence', 'angular', 'ablation', 'random'],
 	},
 	score,
+	dial,
 	plan,
 	lower,
 });
@@ -84,6 +86,14 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 		tensors: new Map(),
 		numbering: { ...numbering, layers: stay },
 	};
+}
+
+/** One layer less, two, and so on, as long as one stays. */
+function dial(request: PlanRequest): readonly Step[] {
+	const most = candidatesOf(request).candidates.length - Math.max(1, request.step.min);
+	return Array.from({ length: Math.max(0, most) }, (_, at) =>
+		withAmount(request.step, { kind: 'remove-count', count: at + 1 }),
+	);
 }
 
 /** Layers in scope, and those whose residual path could be followed. */

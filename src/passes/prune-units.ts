@@ -160,12 +160,12 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 
 /** New weights of what reads the units, where there is data and nobody forbids it. */
 async function refits(
-	{ step, net, lab }: PlanRequest,
+	{ step, net, lab, draft = false }: PlanRequest,
 	target: Target,
 	selected: readonly Selected[],
 	grams: Grams | undefined,
 ): Promise<Compensation | undefined> {
-	const wanted = target.refits && lab?.calibrated && !step.without.includes(compensation.word);
+	const wanted = target.refits && lab?.calibrated && !step.without.includes(compensation.word) && !draft;
 	if (!wanted || grams === undefined) return undefined;
 	const masks = selected.flatMap((one) => masksOf(chosen(one)));
 	const partial = selected.filter((one) => !isWhole(one));

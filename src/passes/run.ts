@@ -1,51 +1,31 @@
 /** Carries a recipe out step by step: plan, lower, apply, verify. What a step needs measured comes through the lab. */
-import { bug, Fault, type Diagnostic } from '../diagnostic.ts';
+import { type Diagnostic } from '../diagnostic.ts';
 import { findAnatomy } from '../ir/anatomy/anatomy.ts';
-import { buildNet, type Net } from '../ir/axes/net.ts';
-import { costOf, weightBytes, type Cost } from '../ir/cost.ts';
+import { buildNet } from '../ir/axes/net.ts';
+import { weightBytes } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { closed } from '../ir/graph/close.ts';
-import { inferFacts, type Facts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
-import { opened } from '../ir/graph/open.ts';
-import { applyPatch, type Patch } from '../ir/graph/patch.ts';
 import { type Part } from '../ir/graph/part.ts';
-import { verifyModel } from '../ir/graph/verify.ts';
 import { type Lab } from '../ir/lab.ts';
 import { type Lexicon } from '../ir/lexicon.ts';
 import { type Kept } from '../ir/proof.ts';
-import { type Recipe, type Step } from '../ir/recipe/recipe.ts';
-import { broken } from '../messages/plan.ts';
-import { certificateFailed } from '../messages/run.ts';
-import { again, type Again } from './again.ts';
+import { type Goal, type Recipe, type Step } from '../ir/recipe/recipe.ts';
+import { carryOut, compose, known, techniqueNamed, type Done, type Known } from './carry-out.ts';
 import { cutSavings } from './cut-costs.ts';
 import { latencySavings } from './latency-table.ts';
-import { reachGoals, type Costs, type GoalTask, type Qualities } from './goals.ts';
+import { reachAround, reachByDial } from './dial-goals.ts';
+import { reachGoals, type Costs, type GoalTask, type Qualities, type Solved } from './goals.ts';
 import { rangesOverRemoved } from './scope.ts';
-import { techniques } from './table.ts';
 import {
 	firstNumbering,
 	type Allotment,
-	type Lowered,
 	type Numbering,
 	type Offered,
 	type Planned,
 	type PlanRequest,
 	type StepPlan,
-	type Technique,
 } from './technique.ts';
-
-/** A step that was carried out: what proves it, and what it costs. */
-export type Done = {
-	readonly plan: StepPlan;
-	readonly before: Model;
-	readonly after: Model;
-	readonly lowered: Lowered;
-	readonly kept: Kept;
-	readonly cost: readonly [before: Cost, after: Cost];
-	/** The same with other numbers, for a proof that the model's own make weak: as often as there is something more to try. */
-	readonly again: (turn: number) => Again | undefined;
-};
 
 export type RunOptions = {
 	readonly shapes: Shapes;
@@ -69,16 +49,10 @@ export type RunResult = {
 	readonly kept: Kept;
 };
 
-/** A model between two steps, and what is found out about it once. */
-type Known = {
-	readonly model: Model;
-	/** Sizes of its inputs where they are given. */
-	readonly shapes: Shapes;
-	readonly facts: Facts;
-	readonly cost: Cost;
-};
 type State = Known & { readonly numbering?: Numbering; readonly kept: Kept };
 type Made = { readonly planned: Planned; readonly done: Done };
+/** Steps that were carried out, and the model behind them. */
+type Carried = { readonly made: readonly Made[]; readonly after: State };
 
 /** Plans and carries out every step of a recipe. Throws `Fault`. */
 export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
@@ -133,12 +107,9 @@ class Run {
 		this.options = options;
 	}
 
-	async statement(
-		steps: readonly Step[],
-		state: State,
-	): Promise<{ readonly made: readonly Made[]; readonly after: State }> {
+	async statement(steps: readonly Step[], state: State): Promise<Carried> {
 		if (!steps.some(hasGoal)) return this.carryOut(steps, state);
-		const { result, reached } = await reachGoals(await this.goalTask(steps, state));
+		const { result, reached } = await this.solve(steps, state);
 		const made = result.made.map(({ planned, done }, at): Made => {
 			if (at < result.made.length - 1) return { planned, done };
 			const plan = { ...planned.plan, reached };
@@ -147,16 +118,58 @@ class Run {
 		return { made, after: result.after };
 	}
 
+	/** Units are chosen one by one; what can only be turned up is, around that. */
+	private async solve(steps: readonly Step[], state: State): Promise<Solved<Carried>> {
+		const dials = steps.flatMap((step) => {
+			const settings = techniqueNamed(step.technique).dial?.(this.request(step, state));
+			return settings === undefined ? [] : [{ step, settings }];
+		});
+		if (dials.length === 0) return reachGoals(await this.goalTask(steps, state));
+		const settings = Math.max(...dials.map((one) => one.settings.length));
+		const turned = (setting: number): Promise<Carried> =>
+			this.carryOut(
+				dials.flatMap(
+					(one) => one.settings[Math.ceil(((setting + 1) / settings) * one.settings.length) - 1] ?? [],
+				),
+				state,
+			);
+		const others = steps.filter((step) => !dials.some((one) => one.step === step));
+		const { until = [], while: floors = [] } = steps[0] ?? {};
+		const judge = ({ after: { model, kept } }: Carried): Promise<Qualities> =>
+			this.options.judge?.({ pruned: model, kept }) ?? Promise.resolve({});
+		const task = {
+			...{ until, while: floors, settings, judge },
+			original: await this.costsFor(this.original, until),
+		};
+		if (others.length === 0)
+			return reachByDial({
+				...task,
+				attempt: async (setting) => {
+					const result = await turned(setting);
+					return { result, costs: await this.costsFor(result.after, until) };
+				},
+			});
+		return reachAround({
+			...task,
+			solve: async (setting) => {
+				const before: Carried = setting < 0 ? { made: [], after: state } : await turned(setting);
+				const solved = await reachGoals(await this.goalTask(others, before.after));
+				return { ...solved, result: { ...solved.result, made: [...before.made, ...solved.result.made] } };
+			},
+		});
+	}
+
 	private async carryOut(
 		steps: readonly Step[],
 		before: State,
 		allotted?: Allotment,
-	): Promise<{ readonly made: readonly Made[]; readonly after: State }> {
+		draft?: boolean,
+	): Promise<Carried> {
 		const made: Made[] = [];
 		let after = before;
 		const pending = [...steps];
 		for (let step = pending.shift(); step !== undefined; step = pending.shift()) {
-			const request = this.request(step, after, allotted);
+			const request = { ...this.request(step, after, allotted), ...(draft && { draft }) };
 			const technique = techniqueNamed(step.technique);
 			const parts = technique.parts?.(request) ?? [step];
 			if (parts.length !== 1) {
@@ -172,10 +185,7 @@ class Run {
 		return { made, after };
 	}
 
-	private async goalTask(
-		steps: readonly Step[],
-		state: State,
-	): Promise<GoalTask<Awaited<ReturnType<Run['carryOut']>>>> {
+	private async goalTask(steps: readonly Step[], state: State): Promise<GoalTask<Carried>> {
 		const offers: Offered[] = [];
 		for (const step of steps) {
 			const technique = techniqueNamed(step.technique);
@@ -191,17 +201,14 @@ class Run {
 		};
 		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);
-		const costsOf = async (one: Known): Promise<Costs> => ({
-			...this.costsOf(one),
-			...(isTimed && { latency: await this.timeOf(lab, one.model) }),
-		});
+		const costsOf = (one: Known): Promise<Costs> => this.costsFor(one, until);
 		return {
 			...{ until, while: steps[0]?.while ?? [], offers },
 			savings: { ...cutSavings(net, families), ...(latency && { latency }) },
 			original: await costsOf(this.original),
 			before: await costsOf(state),
-			attempt: async (allotted) => {
-				const result = await this.carryOut(steps, state, allotted);
+			attempt: async (allotted, draft) => {
+				const result = await this.carryOut(steps, state, allotted, draft);
 				return { result, costs: await costsOf(result.after) };
 			},
 			judge: ({ after: { model, kept } }) =>
@@ -214,6 +221,13 @@ class Run {
 		const { ms, ratio } = await lab.compareTimes(this.original.model, model);
 		this.originalMs ??= ms;
 		return model === this.original.model ? this.originalMs : this.originalMs * ratio;
+	}
+
+	/** Time too, where a goal asks for it. */
+	private async costsFor(one: Known, until: readonly Goal[]): Promise<Costs> {
+		const { lab } = this.options;
+		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
+		return { ...this.costsOf(one), ...(isTimed && { latency: await this.timeOf(lab, one.model) }) };
 	}
 
 	private costsOf({ model, cost: { params, macs } }: Known): Costs {
@@ -264,71 +278,4 @@ export async function runPlan(
 		current = next;
 	}
 	return { model: closed(current.model), kept };
-}
-
-function known(given: Model, shapes: Shapes): Known {
-	const model = opened(given);
-	const facts = inferFacts(model, shapes);
-	return { model, shapes, facts, cost: costOf(model, facts) };
-}
-
-function techniqueNamed(name: string): Technique {
-	return techniques.find(({ words }) => words.name === name) ?? bug('a step of no technique', { step: name });
-}
-
-function carryOut(
-	{ shapes, cost }: Known,
-	net: Net,
-	plan: StepPlan,
-	tensors: ReadonlyMap<string, Tensor>,
-): { readonly done: Done; readonly next: Known } {
-	const task = { net, decision: plan.decision, tensors, label: plan.statement };
-	const technique = techniqueNamed(plan.technique);
-	checkCertificates(plan);
-	const lowered = technique.lower(task);
-	const after = checked(net.model, lowered.patch);
-	const kept = lowered.kept ?? new Map();
-	const next = known(after, shrinkShapes(shapes, kept));
-	const done = {
-		...{ plan, before: net.model, after, lowered, kept, cost: [cost, next.cost] as const },
-		again: (turn: number) => again(technique, task, plan, shapes, turn),
-	};
-	return { done, next };
-}
-
-function checkCertificates({ certificates = [] }: StepPlan): void {
-	const wrong = certificates.filter(
-		({ expected, measured, tolerance }) => !(Math.abs(measured - expected) <= tolerance),
-	);
-	if (wrong.length > 0) throw new Fault(...wrong.map((certificate) => certificateFailed(certificate)));
-}
-
-function shrinkShapes(shapes: Shapes, kept: Kept): Shapes {
-	return new Map(
-		[...shapes].map(([name, dims]) => [
-			name,
-			dims.map((dim, axis) => kept.get(name)?.get(axis)?.length ?? dim),
-		]),
-	);
-}
-
-function checked(model: Model, patch: Patch): Model {
-	const after = applyPatch(model, patch);
-	const problems: Diagnostic[] = patch.edits.length === 0 ? [] : verifyModel(closed(after));
-	if (problems.length > 0) throw new Fault(...problems.map(({ message }) => broken({ why: message })));
-	return after;
-}
-
-/** Positions kept by one step and then another, in terms of the first one's original. */
-function compose(first: Kept, second: Kept): Kept {
-	const result = new Map([...first].map(([name, axes]) => [name, new Map(axes)]));
-	for (const [name, axes] of second) {
-		const own = result.get(name) ?? new Map<number, Int32Array>();
-		result.set(name, own);
-		for (const [axis, positions] of axes) {
-			const before = own.get(axis);
-			own.set(axis, before === undefined ? positions : positions.map((at) => before.at(at) ?? at));
-		}
-	}
-	return result;
 }

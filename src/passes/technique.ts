@@ -76,6 +76,11 @@ export function saidOf(
 	return { statement, technique, line, requested: statement.replace(words, '') || bare };
 }
 
+/** The statement with an amount in the place of its goals. */
+export function withAmount(step: Step, amount: NonNullable<Step['amount']>): Step {
+	return { ...step, amount, until: [], while: [] };
+}
+
 /** Counts of the model as it was given: numbers in recipes refer to it whatever earlier steps removed. */
 export type Numbering = {
 	/** Given layer index of each layer that still stands. */
@@ -122,6 +127,8 @@ export type PlanRequest = {
 	readonly lexicon?: Lexicon;
 	/** How many units of each group go, where a goal has chosen. */
 	readonly allotted?: Allotment;
+	/** Nothing but costs is wanted of the result: readers need no refit. */
+	readonly draft?: boolean;
 };
 
 export type Planned<D = Decision> = {
@@ -188,8 +195,10 @@ export type Technique = {
 	readonly words: TechniqueWords;
 	/** Groups of units that it could cut, where they are not listed with the layers or by another technique. */
 	survey?(request: PlanRequest): Found;
-	/** What a goal can choose from; a technique without it takes no goals. */
+	/** What a goal can choose from. */
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	/** The same statement at every strength, the mildest first: what a goal turns up where nothing is chosen unit by unit. */
+	dial?(request: PlanRequest): readonly Step[];
 	/** The scores that a statement would go by; absent where nothing is ranked. */
 	score?(request: PlanRequest): Promise<Scored>;
 	/** The statements that a statement is made of, carried out one after another; absent where it is always one. */
@@ -205,6 +214,7 @@ export function defineTechnique<D extends object>(technique: {
 	readonly words: TechniqueWords;
 	survey?(request: PlanRequest): Found;
 	offer?(request: PlanRequest): Promise<readonly Offered[]>;
+	dial?(request: PlanRequest): readonly Step[];
 	score?(request: PlanRequest): Promise<Scored>;
 	parts?(request: PlanRequest): readonly Step[];
 	plan(request: PlanRequest): Promise<Planned<D>>;

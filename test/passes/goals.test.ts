@@ -152,6 +152,47 @@ test('a part of a graph runs by itself, and parts that take the same time have o
 	await session.release();
 });
 
+test('layers and ranks are turned up until a cost is reached, and no further', async () => {
+	const options = { model: lm.model, threads: 1, samples: 2, verify: false };
+	for (const [recipe, costly] of [
+		['prune layers until params <= 80%', 'prune layers 1'],
+		['factorize ffn until params <= 90%', 'factorize ffn ratio 75%'],
+	] as const) {
+		const { steps, model, output, diagnostics } = await compile({ ...options, recipe });
+		assert.equal(
+			diagnostics.filter(({ severity }) => severity === 'error'),
+			[],
+		);
+		const [goal] = steps[0]!.reached!;
+		assert.is(goal!.measured, output!.params! / model!.params);
+		assert.ok(goal!.measured <= goal!.asked, recipe);
+		const plain = await compile({ ...options, recipe: costly });
+		assert.is(plain.output!.params, output!.params, `${recipe}: ${plain.output!.params! / model!.params}`);
+	}
+});
+
+test('out of reach of layers is said with the best there is', async () => {
+	const { ok, diagnostics } = await compile({ recipe: 'prune layers until params <= 5%', model: lm.model });
+	assert.not(ok);
+	assert.match(diagnostics[0]!.message, /^`params <= 5%` cannot be reached: the best is [\d.]+%$/);
+});
+
+test('layers go with heads and neurons where that keeps more', async () => {
+	const recipe = 'prune heads, ffn, layers until params <= 60%';
+	const { steps } = await proven(recipe, { model: lm.model, out: folder.at('mixed.onnx') });
+	const { measured } = steps.at(-1)!.reached![0]!;
+	assert.ok(measured <= 0.6, String(measured));
+	assert.ok(steps.some(({ technique, selected }) => technique !== 'prune-layers' && selected > 0));
+});
+
+test('ranks fall as far as quality allows', async () => {
+	const recipe = `calibrate with "${classifier.calibration}" take 10\nfactorize ffn until kl <= 0.02`;
+	const { steps, drift } = await compile({ recipe, model: classifier.model, threads: 1, samples: 2 });
+	const [goal] = steps[0]!.reached!;
+	assert.is(goal!.measured, drift!.kl);
+	assert.ok(drift!.kl! <= 0.02 && steps[0]!.selected > 0, String(drift!.kl));
+});
+
 const floor = (goal: string): string =>
 	`calibrate with "${classifier.calibration}" take 20\nprune ffn ${goal}`;
 
