@@ -187,6 +187,6 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/opset': marked(
 		'prune tokens keep 50% after layer 3',
 		'prune tokens keep 50% after layer 3',
-		(place) => tokens.opsetLacks({ what: 'choosing tokens', needs: 11, has: 9 }, place),
+		(place) => tokens.opsetLacks({ what: 'a sequence that gets shorter', needs: 9, has: 7 }, place),
 	),
 };

@@ -37,5 +37,6 @@ export const opsetLacks = defineDiagnostic({
 	explain: 'The rewrite needs operators that the operator set of this model does not have yet.',
 	message: ({ what, needs, has }: { what: string; needs: number; has: number }) =>
 		`${what} needs opset ${needs}, and the model has ${has}`,
-	hint: ({ needs }) => `export the model again with opset ${needs} or newer`,
+	hint: ({ needs }) =>
+		`export the model again with opset ${needs} or newer, or convert it: \`onnx.version_converter.convert_version(model, 17)\` in Python`,
 });

@@ -110,10 +110,29 @@ export class Drawing {
 		return this.op('Gather', [this.op('Shape', [value]), this.ints([axis])], { axis: 0 });
 	}
 
-	/** 0, 1, … up to, without, a length given as a vector of one int64. */
+	/** 0, 1, … up to, without, a length given as a vector of one int64; before opset 11, which has no Range, the places of as many ones. */
 	range(length: ValueName): ValueName {
+		if (this.opset < 11) {
+			const ones = this.op('Expand', [this.scalar(1, INT64), length]);
+			return this.op('Reshape', [this.op('NonZero', [ones]), this.ints([-1])]);
+		}
 		const scalar = this.op('Reshape', [length, this.ints([])]);
 		return this.op('Range', [this.scalar(0, INT64), scalar, this.scalar(1, INT64)]);
+	}
+
+	/** Of numbers of any type: `Equal` takes floating ones from opset 11 on only. */
+	equal(left: ValueName, right: ValueName): ValueName {
+		if (this.opset >= 11) return this.op('Equal', [left, right]);
+		return this.op('Not', [
+			this.op('Or', [this.op('Less', [left, right]), this.op('Greater', [left, right])]),
+		]);
+	}
+
+	/** The rest of a division of whole numbers: `Mod` came with opset 10. */
+	rest(value: ValueName, by: number): ValueName {
+		const divisor = this.scalar(by, INT64);
+		if (this.opset >= 10) return this.op('Mod', [value, divisor]);
+		return this.op('Sub', [value, this.op('Mul', [this.op('Div', [value, divisor]), divisor])]);
 	}
 
 	private constant(tensor: ReturnType<typeof ints>): ValueName {

@@ -1,10 +1,12 @@
 /** Follows the positions of a sequence from one value on: where they go, what they meet, and what mixes them. */
 import { Fault } from '../diagnostic.ts';
+import { fusedAttentions } from '../ir/anatomy/attention.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { type Role, type Term } from '../ir/axes/row.ts';
 import { FLOAT } from '../ir/graph/dtype.ts';
 import { nodeLabel } from '../ir/graph/graph.ts';
 import { tokensStay } from '../messages/tokens.ts';
+import { formOf } from './plain-attention.ts';
 import { BatchRows, labelsBy, lettersOf, type BatchAxis, type Labels } from './token-labels.ts';
 
 /** An operand at full length that meets tokens on these axes: it is cut with the same choice. */
@@ -130,7 +132,7 @@ class Following {
 		const letters = lettersOf(
 			node,
 			(tensor) => this.tokensOf(tensor),
-			() => refuse(`${nodeLabel(node.node)} mixes them`),
+			() => mixed(node),
 		);
 		for (const [letter, labels] of letters) this.checkRole(node, letter, labels);
 		this.addSides(node, letters);
@@ -144,7 +146,7 @@ class Following {
 			refuse(`${nodeLabel(node.node)} picks positions by number`);
 		if (role === 'carried') return;
 		const known = node.node.domain === '' ? mixing.get(node.node.op) : undefined;
-		if (known?.role !== role) return refuse(`${nodeLabel(node.node)} mixes them`);
+		if (known?.role !== role) return mixed(node);
 		if (!isWhole(labels, this.count)) refuse(`${nodeLabel(node.node)} mixes them with the batch`);
 		const term = node.row?.terms.find(
 			({ side, slot, parts }) => side === 'in' && slot === 0 && parts.some((part) => part.letter === letter),
@@ -208,6 +210,12 @@ function isEven(labels: Labels, count: number): boolean {
 	const times = new Int32Array(count);
 	for (const token of labels ?? []) if (token >= 0) times[token] = (times[token] ?? 0) + 1;
 	return times.every((time) => time === times[0]) && labels?.length === count * (times[0] ?? 0);
+}
+
+function mixed(node: NetNode): never {
+	const closed = fusedAttentions.has(node.node.op) ? formOf(node) : undefined;
+	const why = typeof closed === 'string' ? ` and cannot become plain operators: ${closed}` : '';
+	return refuse(`${nodeLabel(node.node)} mixes them${why}`);
 }
 
 function refuse(why: string): never {

@@ -22,7 +22,7 @@ export function drawMatch(
 	{ length, real }: Standing,
 	stays: ValueName,
 ): Match {
-	const parity = draw.op('Mod', [draw.range(length), draw.scalar(2, INT64)]);
+	const parity = draw.rest(draw.range(length), 2);
 	const odd = draw.op('Equal', [parity, draw.scalar(1, INT64)]);
 	const free = real === undefined ? draw.op('Not', [stays]) : draw.op('And', [draw.op('Not', [stays]), real]);
 	const [sources, partners] = [draw.op('And', [free, draw.op('Not', [odd])]), draw.op('And', [free, odd])];

@@ -11,7 +11,7 @@ import { statementName } from '../ir/recipe/vocabulary.ts';
 import { opsetLacks, risingSchedule, tokensStay, unclearThreshold } from '../messages/tokens.ts';
 import { followTokens, type Ends, type Followed } from './follow-tokens.ts';
 import { maskedModel } from './mask-tokens.ts';
-import { layerAfter, placeOf, refusal, sameSizes } from './place-tokens.ts';
+import { layerAfter, placeOf, refusal, sameSizes, scoredBy } from './place-tokens.ts';
 import { formOf, fusedIn } from './plain-attention.ts';
 import { shortenTokens } from './shorten-tokens.ts';
 import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from './technique.ts';
@@ -26,9 +26,6 @@ import {
 
 /** The one decision of a step: where tokens leave, and what becomes of them. */
 export type Leaving = { readonly stage: TokenStage };
-
-/** TopK of integers and Range came with opset 11; what came with 12 is written in older words. */
-const leastOpset = 11;
 
 /**
  * A schedule is a statement for each layer; a layer at which everything stays has none. Attention that is fused becomes plain operators
@@ -91,18 +88,12 @@ function part(step: Step, layer: number, share: number): Step {
 
 /** With the metric that ranks tokens where the statement names none. */
 export function planTokens(request: PlanRequest, otherwise: TokenMetric): Planned<Leaving> {
-	const { step, model, numbering, anatomy } = request;
-	const opset = model.opsets.get('') ?? 1;
-	if (opset < leastOpset)
-		throw new Fault(
-			opsetLacks(
-				{ what: 'a sequence that gets shorter', needs: leastOpset, has: opset },
-				{ span: step.span },
-			),
-		);
+	const { step, numbering, anatomy } = request;
 	const { metric, amount } = asked(request, otherwise);
+	checkOpset(request, amount);
 	checkBehind(request);
-	const stage = withEnd(request, { ...placeOf(request, metric), amount });
+	const placed = withEnd(request, { ...placeOf(request, metric), amount });
+	const stage = { ...placed, ...scoredBy(request, placed) };
 	return {
 		plan: {
 			...saidOf(step),
@@ -117,6 +108,19 @@ export function planTokens(request: PlanRequest, otherwise: TokenMetric): Planne
 		tensors: new Map(),
 		numbering,
 	};
+}
+
+/**
+ * Where and NonZero came with opset 9; TopK of a number that data decide, as with a threshold or ids that stay, with 10. What came later
+ * is written in older words.
+ */
+function checkOpset({ step, model }: PlanRequest, { kind }: TokenAmount): void {
+	const has = model.opsets.get('') ?? 1;
+	const counted = kind === 'threshold' || step.except.length > 0;
+	const [what, needs] = counted
+		? (['a sequence whose length the data decide', 10] as const)
+		: (['a sequence that gets shorter', 9] as const);
+	if (has < needs) throw new Fault(opsetLacks({ what, needs, has }, { span: step.span }));
 }
 
 /** Throws `Fault` where nothing behind the layer could have fewer tokens to read. */

@@ -1,13 +1,13 @@
 /** The reference of token pruning: the sequence keeps its length, and tokens that left have no part in what mixes tokens. */
 import { type Net } from '../ir/axes/net.ts';
-import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
+import { FLOAT } from '../ir/graph/dtype.ts';
 import { type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, type Edit } from '../ir/graph/patch.ts';
 import { Drawing } from './draw.ts';
-import { drawScores, type Scored } from './choose-tokens.ts';
+import { drawRank, drawScores, positionOf, type Scored } from './choose-tokens.ts';
 import { typeOf, type Followed, type Mix } from './follow-tokens.ts';
 import { drawAverages } from './join-tokens.ts';
-import { laid } from './lay-tokens.ts';
+import { laid, picked } from './lay-tokens.ts';
 import { type TokenStage } from './token-stage.ts';
 
 /** How many tokens fewer stay than the statement says, for negative controls. */
@@ -82,9 +82,8 @@ function drawJoined(
 ): Joined | undefined {
 	if (joining === undefined) return undefined;
 	const positions = draw.range(length);
-	const last = draw.op('Equal', [rank, draw.op('Sub', [count, draw.ints([1])])]);
-	const places = draw.op('Mul', [draw.cast(last, INT64), positions]);
-	const target = joining.target ?? draw.unsqueeze(draw.reduce('ReduceSum', places, [1]), [1]);
+	const last = draw.op('Sub', [count, draw.ints([1])]);
+	const target = joining.target ?? positionOf(draw, rank, last, length);
 	const goes = draw.op('Where', [stays, positions, target]);
 	const rows = draw.unsqueeze(positions, [0]);
 	const name = draw.name('averages');
@@ -117,34 +116,25 @@ function comingBack(
 	const maker = model.graph.nodes.find(({ outputs }) => outputs.includes(end));
 	if (maker === undefined) return [];
 	const all = draw.name(`${end}_all`);
-	const left =
-		joined === undefined || join !== 'alike'
-			? value
-			: draw.op('GatherElements', [all, expanded(draw, joined.goes, all)], { axis: 1 });
+	const left = joined === undefined || join !== 'alike' ? value : rowsAt(draw, all, joined.goes);
 	draw.outputs('Where', [draw.unsqueeze(stays, [2]), all, left], {}, 1, [end]);
 	return [
 		{ kind: 'node', node: { ...maker, outputs: maker.outputs.map((name) => (name === end ? all : name)) } },
 	];
 }
 
-function expanded(draw: Drawing, places: ValueName, like: ValueName): ValueName {
-	return draw.op('Expand', [draw.unsqueeze(places, [2]), draw.op('Shape', [like])]);
+/** Rows of [batch, tokens, features] at places [batch, tokens]. */
+function rowsAt(draw: Drawing, value: ValueName, places: ValueName): ValueName {
+	if (draw.opset < 11)
+		return picked(draw, value, places, { rank: 3, axis: 1, batch: { axis: 0, repeat: 1 } });
+	const wide = draw.op('Expand', [draw.unsqueeze(places, [2]), draw.op('Shape', [value])]);
+	return draw.op('GatherElements', [value, wide], { axis: 1 });
 }
 
 function lessened(draw: Drawing, kept: ValueName, fewer: Fewer): ValueName {
 	if (fewer === 'none') return kept;
 	if (fewer === 'one') return draw.op('Sub', [kept, draw.ints([1])]);
 	return draw.op('Div', [draw.op('Add', [kept, draw.ints([1])]), draw.ints([2])]);
-}
-
-/** [batch, tokens] of int64: how many tokens come before each. */
-function drawRank(draw: Drawing, scores: ValueName, length: ValueName): ValueName {
-	const [other, own] = [draw.reshape(scores, [0, -1, 1]), draw.reshape(scores, [0, 1, -1])];
-	const positions = draw.range(length);
-	const earlier = draw.op('Less', [draw.reshape(positions, [1, -1, 1]), draw.reshape(positions, [1, 1, -1])]);
-	const first = draw.op('And', [draw.op('Equal', [other, own]), earlier]);
-	const before = draw.op('Or', [draw.op('Greater', [other, own]), first]);
-	return draw.reduce('ReduceSum', draw.cast(before, INT64), [1]);
 }
 
 type Mask = { readonly stays: ValueName; readonly length: ValueName; readonly count: ValueName };

@@ -12,7 +12,14 @@ import { tokensStay } from '../messages/tokens.ts';
 import { formOf } from './plain-attention.ts';
 import { protectedBehind, type Placed } from './scope.ts';
 import { type PlanRequest } from './technique.ts';
-import { merges, sizesName, type Attended, type TokenMetric, type TokenStage } from './token-stage.ts';
+import {
+	merges,
+	positionsName,
+	sizesName,
+	type Attended,
+	type TokenMetric,
+	type TokenStage,
+} from './token-stage.ts';
 
 /** The one layer that `after` names, by the numbers of the model as it was given. */
 export function layerAfter({ step, anatomy, numbering }: PlanRequest): Placed {
@@ -35,8 +42,8 @@ export function layerAfter({ step, anatomy, numbering }: PlanRequest): Placed {
 	throw new Fault(noSuchUnit(said, { span: step.spans.after ?? step.span }));
 }
 
-/** All of a stage but how many stay. */
-export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenStage, 'amount'> {
+/** All of a stage but how many stay, and the attention that scores them. */
+export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenStage, 'amount' | 'attention'> {
 	const { net, seed } = request;
 	const { layer, given } = layerAfter(request);
 	const value = layer.residuals.at(-1)?.after;
@@ -47,13 +54,11 @@ export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenSt
 	if (closed !== undefined) throw refusal(request, `layer ${closed}, which would read fewer, is protected`);
 	const { picks, whole } = historyOf(request, start);
 	const mask = maskInput(request, whole);
-	const reads = ['attention', 'cls', 'value', 'keys'].includes(metric);
 	const join = merges(metric) ? 'alike' : request.step.with === 'fused' ? 'fused' : undefined;
 	const sizes = join === 'alike' ? sizesIn(request, start) : undefined;
 	const stay = stayingIds(request, whole);
 	return {
 		...{ value, metric, seed, picks, whole: whole.name },
-		...(reads && { attention: attendedIn(request, layer, start) }),
 		...(mask && { mask }),
 		...(stay && { stay }),
 		...(join && { join }),
@@ -74,8 +79,8 @@ function sizesIn({ net, model: { graph } }: PlanRequest, start: NetTensor): Toke
 }
 
 /**
- * What earlier steps chose: they sort the positions that stay, which is a TopK of whole numbers, smallest first; and a value that is as
- * long as the sequence was before them.
+ * What earlier steps chose: they sort the positions that stay, which is a TopK of whole numbers, smallest first, or give them a name of
+ * our own where the opset cannot; and a value that is as long as the sequence was before them.
  */
 function historyOf(
 	{ net, model: { graph } }: PlanRequest,
@@ -83,19 +88,29 @@ function historyOf(
 ): { readonly picks: readonly ValueName[]; readonly whole: NetTensor } {
 	const sorts = sortsBefore(net, upstream(graph.nodes, [start.name]));
 	const picks = sorts.map(({ node }) => node.outputs[0] ?? '');
-	const scores = sorts[0]?.inputs[0]?.producer?.inputs[0];
-	return { picks, whole: scores ?? start };
+	return { picks, whole: sorts[0] === undefined ? start : (chosenFrom(sorts[0]) ?? start) };
+}
+
+const choosing: ReadonlySet<string> = new Set(['TopK', 'Neg', 'Cast']);
+
+/** [batch, tokens]: the scores that a choice sorts, or whether each stays. */
+function chosenFrom({ inputs: [input] }: NetNode): NetTensor | undefined {
+	let value = input;
+	while (value?.producer !== undefined && choosing.has(value.producer.node.op))
+		[value] = value.producer.inputs;
+	return value;
 }
 
 function sortsBefore(net: Net, before: ReadonlySet<Node>): NetNode[] {
-	return net.nodes.filter(
-		({ node, view }) =>
-			node.op === 'TopK' &&
-			before.has(node) &&
-			node.attributes.get('largest') !== undefined &&
-			elementType(view.inputs[0]?.type ?? 0)?.kind === 'int',
-	);
+	return net.nodes.filter((one) => before.has(one.node) && (isSort(one) || isNamed(one)));
 }
+
+const isNamed = ({ node }: NetNode): boolean => node.outputs[0]?.startsWith(positionsName) === true;
+
+const isSort = ({ node, view }: NetNode): boolean =>
+	node.op === 'TopK' &&
+	node.attributes.get('largest') !== undefined &&
+	elementType(view.inputs[0]?.type ?? 0)?.kind === 'int';
 
 /** The graph input [batch, tokens] whose name has `mask` in it. */
 function maskInput({ net }: PlanRequest, whole: NetTensor): ValueName | undefined {
@@ -153,7 +168,15 @@ function rowsLookedUp({ node, inputs }: NetNode): number {
 	return node.op === 'Gather' && inputs[0]?.fixed === true ? (inputs[0].sizes[0] ?? 0) : 0;
 }
 
-/** The attention of a layer, as a score reads it. */
+/** The attention that the metric of a stage reads, in the layer that the tokens leave behind. */
+export function scoredBy(request: PlanRequest, stage: TokenStage): Pick<TokenStage, 'attention'> {
+	const start = request.net.tensors.get(stage.value);
+	const reads = ['attention', 'cls', 'value', 'keys'].includes(stage.metric);
+	if (!reads || start === undefined) return {};
+	return { attention: attendedIn(request, layerAfter(request).layer, start) };
+}
+
+/** Throws `Fault` where a score cannot read it. Tokens can leave there all the same: `by norm` is a way on. */
 function attendedIn(request: PlanRequest, layer: Layer, start: NetTensor): Attended {
 	const product = layer.blocks.find(({ kind, cross }) => kind === 'attention' && !cross)?.node;
 	const closed = product && fusedAttentions.has(product.node.op) ? formOf(product) : undefined;

@@ -3,6 +3,7 @@ import { bug } from '../diagnostic.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type ValueName } from '../ir/graph/graph.ts';
 import { type Drawing } from './draw.ts';
+import { picked } from './lay-tokens.ts';
 import { type Attended, type TokenStage } from './token-stage.ts';
 
 /** What a score may look at beside the stage. */
@@ -100,7 +101,14 @@ function randomScores(draw: Drawing, { value, seed }: TokenStage, { length }: St
 
 /** A graph input [batch, tokens] at the positions that earlier steps kept. */
 export function standing(draw: Drawing, input: ValueName, picks: readonly ValueName[]): ValueName {
-	return picks.reduce((value, pick) => draw.op('GatherElements', [value, pick], { axis: 1 }), input);
+	const rows = { rank: 2, axis: 1, batch: { axis: 0, repeat: 1 } };
+	return picks.reduce(
+		(value, pick) =>
+			draw.opset < 11
+				? picked(draw, value, pick, rows)
+				: draw.op('GatherElements', [value, pick], { axis: 1 }),
+		input,
+	);
 }
 
 /** Which positions are no padding. */

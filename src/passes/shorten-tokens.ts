@@ -3,7 +3,7 @@ import { type Net, type NetTensor } from '../ir/axes/net.ts';
 import { BOOL, FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
-import { drawScores, type Scored } from './choose-tokens.ts';
+import { drawChosen, drawScores, type Scored } from './choose-tokens.ts';
 import { Drawing } from './draw.ts';
 import { typeOf, type Ends, type Followed } from './follow-tokens.ts';
 import { drawAverages, type Averages } from './join-tokens.ts';
@@ -43,9 +43,7 @@ class Leaving {
 		this.followed = followed;
 		this.stage = stage;
 		const scored = drawScores(this.draw, this.guarded(net));
-		const { scores, kept } = scored;
-		const [, best = ''] = this.draw.outputs('TopK', [scores, kept], { axis: 1 }, 2);
-		const [sorted = ''] = this.draw.outputs('TopK', [best, kept], { axis: 1, largest: 0 }, 2);
+		const { positions: sorted, lowest } = drawChosen(this.draw, scored);
 		this.chosen = sorted;
 		// Said by a size, a number that depends on data can be followed like one that does not.
 		this.scored = { ...scored, kept: this.draw.size(sorted, 1) };
@@ -53,7 +51,7 @@ class Leaving {
 			...{ length: scored.length, kept: this.scored.kept, byRow: true },
 			pick: (value, place) => picked(this.draw, value, sorted, place),
 		});
-		this.goes = this.goesTo(best);
+		this.goes = this.goesTo(lowest);
 		const { joining, length } = this.scored;
 		this.averages =
 			joining === undefined || this.goes === undefined
@@ -77,9 +75,9 @@ class Leaving {
 		return { ...this.stage, attention: { ...attention, keys: guarded } };
 	}
 
-	/** Tokens that stay go to themselves; `best` are those that stay, the lowest score last. */
-	private goesTo(best: ValueName): ValueName | undefined {
-		const { joining, length, kept } = this.scored;
+	/** Tokens that stay go to themselves. */
+	private goesTo(lowest: () => ValueName): ValueName | undefined {
+		const { joining, length } = this.scored;
 		if (joining === undefined) return undefined;
 		const positions = this.draw.range(length);
 		const stays = this.draw.op('Equal', [
@@ -87,8 +85,7 @@ class Leaving {
 			this.draw.unsqueeze(positions, [0, 1]),
 		]);
 		const stay = this.draw.cast(this.draw.reduce('ReduceMax', this.draw.cast(stays, INT64), [1]), BOOL);
-		const last = this.draw.op('Sub', [kept, this.draw.ints([1])]);
-		const target = joining.target ?? this.draw.op('Gather', [best, last], { axis: 1 });
+		const target = joining.target ?? lowest();
 		return this.draw.op('Where', [stay, positions, target]);
 	}
 
@@ -135,7 +132,8 @@ class Leaving {
 			this.draw.unsqueeze(this.chosen, [2]),
 			this.draw.op('Shape', [short]),
 		]);
-		this.draw.outputs('ScatterElements', [this.start.name, places, short], { axis: 1 }, 1, [end.name]);
+		const scatter = this.draw.opset < 11 ? 'Scatter' : 'ScatterElements';
+		this.draw.outputs(scatter, [this.start.name, places, short], { axis: 1 }, 1, [end.name]);
 	}
 
 	/** Every token has the row that it has a part in. */

@@ -56,6 +56,9 @@ export type Attended = {
 /** Name under which the number of the rewrite can be set later. */
 export const amountName = 'tokens_amount';
 
+/** Beginning of the name of the positions that stay, where no operator of the model's opset sorts them. */
+export const positionsName = 'tokens_positions';
+
 /** Beginning of the name of the value that says how many tokens each is made of: a later merge finds it. */
 export const sizesName = 'tokens_sizes';
 

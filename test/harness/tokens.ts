@@ -6,6 +6,7 @@ import { present } from '../../src/diagnostic.ts';
 import { INT64 } from '../../src/ir/graph/dtype.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { runRecipe } from '../../src/passes/run.ts';
+import { positionsName } from '../../src/passes/token-stage.ts';
 import { buildOf } from './exact.ts';
 import { modelBuilder, type Build } from './model.ts';
 
@@ -135,7 +136,10 @@ export async function chosenBy(
 ): Promise<{ readonly model: Model; readonly kept: number[][][] }> {
 	const { recipe } = checkText(text);
 	const { model } = await runRecipe(present(recipe, 'recipe'), before, { shapes: new Map(), seed: 0 });
-	const sorts = model.graph.nodes.filter(({ op, attributes }) => op === 'TopK' && attributes.has('largest'));
+	const sorts = model.graph.nodes.filter(
+		({ op, attributes, outputs: [made = ''] }) =>
+			(op === 'TopK' && attributes.has('largest')) || made.startsWith(positionsName),
+	);
 	const kept: number[][][] = [];
 	for (const { outputs } of sorts) {
 		const flat = await valueOf(model, outputs[0] ?? '', INT64, feeds);
