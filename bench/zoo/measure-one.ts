@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { loadModel } from '../../src/backends/onnx/load.ts';
 import { compile } from '../../src/compile.ts';
-import { generate, type Generated } from '../../src/data/generate.ts';
+import { generate } from '../../src/data/generate.ts';
 import { Fault } from '../../src/diagnostic.ts';
 import { bindShapes, samples } from '../../src/ir/graph/bindings.ts';
+import { lineOf } from '../nested.ts';
 
 const [path = '', ...statements] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'prunec-zoo-'));
@@ -26,28 +27,10 @@ const outputs = model.graph.outputs.map(({ name }) => JSON.stringify(name)).join
 function generated(): string {
 	const at = join(folder, 'generated.jsonl');
 	const shapes = bindShapes(model, { ...samples[0], batch: 1, length: 8 });
-	const rows = Array.from({ length: 6 }, (_, seed) => {
-		const inputs = [...generate(model, shapes, seed + 1)];
-		return JSON.stringify(Object.fromEntries(inputs.map(([name, value]) => [name, nested(value)])));
-	});
-	writeFileSync(at, rows.map((row) => `${row}\n`).join(''));
+	const rows = Array.from({ length: 6 }, (_, seed) => lineOf(generate(model, shapes, seed + 1)));
+	writeFileSync(at, rows.join(''));
 	return at;
 }
-
-function nested({ dims, data }: Generated): unknown {
-	const rounded = Array.from(data, (value) => Number(value.toFixed(4)));
-	return dims
-		.toReversed()
-		.reduce<unknown[]>(
-			(values, size, at) => (at === dims.length - 1 ? values : chunks(values, size)),
-			rounded,
-		);
-}
-
-const chunks = (values: readonly unknown[], size: number): unknown[] =>
-	Array.from({ length: values.length / Math.max(1, size) }, (_, at) =>
-		values.slice(at * size, (at + 1) * size),
-	);
 
 type Outcome = Readonly<Record<string, unknown>>;
 

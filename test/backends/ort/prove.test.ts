@@ -1,0 +1,72 @@
+/** What a proof takes for rounding, and what it does not. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { proveStep } from '../../../src/backends/ort/prove.ts';
+import { drawAt } from '../../../src/ir/graph/random.ts';
+import { FLOAT } from '../../../src/ir/graph/dtype.ts';
+import { type Model } from '../../../src/ir/graph/graph.ts';
+import { type Proof } from '../../../src/ir/proof.ts';
+import { modelBuilder } from '../../harness/model.ts';
+
+const test = suite('proofs');
+
+const [width, rank] = [64, 16];
+const draws = (seed: number, length: number, factor = 1): number[] =>
+	Array.from({ length }, (_, at) => factor * (drawAt(seed, at) - 0.5));
+const [left, right] = [draws(1, width * rank), draws(2, rank * width)];
+const product = Array.from({ length: width * width }, (_, at) => {
+	const [row, column] = [Math.floor(at / width), at % width];
+	return left
+		.slice(row * rank, (row + 1) * rank)
+		.reduce((sum, value, inner) => sum + value * right[inner * width + column]!, 0);
+});
+
+/** Products one after the other, and behind them what makes four thousand times as much of their rounding. */
+function amplified(
+	...weights: readonly (readonly [dims: readonly number[], values: readonly number[]])[]
+): Model {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', width]);
+	const y = weights.reduce((value, [dims, values]) => b.node('MatMul', [value, b.floats(values, dims)]), x);
+	b.output(b.node('Sin', [b.node('Mul', [y, b.floats([4096])])]), ['batch', width]);
+	const { graph, ...model } = b.build();
+	const named = graph.nodes.map((node) => (node.op === 'Sin' ? { ...node, outputs: ['y'] } : node));
+	return {
+		...model,
+		graph: { ...graph, nodes: named, outputs: graph.outputs.map((info) => ({ ...info, name: 'y' })) },
+	};
+}
+
+const original = amplified([[width, width], draws(3, width * width)]);
+const reference = amplified([[width, width], product]);
+const feeds = [
+	new Map([['x', { type: FLOAT, dims: [4, width], data: Float32Array.from(draws(4, 4 * width)) }]]),
+];
+
+const proofOf = (pruned: Model): Promise<Proof> =>
+	proveStep(
+		{
+			...{ original, pruned, kept: new Map(), weights: 'own' },
+			claims: [{ says: 'one product', reference, controls: [(): Model => original] }],
+		},
+		feeds,
+		1,
+	);
+
+test('what stands behind may make much of rounding: what one unit in the last place comes to there is the measure', async () => {
+	const { ok, weak, maxAbs, tolerance } = await proofOf(
+		amplified([[width, rank], left], [[rank, width], right]),
+	);
+	assert.ok(maxAbs > 1e-5, 'more than rounding of what is put out');
+	assert.ok(tolerance < 0.02, 'a hundredth of what a mistake comes to');
+	assert.equal({ ok, weak }, { ok: true, weak: false });
+});
+
+test('one number of a factor that is off by a hundredth is a mistake all the same', async () => {
+	const wrong = right.map((value, at) => (at === 5 ? 1.01 * value : value));
+	const { ok, maxAbs, tolerance } = await proofOf(amplified([[width, rank], left], [[rank, width], wrong]));
+	assert.is(ok, false);
+	assert.ok(maxAbs > 3 * tolerance);
+});
+
+test.run();
