@@ -16,6 +16,7 @@ import { lowerFolds, planFolds, spoiled, type Folds } from './exact.ts';
 import { positionTable, rowsOf, type PositionTable } from './position-tables.ts';
 import { sums } from './pre-added.ts';
 import { sitesInScope } from './sites.ts';
+import { lowerStilled, planStilled, type Stilled } from './slow-rotations.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -29,35 +30,43 @@ type Cuts = {
 	readonly tables: readonly { readonly node: number; readonly axis: number; readonly keep: number }[];
 };
 
-export const prunePositions = defineTechnique<Cuts | Folds | Straight>({
+export const prunePositions = defineTechnique<Cuts | Folds | Straight | Stilled>({
 	words: {
 		name: 'prune-positions',
 		verb: 'prune',
 		target: 'positions',
 		aliases: ['position'],
 		summary:
-			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not; `with sums` put what is added to every row into the table. `with none`, or an amount of attentions, stop turning queries and keys by position: lossy.',
+			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not; `with sums` put what is added to every row into the table. `with none`, or an amount of attentions, stop turning queries and keys by position, `where frequency * 512 < 0.1` only the rotary pairs that hardly turn: lossy.',
 		example: 'prune positions keep 128',
 		amounts: ['keep-count', 'remove-count', 'remove-share'],
 		bare: true,
-		clauses: ['in', 'except', 'may change'],
+		clauses: ['in', 'except', 'where', 'may change'],
 		choices: {
 			with: [
 				{ word: 'sums', summary: 'what is added to every row of a table goes into it: exact' },
 				{ word: 'none', summary: 'queries and keys are no longer turned by position: lossy' },
 			],
 		},
+		fields: [
+			{
+				word: 'frequency',
+				summary: 'of a rotary pair: the angle from one position to the next, in radians, at most',
+			},
+		],
 		metrics: [],
 	},
 	plan: (request) => {
-		const { with: how, amount } = request.step;
+		const { with: how, amount, where } = request.step;
 		const isBoth = how === 'sums' ? amount !== undefined : how === 'none' && amount?.kind === 'keep-count';
-		if (isBoth) throw notBoth(request);
+		if (isBoth || (how !== undefined && where !== undefined)) throw notBoth(request);
+		if (where !== undefined) return Promise.resolve(planStilled(request, where));
 		if (how === 'none' || (amount !== undefined && amount.kind !== 'keep-count'))
 			return planStraight(request);
 		return Promise.resolve(how === 'sums' ? planFolds(request, sums, 'position tables') : plan(request));
 	},
 	lower: ({ decision, ...task }) => {
+		if ('stilled' in decision) return lowerStilled({ ...task, decision });
 		if ('rotations' in decision) return lowerStraight({ ...task, decision });
 		return 'folds' in decision ? lowerFolds({ ...task, decision }, sums) : lower({ ...task, decision });
 	},
@@ -65,7 +74,7 @@ export const prunePositions = defineTechnique<Cuts | Folds | Straight>({
 
 function notBoth({ step }: PlanRequest): Fault {
 	const words = { technique: 'prune positions', example: 'prune positions keep 128' };
-	const amount = `an amount beside \`with ${step.with ?? ''}\``;
+	const amount = `${step.where === undefined ? 'an amount' : 'a condition'} beside \`with ${step.with ?? ''}\``;
 	return new Fault(unsupportedAmount({ amount, ...words }, { span: step.span }));
 }
 

@@ -12,6 +12,11 @@ export type Rotation = {
 	readonly node: NetNode;
 	readonly input?: ValueName;
 	readonly output?: ValueName;
+	/** What it is turned by; an absent one is none that the operator is given. */
+	readonly cosine?: NetTensor | undefined;
+	readonly sine?: NetTensor | undefined;
+	/** Who multiplies by them. */
+	readonly readers: readonly NetNode[];
 };
 
 /** The rotations of one attention: of its queries and of its keys. */
@@ -48,18 +53,27 @@ export function rotationsOf(net: Net): {
 	return { turned: [...byAttention.values()], refused };
 }
 
-function rotationAt(node: NetNode): Rotation | undefined {
+export function rotationAt(node: NetNode): Rotation | undefined {
 	const [input = ''] = node.node.inputs;
 	const [output = ''] = node.node.outputs;
-	if (node.node.op === 'RotaryEmbedding') return { node, input, output };
-	if (node.node.op === 'GroupQueryAttention')
-		return intAttribute(node.view, 'do_rotary', 0) === 1 ? { node } : undefined;
-	const turned = node.node.op === 'Add' ? writtenInput(node) : undefined;
-	return turned === undefined ? undefined : { node, input: turned, output };
+	const { op, domain } = node.node;
+	if (op === 'RotaryEmbedding') {
+		// onnxruntime's has the positions before the tables, ONNX's behind them.
+		const first = domain === '' ? 1 : 2;
+		return { node, input, output, ...tables(node, first) };
+	}
+	if (op === 'GroupQueryAttention')
+		return intAttribute(node.view, 'do_rotary', 0) === 1 ? { node, ...tables(node, 7) } : undefined;
+	const written = op === 'Add' ? writtenIn(node) : undefined;
+	return written === undefined ? undefined : { node, output, ...written };
 }
 
-/** The x of x·cos + turned(x)·sin. */
-function writtenInput({ inputs }: NetNode): ValueName | undefined {
+function tables(node: NetNode, first: number): Pick<Rotation, 'cosine' | 'sine' | 'readers'> {
+	return { cosine: node.inputs[first], sine: node.inputs[first + 1], readers: [node] };
+}
+
+/** The parts of x·cos + turned(x)·sin. */
+function writtenIn({ inputs }: NetNode): Omit<Rotation, 'node' | 'output'> | undefined {
 	const [left, right] = inputs.map((input) => input?.producer);
 	if (left?.node.op !== 'Mul' || right?.node.op !== 'Mul') return undefined;
 	for (const [straight, other] of [
@@ -68,7 +82,13 @@ function writtenInput({ inputs }: NetNode): ValueName | undefined {
 	] as const)
 		for (const x of straight.inputs)
 			for (const turned of other.inputs)
-				if (x !== undefined && turned !== undefined && x !== turned && turns(turned, x.name)) return x.name;
+				if (x !== undefined && turned !== undefined && x !== turned && turns(turned, x.name))
+					return {
+						input: x.name,
+						cosine: straight.inputs.find((one) => one !== x),
+						sine: other.inputs.find((one) => one !== turned),
+						readers: [straight, other],
+					};
 	return undefined;
 }
 
