@@ -51,7 +51,7 @@ function row({ statement, crash, after, params, macs, selected, weak, diagnostic
 	const named = `\`${statement.replace(calibrated, '')}\``;
 	const why = crash ?? diagnostics?.find((text) => !text.startsWith('check/')) ?? 'not built';
 	const cells =
-		after && params && macs
+		after && params && macs && selected !== 0
 			? [scores(after), String(selected), share(params), share(macs), weak === true ? 'weak' : 'proven']
 			: [why.replaceAll('|', '\\|'), '', '', '', ''];
 	return `| ${[named, withData ? 'yes' : 'no', ...cells].join(' | ')} |`;
@@ -82,7 +82,7 @@ for (const path of models) {
 	await trials.build(path, statements);
 	const parts = [
 		'# What factored convolutions get right',
-		'Every convolution of trained models becomes a chain of thinner ones and nothing is trained afterwards. `data` says whether the factors were fitted to what the convolutions put out on calibration data without labels, or to the weights alone. Each result is proven equal to the product of its factors; the proof says nothing about accuracy, which is what this page is about.',
+		'Every convolution of trained models becomes a chain of thinner ones and nothing is trained afterwards. `data` says whether the factors were fitted to what the convolutions put out on calibration data without labels, or to the weights alone. Each result is proven equal to the product of its factors; the proof says nothing about accuracy, which is what this page is about. Statements that no line is about were not run on that model.',
 		'Written by `node --import tsx bench/factorize-accuracy.ts docs/factorize-accuracy.md <folder of models>`.',
 		...models.flatMap((one) => section(one, trials.results)),
 	];

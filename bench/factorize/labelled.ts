@@ -185,7 +185,7 @@ async function listen(
 
 const speech: Labelled = {
 	name: 'Silero VAD',
-	about: `frames of 32 ms of ${words.join(', ')} called speech and of Noise called none, of Debian's alsa-utils; statistics are of ${others.join(', ')}`,
+	about: `frames of 32 ms of ${words.join(', ')} called speech (pauses within words are among them) and of Noise called none, of Debian's alsa-utils; statistics are of ${others.join(', ')}`,
 	calibration: (model, folder) =>
 		within(model, async (session) => {
 			const rows: string[] = [];
