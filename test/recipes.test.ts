@@ -8,7 +8,9 @@ import { type Model } from '../src/ir/graph/graph.ts';
 import { type Feeds } from '../src/backends/ort/session.ts';
 import { classifier, classifierFeeds, classifierRows, lm, lmFeeds, lmRows } from './fixtures/text/text.ts';
 import { testFolder } from './harness/folder.ts';
+import { npy } from './harness/data.ts';
 import { modelBuilder } from './harness/model.ts';
+import { d, network } from './harness/rotary.ts';
 
 const test = suite('shipped recipes');
 const folder = testFolder();
@@ -27,6 +29,15 @@ function rowsOf(name: string, feeds: (row: number) => Feeds, count: number): str
 }
 const passages = rowsOf('passages.jsonl', (row) => classifierFeeds(classifierRows(), row, row + 1, 48), 12);
 const letters = rowsOf('letters.jsonl', (row) => lmFeeds(lmRows(), row, row + 1, 64), 12);
+
+const turned = folder.file(
+	'turned.npy',
+	npy(
+		[10, 5, d],
+		Array.from({ length: 10 * 5 * d }, (_, at) => Math.sin(at * 1.7)),
+		'f4',
+	),
+);
 
 function saved(name: string, model: Model): string {
 	saveModel(model, folder.at(name));
@@ -98,6 +109,7 @@ const language = (removes: readonly number[]): Case => ({ model: lm.model, data:
 const cases: Readonly<Record<string, Case>> = {
 	'cnn-half': { model: turner, removes: [568] },
 	'experts-fewer': { model: saved('mixture.onnx', mixture()), removes: [1] },
+	'fewer-biases': text([12]),
 	filters: { model: turner, removes: [92] },
 	'fold-attention': { model: classifier.model, removes: [12, 6] },
 	'fold-norms': { model: turner, removes: [35] },
@@ -107,7 +119,9 @@ const cases: Readonly<Record<string, Case>> = {
 	'joint-attention': text([24]),
 	'merge-tokens': { model: classifier.model, removes: [1, 1] },
 	narrow: { model: classifier.model, removes: [16] },
+	'no-rotation': { model: saved('rotary.onnx', network([{}, {}, {}])), data: turned, removes: [1] },
 	'recurrent-half': { model: saved('recurrent.onnx', recurrent()), removes: [8] },
+	'rms-norms': { model: lm.model, removes: [8] },
 	'share-basis': text([3]),
 	'share-equal': { model: turner, removes: [34] },
 	'share-layers': language([2]),
