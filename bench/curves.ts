@@ -51,7 +51,7 @@ type Drawn = { readonly lines: readonly string[]; readonly curves: readonly Curv
 
 async function exits(): Promise<Drawn> {
 	const { model, file } = loadModel(classifier.model);
-	const thresholds = [0.5, 0.6, 0.65, 0.7, 0.8, 0.9];
+	const thresholds = [0.5, 0.6, 0.65, 0.67, 0.7, 0.8, 0.9];
 	const lines = [
 		'| head | confidence > | leave after layer 1 · 3 | named as the whole model names them | times as fast |',
 	];
