@@ -74,7 +74,7 @@ async function exits(): Promise<Drawn> {
 			);
 			return [speedUp, 100 * agreement] as const;
 		});
-		curves.push({ name: exit, points });
+		curves.push({ name: exit.replace(/after layers? /, ''), points });
 	}
 	file.close();
 	return { lines, curves };
