@@ -131,6 +131,9 @@ function counted({ targets }: Trial, models: readonly string[], of: Find): strin
 	return verdicts.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
 }
 
+/** onnxruntime names files by where they lie on the machine of the run: the name is enough. */
+const withoutPlace = (text: string): string => text.replace(/"\/(?:[^"/]*\/)*([^"/]*)"/g, '"$1"');
+
 /** Why cells are not proven, one line each. */
 function reasons({ targets }: Trial, models: readonly string[], of: Find): string {
 	const lines = models.flatMap((model) =>
@@ -140,7 +143,7 @@ function reasons({ targets }: Trial, models: readonly string[], of: Find): strin
 				const verdict = result && verdictOf(result, target);
 				if (verdict === undefined || ['proven', 'absent', 'aligned'].includes(verdict)) return [];
 				const [first = ''] = (result?.diagnostics ?? []).filter((text) => !text.startsWith('plan/aligned'));
-				const why = (result?.crash ?? first).split('\n')[0] ?? '';
+				const why = withoutPlace((result?.crash ?? first).split('\n')[0] ?? '');
 				return [`- ${model}, ${target.name}: ${verdict}. ${why}`];
 			}),
 		),
