@@ -64,3 +64,29 @@ export function network(layers: readonly Options[]): Model {
 	b.output(b.node('MatMul', [y, b.weight([d, 4])]), ['batch', 'seq', 4]);
 	return b.build();
 }
+
+/** One grouped-query attention with a cache, over two query heads of 16; `table` makes element `at` of the [8, 8] cosines and sines. */
+export function groupedQueries(table: (f: (angle: number) => number, at: number) => number): Model {
+	const b = modelBuilder();
+	const x = b.input('x', [1, 3, d]);
+	const past = ['past_key', 'past_value'].map((name) => b.input(name, [1, 1, 2, 16]));
+	const [q, k, v] = [32, 16, 16].map((size) => b.node('MatMul', [x, b.weight([d, size])]));
+	const lengths = b.constant({ type: 6, dims: [1], data: [4] });
+	const total = b.constant({ type: 6, dims: [1], data: [5] });
+	const tables = [Math.cos, Math.sin].map((f) =>
+		b.floats(
+			Array.from({ length: 64 }, (_, at) => table(f, at)),
+			[8, 8],
+		),
+	);
+	const attention = b.node(
+		'GroupQueryAttention',
+		[q!, k!, v!, ...past, lengths, total, ...tables],
+		{ num_heads: heads, kv_num_heads: 1, do_rotary: 1 },
+		'com.microsoft',
+		3,
+	);
+	b.output(b.node('MatMul', [attention, b.weight([32, 4])]), [1, 3, 4]);
+	for (const slot of [1, 2]) b.output(`${attention}_${slot}`);
+	return b.build();
+}

@@ -8,7 +8,7 @@ import { npy } from '../harness/data.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { modelBuilder } from '../harness/model.ts';
-import { d, heads, network } from '../harness/rotary.ts';
+import { d, groupedQueries, network } from '../harness/rotary.ts';
 
 const test = suite('prune positions with none');
 const folder = testFolder();
@@ -32,28 +32,7 @@ test("onnxruntime's rotations go", async () => {
 });
 
 test('a grouped attention with a cache stops turning its keys, with consent for the cache', async () => {
-	const b = modelBuilder();
-	const x = b.input('x', [1, 3, d]);
-	const past = ['past_key', 'past_value'].map((name) => b.input(name, [1, 1, 2, 16]));
-	const [q, k, v] = [32, 16, 16].map((size) => b.node('MatMul', [x, b.weight([d, size])]));
-	const lengths = b.constant({ type: 6, dims: [1], data: [4] });
-	const total = b.constant({ type: 6, dims: [1], data: [5] });
-	const tables = [Math.cos, Math.sin].map((f) =>
-		b.floats(
-			Array.from({ length: 64 }, (_, at) => f(at)),
-			[8, 8],
-		),
-	);
-	const attention = b.node(
-		'GroupQueryAttention',
-		[q!, k!, v!, ...past, lengths, total, ...tables],
-		{ num_heads: heads, kv_num_heads: 1, do_rotary: 1 },
-		'com.microsoft',
-		3,
-	);
-	b.output(b.node('MatMul', [attention, b.weight([32, 4])]), [1, 3, 4]);
-	for (const slot of [1, 2]) b.output(`${attention}_${slot}`);
-	const model = b.build();
+	const model = groupedQueries((f, at) => f(at));
 	const stayed = await buildOf(model, 'prune positions with none');
 	assert.match(reasons(stayed.document).join(), /its turned keys are the output 'GroupQueryAttention_\d+_1'/);
 	const { document, model: made } = await buildOf(model, 'prune positions with none may change "*_1"');

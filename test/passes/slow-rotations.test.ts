@@ -5,8 +5,7 @@ import { constantsOf } from '../../src/ir/graph/constants.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { buildOf, reasons, type Built } from '../harness/exact.ts';
-import { modelBuilder } from '../harness/model.ts';
-import { heads, network } from '../harness/rotary.ts';
+import { groupedQueries, network } from '../harness/rotary.ts';
 
 const test = suite('prune positions where frequency');
 
@@ -51,28 +50,8 @@ test("tables of onnxruntime's rotation have cosines of one and sines of zero for
 });
 
 test('a grouped attention takes new tables, scaled ones keep their radius', async () => {
-	const b = modelBuilder();
-	const x = b.input('x', [1, 3, 16]);
-	const past = ['past_key', 'past_value'].map((name) => b.input(name, [1, 1, 2, 16]));
-	const [q, k, v] = [32, 16, 16].map((size) => b.node('MatMul', [x, b.weight([16, size])]));
-	const lengths = b.constant({ type: 6, dims: [1], data: [4] });
-	const total = b.constant({ type: 6, dims: [1], data: [5] });
-	const tables = [Math.cos, Math.sin].map((f) =>
-		b.floats(
-			Array.from({ length: 64 }, (_, at) => 1.5 * f(Math.floor(at / 8) * 2 ** -(at % 8))),
-			[8, 8],
-		),
-	);
-	const attention = b.node(
-		'GroupQueryAttention',
-		[q!, k!, v!, ...past, lengths, total, ...tables],
-		{ num_heads: heads, kv_num_heads: 1, do_rotary: 1 },
-		'com.microsoft',
-		3,
-	);
-	b.output(b.node('MatMul', [attention, b.weight([32, 4])]), [1, 3, 4]);
-	for (const slot of [1, 2]) b.output(`${attention}_${slot}`);
-	const built = await buildOf(b.build(), 'prune positions where frequency < 0.2');
+	const model = groupedQueries((f, at) => 1.5 * f(Math.floor(at / 8) * 2 ** -(at % 8)));
+	const built = await buildOf(model, 'prune positions where frequency < 0.2');
 	isProven(built, 5, 8);
 	assert.equal(
 		read(built.model, 'GroupQueryAttention', 7)
