@@ -36,6 +36,7 @@ export function sumStretches(
 	power: 1 | 2,
 ): Float64Array {
 	const { length } = lengths;
+	if (length === 0) return new Float64Array();
 	const kernel = kernelFor(length * 8 + batch * 8);
 	const [totals, from] = [page, page + length * 8];
 	const all = new Float64Array(kernel.memory.buffer, totals, length).fill(0);

@@ -50,6 +50,7 @@ test('sums more than goes at a time', () => {
 	const values = new Float32Array(300_000).fill(1);
 	assert.equal([...sumStretches([values], [100_000, 50_000], 1)], [200_000, 100_000]);
 	assert.equal([...sumStretches([], [], 2)], []);
+	assert.equal([...sumStretches([Float64Array.of(1, 2)], [], 2)], []);
 	assert.equal([...sumStretches([], [3, 4], 2)], [0, 0]);
 });
 
