@@ -4,10 +4,18 @@
  */
 import { Fault } from '../diagnostic.ts';
 import { compare } from '../ir/recipe/predicate.ts';
-import { type Cost, type Goal, type Quality } from '../ir/recipe/recipe.ts';
-import { amount } from '../messages/amounts.ts';
-import { goalNotReached, goalUnmeasured, nothingGood } from '../messages/goals.ts';
-import { goalText, type Attempt, type Costs, type Qualities, type Solved } from './goals.ts';
+import { type Cost, type Goal } from '../ir/recipe/recipe.ts';
+import { goalUnmeasured, nothingGood } from '../messages/goals.ts';
+import {
+	allHold,
+	goalText,
+	outOfReach,
+	qualityOf,
+	reachedBy,
+	type Costs,
+	type Qualities,
+} from './goal-words.ts';
+import { type Attempt, type Solved } from './goals.ts';
 
 export type DialTask<T> = {
 	readonly until: readonly Goal[];
@@ -89,7 +97,7 @@ class Dial<T> {
 			return reaches;
 		});
 		const qualities = this.task.while.length > 0 ? await this.task.judge(found.result) : {};
-		if (this.isGood(qualities)) return this.solved({ ...found, qualities });
+		if (allHold(this.task.while, qualities)) return this.solved({ ...found, qualities });
 		const best = await this.furthest();
 		throw this.outOfReach(
 			until,
@@ -111,17 +119,11 @@ class Dial<T> {
 		await bisect(0, this.task.settings, async (setting) => {
 			const tried = await this.task.attempt(setting);
 			const qualities = await this.task.judge(tried.result);
-			const good = this.isGood(qualities);
+			const good = allHold(this.task.while, qualities);
 			if (good) best = { ...tried, qualities };
 			return !good;
 		});
 		return best;
-	}
-
-	private isGood(qualities: Qualities): boolean {
-		return this.task.while.every(({ subject, op, value }) =>
-			compare(op, qualities[subject as Quality] ?? NaN, value),
-		);
 	}
 
 	private isReached(goal: Goal, costs: Costs): boolean {
@@ -135,26 +137,17 @@ class Dial<T> {
 	}
 
 	private solved({ qualities, ...tried }: Tried<T>): Solved<T> {
-		const told = (goal: Goal, measured: number): Solved<T>['reached'][number] => ({
-			...{ goal: goalText(goal), unit: goal.unit, asked: goal.value, measured },
-		});
 		return {
 			...tried,
 			reached: [
-				...this.task.until.map((goal) => told(goal, this.inUnit(goal, tried.costs))),
-				...this.task.while.map((goal) => told(goal, qualities[goal.subject as Quality] ?? NaN)),
+				...this.task.until.map((goal) => reachedBy(goal, this.inUnit(goal, tried.costs))),
+				...this.task.while.map((goal) => reachedBy(goal, qualityOf(goal, qualities))),
 			],
 		};
 	}
 
 	private outOfReach(missed: readonly Goal[], costs: Costs, floor?: string): Fault {
-		return new Fault(
-			...missed.map((goal) => {
-				const best = amount(goal.unit, this.inUnit(goal, costs));
-				const said = { goal: goalText(goal), best, ...(floor !== undefined && { floor }) };
-				return goalNotReached(said, { span: goal.span });
-			}),
-		);
+		return outOfReach(missed, (goal) => this.inUnit(goal, costs), floor);
 	}
 }
 

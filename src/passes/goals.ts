@@ -4,16 +4,20 @@
  */
 import { bug, Fault } from '../diagnostic.ts';
 import { compare } from '../ir/recipe/predicate.ts';
-import { type Cost, type Goal, type Quality } from '../ir/recipe/recipe.ts';
-import { goalNotReached, goalUnmeasured, nothingGood } from '../messages/goals.ts';
-import { amount } from '../messages/amounts.ts';
+import { type Cost, type Goal } from '../ir/recipe/recipe.ts';
+import { goalUnmeasured, nothingGood } from '../messages/goals.ts';
+import {
+	allHold,
+	goalText,
+	outOfReach,
+	qualityOf,
+	reachedBy,
+	type Costs,
+	type Qualities,
+} from './goal-words.ts';
 import { type Savings } from './savings.ts';
 import { Way } from './goal-path.ts';
 import { type Allotment, type Offered, type Reached } from './technique.ts';
-
-/** What a model costs, and how good it is, by the subject of a goal. */
-export type Costs = Readonly<Partial<Record<Cost, number>>>;
-export type Qualities = Readonly<Partial<Record<Quality, number>>>;
 
 /** A try: the statement carried out on the model, with what came out. */
 export type Attempt<T> = { readonly result: T; readonly costs: Costs };
@@ -42,11 +46,6 @@ const tries = 5;
 const halvings = 8;
 /** A result this much below what was asked for, in parts of what was saved, took more than it had to. */
 const slack = 0.05;
-
-/** `params <= 60%`, whatever it was written as. */
-export function goalText({ subject, op, value, unit }: Goal): string {
-	return `${subject} ${op} ${amount(unit, value)}`;
-}
 
 /** Chooses, tries, and corrects by what is measured. Throws `Fault` with the best reachable where a goal cannot be met. */
 export async function reachGoals<T>(task: GoalTask<T>): Promise<Solved<T>> {
@@ -100,7 +99,8 @@ class Search<T> {
 		if (best === undefined) return this.fail(until, this.task.before);
 		best = await this.refitted(best);
 		const qualities = this.task.while.length > 0 ? await this.task.judge(best.result) : {};
-		if (this.isGood(qualities)) return { ...best, reached: this.reached({ ...best, qualities }) };
+		if (allHold(this.task.while, qualities))
+			return { ...best, reached: this.reached({ ...best, qualities }) };
 		return this.failWithin(best.end);
 	}
 
@@ -135,7 +135,7 @@ class Search<T> {
 			const end = (low + high) >> 1;
 			const tried = await this.task.attempt(this.way.allotment(end));
 			const qualities = await this.task.judge(tried.result);
-			if (this.isGood(qualities)) {
+			if (allHold(this.task.while, qualities)) {
 				best = { ...tried, end, qualities };
 				low = end;
 			} else high = end;
@@ -181,12 +181,6 @@ class Search<T> {
 		});
 	}
 
-	private isGood(qualities: Qualities): boolean {
-		return this.task.while.every(({ subject, op, value }) =>
-			compare(op, qualities[subject as Quality] ?? NaN, value),
-		);
-	}
-
 	private predict(goal: Goal, removed: readonly number[]): number {
 		return this.costOf(goal, this.task.before) - this.savingsOf(goal).saved(removed);
 	}
@@ -210,19 +204,12 @@ class Search<T> {
 
 	private reached({ end, costs, qualities }: Omit<Tried<T>, 'result'>): Reached[] {
 		const removed = this.way.removed(end);
-		const said = (goal: Goal): Pick<Reached, 'goal' | 'unit' | 'asked'> => ({
-			...{ goal: goalText(goal), unit: goal.unit, asked: goal.value },
-		});
 		return [
 			...this.task.until.map((goal) => ({
-				...said(goal),
+				...reachedBy(goal, this.inUnit(goal, this.costOf(goal, costs))),
 				predicted: this.inUnit(goal, this.predict(goal, removed)),
-				measured: this.inUnit(goal, this.costOf(goal, costs)),
 			})),
-			...this.task.while.map((goal) => ({
-				...said(goal),
-				measured: qualities[goal.subject as Quality] ?? NaN,
-			})),
+			...this.task.while.map((goal) => reachedBy(goal, qualityOf(goal, qualities))),
 		];
 	}
 
@@ -237,14 +224,6 @@ class Search<T> {
 	}
 
 	private fail(missed: readonly Goal[], costs: Costs, floor?: string): never {
-		throw new Fault(
-			...missed.map((goal) => {
-				const best = amount(goal.unit, this.inUnit(goal, this.costOf(goal, costs)));
-				return goalNotReached(
-					{ goal: goalText(goal), best, ...(floor !== undefined && { floor }) },
-					{ span: goal.span },
-				);
-			}),
-		);
+		throw outOfReach(missed, (goal) => this.inUnit(goal, this.costOf(goal, costs)), floor);
 	}
 }

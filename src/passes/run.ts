@@ -15,7 +15,8 @@ import { carryOut, compose, known, techniqueNamed, type Done, type Known } from 
 import { cutSavings } from './cut-costs.ts';
 import { latencySavings } from './latency-table.ts';
 import { reachAround, reachByDial } from './dial-goals.ts';
-import { reachGoals, type Costs, type GoalTask, type Qualities, type Solved } from './goals.ts';
+import { reachGoals, type GoalTask, type Solved } from './goals.ts';
+import { type Costs, type Qualities } from './goal-words.ts';
 import { rangesOverRemoved } from './scope.ts';
 import {
 	firstNumbering,
