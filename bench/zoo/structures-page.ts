@@ -31,7 +31,7 @@ type Verdict = 'proven' | 'weak' | 'stays' | 'failed' | 'crashed' | 'unrun' | 'a
 function verdictOf({ ok, crash, selected, weak, diagnostics = [] }: Measured): Verdict {
 	const says = (pattern: RegExp): boolean => diagnostics.some((text) => pattern.test(text));
 	if (crash !== undefined) return 'crashed';
-	if (says(/^plan\/nothing-(found|to-fold)/)) return 'absent';
+	if (says(/^plan\/nothing-(found|to-fold)|no attention on a residual path is found/)) return 'absent';
 	if (says(/^run\/session-failed: onnxruntime cannot run the original/)) return 'unrun';
 	if (says(/^verify\/(proof|certificate)-failed/)) return 'failed';
 	if (ok !== true || selected === undefined || selected === 0) return 'stays';

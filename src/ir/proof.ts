@@ -17,6 +17,11 @@ export type Claim = {
 	 * the reference. When none does, a mistake would not show either, and the proof is weak.
 	 */
 	readonly controls: readonly (() => Model)[];
+	/**
+	 * Controls are the rewritten model with spoiled constants: one that does not run any more, gives other shapes or no numbers at all (a
+	 * size was among them) shows as well, since nothing else tells it from a model that runs.
+	 */
+	readonly isSpoiled?: true;
 	/** The rewritten model as this claim runs it (other thresholds); by default as it is. */
 	readonly rewritten?: (after: Model) => Model;
 };
@@ -64,7 +69,9 @@ export type Proof = {
 	readonly tolerance: number;
 	readonly effect: number;
 	readonly control: number;
-	/** The negative control did not move any output by 100 tolerances. */
+	/** A spoiled constant kept the control from running, or from putting out numbers of the same shapes. */
+	readonly stops?: true;
+	/** The negative control did not move any output by 100 tolerances, and did not stop either. */
 	readonly weak: boolean;
 	readonly outputs: readonly OutputError[];
 };

@@ -25,8 +25,9 @@ const draws = 3;
 
 /**
  * @param turn how often it was tried before.
- * @returns nothing when there is nothing more to try. Folds that leave every output as it was speak of the model's own numbers: those
- * are tried in single precision alone.
+ * @returns nothing when there is nothing more to try. Folds that leave every output as it was may speak of the model's own numbers: they
+ * are tried with those in single precision first, and equal tensors are drawn alike. Vectors, which hold the biases that are zero, are
+ * never drawn.
  */
 export function again(
 	technique: Technique,
@@ -36,14 +37,16 @@ export function again(
 	turn: number,
 ): Again | undefined {
 	const { net } = task;
-	if (exact === true ? turn > 0 || !hasHalf(net.model) : turn >= draws) return undefined;
-	const before = widened(exact === true ? net.model : seedWeights(net, turn));
+	const isOwn = exact === true && turn === 0 && hasHalf(net.model);
+	const draw = exact === true && hasHalf(net.model) ? turn - 1 : turn;
+	if (draw >= draws) return undefined;
+	const before = widened(isOwn ? net.model : seedWeights(net, draw, exact === true));
 	const tensors = new Map([...task.tensors].map(([name, tensor]) => [name, widenTensor(tensor)]));
 	const wide = buildNet(before, inferFacts(before, shapes));
 	const lowered = technique.lower({ ...task, net: wide, tensors });
 	const after = applyPatch(before, lowered.patch);
-	if (exact === true) return { before, after, lowered, weights: 'widened' };
-	const fills = fillsOf(wide, turn);
+	if (isOwn) return { before, after, lowered, weights: 'widened' };
+	const fills = fillsOf(wide, draw);
 	const whole = (model: Model): Model => withFills(model, fills);
 	return {
 		before: whole(before),

@@ -1,13 +1,13 @@
 /**
  * Exact statements: folds that leave every output as it was. Planning tries each fold on a graph that the folds before it
  * have changed, and lists what stays and why; lowering repeats the folds that planning found. The reference is the model
- * before the step, and the negative controls are the result with one number of a fold spoiled.
+ * before the step, and the negative controls are the result with numbers of the folds spoiled.
  */
-import { bug, type Diagnostic } from '../diagnostic.ts';
+import { bug, present, type Diagnostic } from '../diagnostic.ts';
 import { type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { FLOAT, isFloat } from '../ir/graph/dtype.ts';
+import { FLOAT, INT32, INT64, isFloat } from '../ir/graph/dtype.ts';
 import { nothingToDo, stays } from '../messages/exact.ts';
 import { insert } from './edits.ts';
 import { Rewriting } from './rewriting.ts';
@@ -139,6 +139,7 @@ export function lowerFolds(
 			{
 				says: 'the model before',
 				reference: net.model,
+				isSpoiled: true,
 				controls: [
 					...spoiled(net.model, patch.edits, label),
 					...controls.slice(0, most).map((control) => () => control(net.model)),
@@ -151,23 +152,43 @@ export function lowerFolds(
 /** Controls are tried in turn; these many are enough to find one that shows. */
 const most = 4;
 
-/** The result with one folded constant off by half and a little, largest first: nobody would take it for rounding. */
+/** The result with its folded constants off, all of them and the largest alone. */
 export function spoiled(model: Model, edits: readonly Edit[], label: string): (() => Model)[] {
-	const tensors = edits.flatMap((edit) =>
-		edit.kind === 'constant' && isFloat(edit.tensor.type) && isReadable(edit.tensor) ? [edit.tensor] : [],
-	);
-	return tensors
-		.toSorted((a, b) => (b.bytes?.length ?? 0) - (a.bytes?.length ?? 0))
-		.slice(0, most)
-		.map((tensor) => () => {
-			const wrong: Edit = { kind: 'constant', tensor: spoil(tensor) };
-			return applyPatch(model, { label: `${label}, spoiled`, edits: [...edits, wrong] });
-		});
+	const tensors = edits.flatMap((edit) => (edit.kind === 'constant' ? [edit.tensor] : []));
+	return spoiledWith(model, edits, tensors, label);
 }
 
-export function spoil(tensor: Tensor): Tensor {
-	const values = Float64Array.from(numbersOf(tensor), (value) => 1.5 * value + 0.05);
-	return tensorOf(tensor.name, tensor.type, tensor.dims, values);
+/**
+ * The result with constants off by half and a little, which nobody would take for rounding: every floating one, the largest alone, since
+ * two mistakes may hide each other, and of the others (sizes, axes, ids) the first few, off by one.
+ */
+export function spoiledWith(
+	model: Model,
+	edits: readonly Edit[],
+	tensors: readonly Tensor[],
+	label: string,
+): (() => Model)[] {
+	const sizeOf = ({ bytes }: Tensor): number => bytes?.length ?? 0;
+	const readable = tensors.filter(isReadable).toSorted((a, b) => sizeOf(b) - sizeOf(a));
+	const floating = readable.filter(({ type }) => isFloat(type));
+	const whole = readable.filter(({ type }) => type === INT64 || type === INT32);
+	const several = floating.length > 1 ? [floating] : [];
+	const lots = [...several, ...[...floating.slice(0, most), ...whole.slice(0, most)].map((one) => [one])];
+	return lots.map((lot) => () => {
+		const wrong = lot.map((tensor): Edit => ({ kind: 'constant', tensor: spoil(tensor) }));
+		return applyPatch(model, { label: `${label}, spoiled`, edits: [...edits, ...wrong] });
+	});
+}
+
+/** Off when it is read, and not held afterwards. */
+function spoil(tensor: Tensor): Tensor {
+	const { name, type, dims, bytes } = tensor;
+	const off = isFloat(type)
+		? (value: number): number => 1.5 * value + 0.05
+		: (value: number): number => (Number.isSafeInteger(value) ? value + 1 : value);
+	const read = (): Uint8Array =>
+		present(tensorOf(name, type, dims, Float64Array.from(numbersOf(tensor), off)).bytes, name).read();
+	return { name, type, dims, bytes: { length: bytes?.length ?? 0, read } };
 }
 
 /** The model with everybody who reads a value reading it off by something: a control for folds that only take away. */

@@ -150,6 +150,8 @@ function lower({ net: { model }, decision: { tables }, label }: LowerTask<Cuts>)
 	});
 	return {
 		patch: { label, edits },
-		claims: [{ says: 'the model before', reference: model, controls: spoiled(model, edits, label) }],
+		claims: [
+			{ says: 'the model before', reference: model, controls: spoiled(model, edits, label), isSpoiled: true },
+		],
 	};
 }

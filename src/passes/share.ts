@@ -1,12 +1,10 @@
 /** Equal tensors once: parameter sharing that is there already (ALBERT, arXiv:1909.11942, is such a model when exported layer by layer). */
 import { subgraphs, capturedNames, type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { constantTensor } from '../ir/graph/constants.ts';
-import { applyPatch, type Edit } from '../ir/graph/patch.ts';
-import { isFloat } from '../ir/graph/dtype.ts';
-import { isReadable } from '../ir/graph/tensor.ts';
+import { hashOf } from '../ir/graph/hash.ts';
 import { nothingToDo } from '../messages/exact.ts';
 import { matchesGlob } from '../ir/glob.ts';
-import { spoil } from './exact.ts';
+import { spoiledWith } from './exact.ts';
 import { Rewriting } from './rewriting.ts';
 import {
 	defineTechnique,
@@ -114,25 +112,15 @@ function sameBytes(left: Tensor, right: Tensor): boolean {
 	return a !== undefined && b?.length === a.length && a.every((byte, at) => byte === b[at]);
 }
 
-/** FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/); equal hashes are compared byte by byte afterwards. */
-function hashOf({ bytes }: Tensor): number {
-	let hash = 0x811c9dc5;
-	for (const byte of bytes?.read() ?? []) hash = Math.imul(hash ^ byte, 0x01000193);
-	return hash >>> 0;
-}
-
-/** Reference: the model before, to the bit. Controls: a shared tensor with other numbers. */
+/** Reference: the model before, to the bit. Controls: shared tensors with other numbers. */
 function lower({ net, decision: { groups }, label }: LowerTask<Sharing>): Lowered {
 	const r = new Rewriting(net);
 	for (const [first = '', ...rest] of groups) for (const name of rest) r.reroute(name, first);
 	const edits = r.edits();
 	const kept = groups.flatMap(([first]) => r.constantOf(first) ?? []);
-	const controls = kept
-		.filter((tensor) => isFloat(tensor.type) && isReadable(tensor))
-		.slice(0, 4)
-		.map((tensor) => (): Model => {
-			const wrong: Edit = { kind: 'constant', tensor: spoil(tensor) };
-			return applyPatch(net.model, { label: `${label}, spoiled`, edits: [...edits, wrong] });
-		});
-	return { patch: { label, edits }, claims: [{ says: 'the model before', reference: net.model, controls }] };
+	const controls = spoiledWith(net.model, edits, kept, label);
+	return {
+		patch: { label, edits },
+		claims: [{ says: 'the model before', reference: net.model, controls, isSpoiled: true }],
+	};
 }

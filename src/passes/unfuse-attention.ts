@@ -46,13 +46,13 @@ export const unfuseAttention = defineTechnique<Unfused>({
 
 function plan(request: PlanRequest): Planned<Unfused> {
 	const { step, net, model, numbering } = request;
+	const inScope = sitesInScope(request);
+	const sites = fusedIn(net).filter(({ node }) => inScope(node));
 	const has = model.opsets.get('') ?? 1;
-	if (has < leastOpset)
+	if (sites.length > 0 && has < leastOpset)
 		throw new Fault(
 			opsetLacks({ what: 'an attention in plain operators', needs: leastOpset, has }, { span: step.span }),
 		);
-	const inScope = sitesInScope(request);
-	const sites = fusedIn(net).filter(({ node }) => inScope(node));
 	const forms = sites.map((site) => ({ site, form: formOf(site) }));
 	const nodes = forms.flatMap(({ site, form }) => (typeof form === 'string' ? [] : [site.node.id]));
 	const refusals = forms.flatMap(({ site, form }) =>
@@ -86,6 +86,13 @@ function lower({ net, decision, label }: LowerTask<Unfused>): Lowered {
 	const edits = [...draw.edits, ...last.map((node) => ({ kind: 'node', node }) as const)];
 	return {
 		patch: { label, edits },
-		claims: [{ says: 'the model before', reference: net.model, controls: spoiled(net.model, edits, label) }],
+		claims: [
+			{
+				says: 'the model before',
+				reference: net.model,
+				controls: spoiled(net.model, edits, label),
+				isSpoiled: true,
+			},
+		],
 	};
 }

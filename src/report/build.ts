@@ -84,7 +84,7 @@ const ranWith: Readonly<Record<Proof['weights'], string>> = {
 
 function proofLine(proof: Proof): string {
 	const verdict = proof.ok ? (proof.weak ? 'equal, but weak' : 'equal') : 'DIFFERENT';
-	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${ranWith[proof.weights]}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)})`;
+	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${ranWith[proof.weights]}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)}${proof.stops === true ? ', or it stops' : ''})`;
 }
 
 function driftLine(drift: Drift): string {

@@ -32,6 +32,36 @@ for (const constants of [false, true])
 		assert.ok(same);
 	});
 
+/** A product whose weight, and a vector of sizes, are there twice; beside what is added to it, `scale` of it is left. */
+function resized(scale: number): Model {
+	const b = modelBuilder({ seed: 3 });
+	const values = Array.from({ length: 16 }, (_, at) => Math.sin(at + 1));
+	const x = b.input('x', ['batch', 4]);
+	const halves = [0, 1].map(() =>
+		b.node('Reshape', [b.node('MatMul', [x, b.floats(values, [4, 4])]), b.ints([0, 2, 2])]),
+	);
+	const joined = b.node('Reshape', [b.node('Concat', halves, { axis: 1 }), b.ints([-1, 8])]);
+	const small = b.floats(
+		Array.from({ length: 32 }, (_, at) => scale * Math.cos(at)),
+		[8, 4],
+	);
+	b.output(b.node('Add', [x, b.node('MatMul', [joined, small])]), ['batch', 4]);
+	return b.build();
+}
+
+test('a proof about sizes alone is not weak: with other ones the model would not run', async () => {
+	const { document } = await buildOf(resized(1), 'share; protect "f*"', { again: true });
+	assert.equal([document.steps[0]!.selected, document.proof!.weak, document.proof!.stops], [1, false, true]);
+});
+
+test('weights that move nothing are drawn anew for the proof, equal ones alike', async () => {
+	const { document } = await buildOf(resized(1e-30), 'share; protect "i*"', { again: true });
+	assert.equal(
+		[document.steps[0]!.selected, document.proof!.ok, document.proof!.weak, document.proof!.weights],
+		[1, true, false, 'seeded'],
+	);
+});
+
 test('a model without equal tensors is left as it is, with a note', async () => {
 	const { document } = await buildOf(encoder(1, { heads: 2, width: 4, hidden: 16 }), 'share; protect "i*"');
 	assert.ok(reasons(document).some((text) => /no tensors that could be folded|none of the/.test(text)));

@@ -40,8 +40,7 @@ async function proveClaim(
 	threads: number,
 ): Promise<Proof> {
 	const reference = await runAll(claim.reference, 'reference', feeds, { threads });
-	const model = claim.rewritten?.(after) ?? after;
-	const small = cutFeeds(feeds, kept);
+	const [model, small] = [claim.rewritten?.(after) ?? after, cutFeeds(feeds, kept)];
 	const pruned = await runAll(model, 'pruned', small, { threads });
 	const fast = await runAll(model, 'pruned', small, { optimize: 'all', threads });
 	const runs = { ...baseline, reference, pruned, fast };
@@ -56,7 +55,7 @@ async function proveClaim(
 		others.push(await noise());
 		errors = judged(others);
 	}
-	const outputs = await withControls(errors, claim, runs, kept, feeds, threads);
+	const { outputs, stops } = await withControls(errors, claim, runs, kept, feeds, threads);
 	const worst = outputs.reduce((a, b) => (b.maxRel > a.maxRel ? b : a), outputs[0] ?? none);
 	return {
 		reference: claim.says,
@@ -68,7 +67,8 @@ async function proveClaim(
 		tolerance: worst.tolerance,
 		effect: Math.max(0, ...outputs.map(({ effect }) => effect)),
 		control: Math.max(0, ...outputs.map((output) => output.control)),
-		weak: !outputs.some(shows),
+		...(stops && { stops }),
+		weak: !outputs.some(shows) && !stops,
 		outputs,
 	};
 }
@@ -93,7 +93,7 @@ const none: OutputError = { name: '', maxAbs: 0, maxRel: 0, tolerance: 0, effect
 /** A mistake would move this output by 100 tolerances. */
 const shows = ({ control, tolerance }: OutputError): boolean => control > 0 && control >= 100 * tolerance;
 
-/** Runs the controls until one moves an output visibly. */
+/** Runs the controls until one moves an output visibly; whether any stopped. */
 async function withControls(
 	errors: readonly OutputError[],
 	claim: Claim,
@@ -101,18 +101,19 @@ async function withControls(
 	kept: Kept,
 	feeds: readonly Feeds[],
 	threads: number,
-): Promise<readonly OutputError[]> {
-	let outputs = errors;
+): Promise<{ readonly outputs: readonly OutputError[]; readonly stops: boolean }> {
+	let [outputs, stops] = [errors, false];
 	for (const control of claim.controls) {
 		const moved = await runsOf(control(), feeds, threads);
-		if (moved === undefined) continue;
-		outputs = outputs.map((output) => ({
-			...output,
-			control: Math.max(output.control, moveOf(output.name, kept, reference, moved)),
-		}));
+		const moves = outputs.map(({ name }) => moveOf(name, kept, reference, moved));
+		stops ||= claim.isSpoiled === true && moves.some((move) => !isFinite(move));
+		outputs = outputs.map((output, at) => {
+			const move = moves[at] ?? 0;
+			return { ...output, control: Math.max(output.control, isFinite(move) ? move : 0) };
+		});
 		if (outputs.some(shows)) break;
 	}
-	return outputs;
+	return { outputs, stops };
 }
 
 /** Of a control; undefined where it does not run, as with a spoiled number that sizes are computed from. */
@@ -125,12 +126,16 @@ async function runsOf(control: Model, feeds: readonly Feeds[], threads: number):
 	}
 }
 
-function moveOf(name: ValueName, kept: Kept, reference: Runs, moved: Runs): number {
+/** How far a control moves an output; infinite where it puts out other shapes, no numbers, or nothing. */
+function moveOf(name: ValueName, kept: Kept, reference: Runs, moved: Runs | undefined): number {
 	const distances = reference.map((values, at) => {
-		const [expected, other] = [values.get(name), moved[at]?.get(name)];
-		if (expected === undefined || other === undefined || !isFinite(largest(expected))) return 0;
-		const far = distance(cutValue(expected, kept.get(name)), cutValue(other, kept.get(name)));
-		return isFinite(far) ? far : 0;
+		const expected = values.get(name);
+		if (expected === undefined || !isFinite(largest(expected))) return 0;
+		const other = moved?.[at]?.get(name);
+		return distance(
+			cutValue(expected, kept.get(name)),
+			other === undefined ? undefined : cutValue(other, kept.get(name)),
+		);
 	});
 	return Math.max(0, ...distances);
 }

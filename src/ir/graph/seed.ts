@@ -5,6 +5,7 @@
 import { type Net, type NetNode, type NetTensor } from '../axes/net.ts';
 import { elementType, FLOAT, INT8, UINT8 } from './dtype.ts';
 import { elementCount, type Model, type Tensor, type ValueName } from './graph.ts';
+import { hashOf } from './hash.ts';
 import { applyPatch } from './patch.ts';
 import { drawAt } from './random.ts';
 import { tensorOf } from './tensor.ts';
@@ -13,8 +14,9 @@ import { tensorOf } from './tensor.ts';
  * The model with every weight that a product or convolution sums over redrawn, at twice the size that keeps signals level, so that
  * branches outweigh what they are added to. Of a weight that is computed (dequantized, cast), the constant it is made from.
  * @param turn another turn gives other numbers, twice as large.
+ * @param alike whether tensors that are equal get equal numbers.
  */
-export function seedWeights(net: Net, turn = 0): Model {
+export function seedWeights(net: Net, turn = 0, alike = false): Model {
 	const weights = new Map<ValueName, Tensor>();
 	const aliases = new Map(
 		net.model.graph.nodes.flatMap(({ op, inputs, outputs }) =>
@@ -34,7 +36,7 @@ export function seedWeights(net: Net, turn = 0): Model {
 	}
 	const edits = [...weights].map(([name, tensor]) => ({
 		kind: 'constant' as const,
-		tensor: drawn(name, tensor, turn),
+		tensor: drawn(name, tensor, turn, alike ? hashOf(tensor) : seedOf(name)),
 	}));
 	return applyPatch(net.model, { label: 'seeded weights', edits });
 }
@@ -49,7 +51,7 @@ export function fillsOf(net: Net, turn = 0): Fills {
 		for (const [slot, tensor] of node.inputs.entries()) {
 			if (tensor?.producer?.node.op !== 'ConstantOfShape' || !tensor.fixed || !sums(node, slot)) continue;
 			const made = { type: net.facts.of(tensor.name)?.type ?? FLOAT, dims: tensor.sizes };
-			if (isMatrix(made)) fills.set(tensor.name, drawn(tensor.name, made, turn));
+			if (isMatrix(made)) fills.set(tensor.name, drawn(tensor.name, made, turn, seedOf(tensor.name)));
 		}
 	}
 	return fills;
@@ -87,14 +89,18 @@ function isMatrix({ type, dims }: Pick<Tensor, 'type' | 'dims'>): boolean {
 	return (kind === 'float' || type === INT8 || type === UINT8) && dims.length > 1 && elementCount(dims) > 1;
 }
 
-function drawn(name: ValueName, { type, dims }: Pick<Tensor, 'type' | 'dims'>, turn: number): Tensor {
+const seedOf = (name: ValueName): number =>
+	Array.from(name).reduce((hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) | 0, 7);
+
+function drawn(
+	name: ValueName,
+	{ type, dims }: Pick<Tensor, 'type' | 'dims'>,
+	turn: number,
+	seed: number,
+): Tensor {
 	const count = elementCount(dims);
 	const fan = dims.length === 2 ? Math.sqrt(count) : count / (dims[0] ?? 1);
-	const seed = Array.from(name).reduce(
-		(hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) | 0,
-		7 + turn,
-	);
-	const draw = (at: number): number => drawAt(seed, at) - 0.5;
+	const draw = (at: number): number => drawAt(seed + turn, at) - 0.5;
 	if (type === INT8 || type === UINT8)
 		return tensorOf(
 			name,
