@@ -200,7 +200,8 @@ class Build {
 		return proof;
 	}
 
-	private report({ plan, cost: [before, after] }: Done, proof: Proof | undefined): void {
+	private report({ plan, costs }: Done, proof: Proof | undefined): void {
+		const [before, after] = costs();
 		const { decision: _, ...rest } = plan;
 		this.steps.push({
 			...rest,

@@ -138,7 +138,7 @@ class Starting {
 			const { model: after, steps } = await runRecipe(recipe, model, {
 				...options,
 				onStep: (done) => {
-					[, cost] = done.cost;
+					[, cost] = done.costs();
 					return Promise.resolve();
 				},
 			});

@@ -1,10 +1,10 @@
 /** One decision carried out on a model: lowered, checked, and what is known of the model behind it. */
 import { bug, Fault, type Diagnostic } from '../diagnostic.ts';
-import { type Net } from '../ir/axes/net.ts';
+import { buildNet, type Net } from '../ir/axes/net.ts';
 import { costOf, type Cost } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { closed } from '../ir/graph/close.ts';
-import { inferFacts, type Facts } from '../ir/graph/facts.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
 import { opened } from '../ir/graph/open.ts';
 import { applyPatch, type Patch } from '../ir/graph/patch.ts';
@@ -23,24 +23,24 @@ export type Done = {
 	readonly after: Model;
 	readonly lowered: Lowered;
 	readonly kept: Kept;
-	readonly cost: readonly [before: Cost, after: Cost];
+	readonly costs: () => readonly [before: Cost, after: Cost];
 	/** The same with other numbers, for a proof that the model's own make weak: as often as there is something more to try. */
 	readonly again: (turn: number) => Again | undefined;
 };
 
-/** A model between two steps, and what is found out about it once. */
-export type Known = {
+/** An opened model between two steps. What is found out about it, is when somebody asks: after the last step few do. */
+export type Between = {
 	readonly model: Model;
 	/** Sizes of its inputs where they are given. */
 	readonly shapes: Shapes;
-	readonly facts: Facts;
-	readonly cost: Cost;
 };
 
-export function known(given: Model, shapes: Shapes): Known {
-	const model = opened(given);
-	const facts = inferFacts(model, shapes);
-	return { model, shapes, facts, cost: costOf(model, facts) };
+export function netOf({ model, shapes }: Between): Net {
+	return buildNet(model, inferFacts(model, shapes));
+}
+
+export function costBetween({ model, shapes }: Between): Cost {
+	return costOf(model, inferFacts(model, shapes));
 }
 
 export function techniqueNamed(name: string): Technique {
@@ -48,20 +48,22 @@ export function techniqueNamed(name: string): Technique {
 }
 
 export function carryOut(
-	{ shapes, cost }: Known,
-	net: Net,
+	before: Between,
 	plan: StepPlan,
 	tensors: ReadonlyMap<string, Tensor>,
-): { readonly done: Done; readonly next: Known } {
+): { readonly done: Done; readonly next: Between } {
+	const { shapes } = before;
+	const net = netOf(before);
 	const task = { net, decision: plan.decision, tensors, label: plan.statement };
 	const technique = techniqueNamed(plan.technique);
 	checkCertificates(plan);
 	const lowered = technique.lower(task);
 	const after = checked(net.model, lowered.patch);
 	const kept = lowered.kept ?? new Map();
-	const next = known(after, shrinkShapes(shapes, kept));
+	const next = { model: opened(after), shapes: shrinkShapes(shapes, kept) };
 	const done = {
-		...{ plan, before: net.model, after, lowered, kept, cost: [cost, next.cost] as const },
+		...{ plan, before: net.model, after, lowered, kept },
+		costs: () => [costBetween(before), costBetween(next)] as const,
 		again: (turn: number) => again(technique, task, plan, shapes, turn),
 	};
 	return { done, next };

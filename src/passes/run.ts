@@ -1,17 +1,25 @@
 /** Carries a recipe out step by step: plan, lower, apply, verify. What a step needs measured comes through the lab. */
 import { type Diagnostic } from '../diagnostic.ts';
 import { findAnatomy } from '../ir/anatomy/anatomy.ts';
-import { buildNet } from '../ir/axes/net.ts';
 import { weightBytes } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { closed } from '../ir/graph/close.ts';
 import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { opened } from '../ir/graph/open.ts';
 import { type Part } from '../ir/graph/part.ts';
 import { type Lab } from '../ir/lab.ts';
 import { type Lexicon } from '../ir/lexicon.ts';
 import { type Kept } from '../ir/proof.ts';
 import { type Goal, type Recipe, type Step } from '../ir/recipe/recipe.ts';
-import { carryOut, compose, known, techniqueNamed, type Done, type Known } from './carry-out.ts';
+import {
+	carryOut,
+	compose,
+	costBetween,
+	netOf,
+	techniqueNamed,
+	type Between,
+	type Done,
+} from './carry-out.ts';
 import { cutSavings } from './cut-costs.ts';
 import { latencySavings } from './latency-table.ts';
 import { reachAround, reachByDial } from './dial-goals.ts';
@@ -50,7 +58,7 @@ export type RunResult = {
 	readonly kept: Kept;
 };
 
-type State = Known & { readonly numbering?: Numbering; readonly kept: Kept };
+type State = Between & { readonly numbering?: Numbering; readonly kept: Kept };
 type Made = { readonly planned: Planned; readonly done: Done };
 /** Steps that were carried out, and the model behind them. */
 type Carried = { readonly made: readonly Made[]; readonly after: State };
@@ -59,7 +67,7 @@ type Carried = { readonly made: readonly Made[]; readonly after: State };
 export async function runRecipe(recipe: Recipe, model: Model, options: RunOptions): Promise<RunResult> {
 	const tensors = new Map<string, Tensor>();
 	const steps: StepPlan[] = [];
-	const first = known(model, options.shapes);
+	const first: Between = { model: opened(model), shapes: options.shapes };
 	const run = new Run(recipe, first, options);
 	let state: State = { ...first, kept: new Map() };
 	for (const statement of statementsOf(recipe.steps)) {
@@ -98,11 +106,11 @@ function withNotes(planned: Planned, notes: readonly Diagnostic[]): Planned {
 
 class Run {
 	private readonly recipe: Recipe;
-	private readonly original: Known;
+	private readonly original: Between;
 	private readonly options: RunOptions;
 	private originalMs: number | undefined;
 
-	constructor(recipe: Recipe, original: Known, options: RunOptions) {
+	constructor(recipe: Recipe, original: Between, options: RunOptions) {
 		this.recipe = recipe;
 		this.original = original;
 		this.options = options;
@@ -179,7 +187,7 @@ class Run {
 			}
 			const found = await technique.plan(await this.measured(request));
 			const planned = withNotes(found, rangesOverRemoved(request));
-			const { done, next } = carryOut(after, request.net, planned.plan, planned.tensors);
+			const { done, next } = carryOut(after, planned.plan, planned.tensors);
 			made.push({ planned, done });
 			after = { ...next, numbering: planned.numbering, kept: compose(after.kept, done.kept) };
 		}
@@ -192,7 +200,7 @@ class Run {
 			const technique = techniqueNamed(step.technique);
 			offers.push(...((await technique.offer?.(this.request(step, state))) ?? []));
 		}
-		const net = buildNet(state.model, state.facts);
+		const net = netOf(state);
 		const until = steps[0]?.until ?? [];
 		const { lab, shapes } = this.options;
 		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
@@ -202,7 +210,7 @@ class Run {
 		};
 		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);
-		const costsOf = (one: Known): Promise<Costs> => this.costsFor(one, until);
+		const costsOf = (one: Between): Promise<Costs> => this.costsFor(one, until);
 		return {
 			...{ until, while: steps[0]?.while ?? [], offers },
 			savings: { ...cutSavings(net, families), ...(latency && { latency }) },
@@ -225,14 +233,15 @@ class Run {
 	}
 
 	/** Time too, where a goal asks for it. */
-	private async costsFor(one: Known, until: readonly Goal[]): Promise<Costs> {
+	private async costsFor(one: Between, until: readonly Goal[]): Promise<Costs> {
 		const { lab } = this.options;
 		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
 		return { ...this.costsOf(one), ...(isTimed && { latency: await this.timeOf(lab, one.model) }) };
 	}
 
-	private costsOf({ model, cost: { params, macs } }: Known): Costs {
-		const lost = weightBytes(this.original.model.graph) - weightBytes(model.graph);
+	private costsOf(one: Between): Costs {
+		const { params, macs } = costBetween(one);
+		const lost = weightBytes(this.original.model.graph) - weightBytes(one.model.graph);
 		const size = this.options.bytes === undefined ? {} : { size: this.options.bytes - lost };
 		return { params, macs, ...size };
 	}
@@ -243,14 +252,14 @@ class Run {
 		return { ...request, lab: await this.options.labFor(fit) };
 	}
 
-	private request(step: Step, { model, facts, numbering }: State, allotted?: Allotment): PlanRequest {
+	private request(step: Step, state: State, allotted?: Allotment): PlanRequest {
 		const { lab, lexicon, seed } = this.options;
 		const { protect } = this.recipe;
-		const net = buildNet(model, facts);
+		const net = netOf(state);
 		const anatomy = findAnatomy(net, step.mayChange);
 		return {
-			...{ step, model, net, anatomy, protect, seed },
-			numbering: numbering ?? firstNumbering(anatomy.layers.length),
+			...{ step, model: state.model, net, anatomy, protect, seed },
+			numbering: state.numbering ?? firstNumbering(anatomy.layers.length),
 			...(lab && { lab }),
 			...(lexicon && { lexicon }),
 			...(allotted && { allotted }),
@@ -265,7 +274,7 @@ export async function runPlan(
 	model: Model,
 	options: RunOptions,
 ): Promise<{ readonly model: Model; readonly kept: Kept }> {
-	let current = known(model, options.shapes);
+	let current: Between = { model: opened(model), shapes: options.shapes };
 	let kept: Kept = new Map();
 	for (const [at, plan] of steps.entries()) {
 		const own = new Map(
@@ -273,7 +282,7 @@ export async function runPlan(
 				.filter(([name]) => name.startsWith(`${at}.`))
 				.map(([name, tensor]) => [name.slice(`${at}.`.length), tensor]),
 		);
-		const { done, next } = carryOut(current, buildNet(current.model, current.facts), plan, own);
+		const { done, next } = carryOut(current, plan, own);
 		await options.onStep?.(done, at + 1);
 		kept = compose(kept, done.kept);
 		current = next;

@@ -4,9 +4,9 @@ import { elementType } from '../graph/dtype.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { passes, type Permit } from './barriers.ts';
 import { Labels, NONE, PIN, type Classes } from './classes.ts';
+import { Coverage } from './coverage.ts';
 import { Walk, type Choices, type Seed } from './walk.ts';
 import { type Term } from './row.ts';
-import { unreadOf } from './stretches.ts';
 
 export type Family = {
 	readonly seed: Seed;
@@ -55,7 +55,7 @@ function walksAt(seed: Seed, covered: Uint8Array | undefined): Walk[] {
 class Finder {
 	private readonly queue: Seed[] = [];
 	private readonly asked = new Set<string>();
-	private readonly coverage = new Map<NetNode, (Uint8Array | undefined)[]>();
+	private readonly coverage = new Coverage();
 	private readonly net: Net;
 
 	constructor(net: Net) {
@@ -68,22 +68,15 @@ class Finder {
 		}
 		const found: Walk[] = [];
 		for (let seed = this.queue.shift(); seed !== undefined; seed = this.queue.shift()) {
-			const covered = this.coveredAt(seed);
-			if (covered?.every(Boolean)) continue;
-			for (const walk of walksAt(seed, covered)) {
-				this.cover(walk);
+			if (this.coverage.isWhole(seed)) continue;
+			for (const walk of walksAt(seed, this.coverage.at(seed))) {
+				this.coverage.addWalk(walk);
 				this.askSiblings(walk);
 				found.push(walk);
 			}
-			this.coverSeed(seed);
+			this.coverage.addSeed(seed);
 		}
 		return found;
-	}
-
-	private coveredAt({ node, letter }: Seed): Uint8Array | undefined {
-		const covered = this.coverage.get(node)?.[letter];
-		const unread = unreadOf(node, letter);
-		return unread?.map((is, at) => is | (covered?.[at] ?? 0)) ?? covered;
 	}
 
 	private askAll(node: NetNode, term: Term): void {
@@ -103,26 +96,6 @@ class Finder {
 				operandOf(node, term.side, term.slot)?.dynamic[term.axis],
 		);
 		if (!dynamic) this.queue.push({ node, letter });
-	}
-
-	private cover(walk: Walk): void {
-		for (const [node, { letters }] of walk.states) {
-			const known = this.coverage.get(node) ?? [];
-			this.coverage.set(node, known);
-			letters.forEach((labels, letter) => {
-				if (labels === undefined) return;
-				const { at } = labels;
-				const covered = (known[letter] ??= new Uint8Array(at.length));
-				for (let position = 0; position < at.length; position++)
-					if (at[position] !== NONE) covered[position] = 1;
-			});
-		}
-	}
-
-	private coverSeed({ node, letter }: Seed): void {
-		const known = this.coverage.get(node) ?? [];
-		this.coverage.set(node, known);
-		known[letter] = new Uint8Array(node.row?.letters[letter]?.size ?? 0).fill(1);
 	}
 
 	/** On a composite axis that a walk read by one letter, the others are structures too: heads, then head widths. */

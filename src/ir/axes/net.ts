@@ -65,10 +65,10 @@ export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetT
 	return side === 'in' ? node.inputs[slot] : node.outputs[slot];
 }
 
-/** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
 /** Nets built before, by the facts of their model. */
 const built = new WeakMap<Facts, Net>();
 
+/** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
 export function buildNet(model: Model, facts: Facts): Net {
 	const net = built.get(facts) ?? new NetBuilder(model, facts).build();
 	built.set(facts, net);
