@@ -1,5 +1,5 @@
 /** What a model costs: parameters, bytes of weights, multiply–adds. */
-import { buildNet, type NetNode } from './axes/net.ts';
+import { relatedNode, type Related } from './axes/net.ts';
 import { turnsOf } from './axes/rows-flow.ts';
 import { type Facts } from './graph/facts.ts';
 import { constantTensor } from './graph/constants.ts';
@@ -60,15 +60,21 @@ export function parametersOf({ type, dims }: Tensor): number {
  * those of a turn times the turns it takes, or once where its condition may end it.
  */
 function countMacs(model: Model, facts: Facts): number {
-	const standing = new Map<Scope | undefined, NetNode[]>();
-	for (const node of buildNet(model, facts).nodes) {
-		const body = around(node.node.scope).find((scope) => scope.body !== undefined);
-		standing.set(body, [...(standing.get(body) ?? []), node]);
+	const standing = new Map<Scope | undefined, Related[]>();
+	for (const node of model.graph.nodes) {
+		if (!products.has(node.op) && node.bodies === undefined) continue;
+		const body = around(node.scope).find((scope) => scope.body !== undefined);
+		const beside = standing.get(body) ?? [];
+		standing.set(body, beside);
+		beside.push(relatedNode(node, facts));
 	}
 	return macsIn(undefined, standing);
 }
 
-function macsIn(scope: Scope | undefined, standing: ReadonlyMap<Scope | undefined, NetNode[]>): number {
+function macsIn(
+	scope: Scope | undefined,
+	standing: ReadonlyMap<Scope | undefined, readonly Related[]>,
+): number {
 	return (standing.get(scope) ?? []).reduce((sum, one) => {
 		const { bodies = [], op } = one.node;
 		if (bodies.length === 0) return sum + macsOfNode(one);
@@ -82,7 +88,7 @@ function macsIn(scope: Scope | undefined, standing: ReadonlyMap<Scope | undefine
 export const isCounted = ({ name }: { readonly name: string }): boolean => !/^x\d/.test(name);
 
 /** The product of all counted letters of the row, for products and convolutions. */
-export function macsOfNode({ node, row }: NetNode): number {
+export function macsOfNode({ node, row }: Pick<Related, 'node' | 'row'>): number {
 	if (!products.has(node.op)) return 0;
 	return elementCount((row?.letters ?? []).filter(isCounted).map(({ size }) => size));
 }

@@ -69,6 +69,17 @@ export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetT
 const built = new WeakMap<Facts, Net>();
 
 /** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
+/** A node and how its operator relates its axes. */
+export type Related = Pick<NetNode, 'node' | 'view' | 'row'>;
+
+/** One node by itself: that of the net where there is one, else without what surrounds it. */
+export function relatedNode(node: Node, facts: Facts): Related {
+	const known = built.get(facts)?.byNode.get(node.id);
+	if (known !== undefined) return known;
+	const view = facts.view(node);
+	return { node, view, row: rowOf(node, view).row };
+}
+
 export function buildNet(model: Model, facts: Facts): Net {
 	const net = built.get(facts) ?? new NetBuilder(model, facts).build();
 	built.set(facts, net);
