@@ -1,10 +1,11 @@
 /** Kernels as chains of thinner ones: by singular values, or by what the kernel puts out on inputs of given second moments. */
+import { present } from '../diagnostic.ts';
 import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
 import { canonical, khatriRao } from './canonical.ts';
 import { linksOf, type Kernel, type Scheme, type Stage } from './conv-chain.ts';
 import { outputFactors } from './output-pca.ts';
 import { regress } from './regress.ts';
-import { truncate, type Wanted } from './svd.ts';
+import { rankIn, truncate, type Wanted } from './svd.ts';
 import { symmetricSpectrum } from './symmetric.ts';
 
 export type Chain = {
@@ -15,14 +16,18 @@ export type Chain = {
 	readonly tail: number;
 };
 
+/** One rank a number, or a way to choose it; or for Tucker's two the pairs to choose from. */
+export type Ranks = readonly Wanted[] | { readonly pairs: readonly (readonly [number, number])[] };
+
 /** A second rank is Tucker's alone. `moments` are of the rows that the kernel multiplies, about their mean. */
 export async function factorKernel(
 	scheme: Scheme,
 	kernel: Kernel,
-	[first = 1, second = first]: readonly Wanted[],
+	ranks: Ranks,
 	moments: Matrix | undefined,
 	products: Products,
 ): Promise<Chain> {
+	const [first = 1] = 'pairs' in ranks ? ranks.pairs.map(([rank]) => rank) : ranks;
 	switch (scheme) {
 		case 'channels':
 			return channels(kernel, first, moments, products);
@@ -30,8 +35,8 @@ export async function factorKernel(
 			return spatial(kernel, first, moments, products);
 		case 'tucker':
 			return moments === undefined
-				? tucker(kernel, first, second, products)
-				: tuckerByData(kernel, first, second, moments, products);
+				? tucker(kernel, ranks, products)
+				: tuckerByData(kernel, ranks, moments, products);
 		case 'cp':
 			return cp(kernel, first, moments, products);
 	}
@@ -98,19 +103,15 @@ const rounds = 20;
 const settled = 1e-7;
 
 /** Partial Tucker decomposition on inputs and outputs by orthogonal iteration (De Lathauwer, De Moor & Vandewalle 2000). */
-async function tucker(
-	kernel: Kernel,
-	wantedIn: Wanted,
-	wantedOut: Wanted,
-	products: Products,
-): Promise<Chain> {
+async function tucker(kernel: Kernel, ranks: Ranks, products: Products): Promise<Chain> {
 	const { inputs, outputs, matrix: w } = kernel;
 	const places = w.rows / inputs;
 	const byInput = matrix(inputs, places * outputs, w.data);
 	const total = w.data.reduce((sum, value) => sum + value * value, 0) || 1;
-	const first = (await truncate(byInput, wantedIn, products)).rank;
-	let basisOut = (await leading(await products.multiply(w, w, 'tn'), wantedOut, products)).vectors;
-	const second = basisOut.cols;
+	const byOutput = symmetricSpectrum(await products.multiply(w, w, 'tn'), products);
+	const heard = symmetricSpectrum(await products.multiply(byInput, byInput, 'nt'), products);
+	const [first, second] = ranksOf(ranks, sharesOf(heard.values), sharesOf(byOutput.values));
+	let basisOut = await byOutput.vectors(second);
 	for (let round = 0, before = 0; ; round++) {
 		const narrow = matrix(inputs, places * second, (await products.multiply(w, basisOut)).data);
 		const basisIn = (await leading(await products.multiply(narrow, narrow, 'nt'), first, products)).vectors;
@@ -130,23 +131,43 @@ async function tucker(
 
 async function leading(
 	gram: Matrix,
-	wanted: Wanted,
+	count: number,
 	products: Products,
 ): Promise<{ vectors: Matrix; energy: number }> {
 	const spectrum = symmetricSpectrum(gram, products);
-	const values = spectrum.values.map((value) => Math.max(0, value));
-	const total = values.reduce((sum, value) => sum + value, 0) || 1;
-	const rank = typeof wanted === 'number' ? wanted : wanted(values.map((value) => value / total));
-	const count = Math.max(1, Math.min(rank, values.length));
-	const energy = values.subarray(0, count).reduce((sum, value) => sum + value, 0);
+	const energy = spectrum.values.subarray(0, count).reduce((sum, value) => sum + Math.max(0, value), 0);
 	return { vectors: await spectrum.vectors(count), energy };
+}
+
+function sharesOf(values: Float64Array): Float64Array {
+	const energies = values.map((value) => Math.max(0, value));
+	const total = energies.reduce((sum, value) => sum + value, 0) || 1;
+	return energies.map((value) => value / total);
+}
+
+/**
+ * Tucker's ranks. What is lost is at most what both sides lose together (De Lathauwer, De Moor & Vandewalle 2000, property 10): of the
+ * pairs the one where that is least.
+ */
+function ranksOf(
+	ranks: Ranks,
+	inputs: Float64Array,
+	outputs: Float64Array,
+): readonly [inputs: number, outputs: number] {
+	if (!('pairs' in ranks)) {
+		const [first = 1, second = first] = ranks;
+		return [rankIn(first, inputs), rankIn(second, outputs)];
+	}
+	const rest = (shares: Float64Array, rank: number): number =>
+		shares.subarray(rank).reduce((sum, share) => sum + share, 0);
+	const lost = ranks.pairs.map(([first, second]) => rest(inputs, first) + rest(outputs, second));
+	return ranks.pairs[lost.indexOf(Math.min(...lost))] ?? [1, 1];
 }
 
 /** Inputs onto the directions that matter most, by their own covariance and the kernel's weights; the rest fitted behind them. */
 async function tuckerByData(
 	kernel: Kernel,
-	wantedIn: Wanted,
-	wantedOut: Wanted,
+	ranks: Ranks,
 	moments: Matrix,
 	products: Products,
 ): Promise<Chain> {
@@ -164,14 +185,19 @@ async function tuckerByData(
 		turned.cols,
 		turned.data.map((value, at) => value * (roots[Math.floor(at / turned.cols)] ?? 0)),
 	);
-	const { left, rank } = await truncate(heard, wantedIn, products);
+	const put = await products.multiply(w, await products.multiply(moments, w), 'tn');
+	const [byInput, byOutput] = [await products.multiply(heard, heard, 'nt'), put].map((gram) =>
+		sharesOf(symmetricSpectrum(gram, products).values),
+	);
+	const [first, second] = ranksOf(ranks, present(byInput, 'inputs'), present(byOutput, 'outputs'));
+	const { left, rank } = await truncate(heard, first, products);
 	const unscaled = matrix(
 		left.rows,
 		left.cols,
 		left.data.map((value, at) => value / Math.max(roots[Math.floor(at / left.cols)] ?? 0, Number.MIN_VALUE)),
 	);
 	const basis = await products.multiply(axes, unscaled);
-	const core = await regress(widened(basis, places), w, moments, wantedOut, products);
+	const core = await regress(widened(basis, places), w, moments, second, products);
 	const weights = [transposed(basis).data, transposed(core.left).data, transposed(core.right).data];
 	return chainOf('tucker', kernel, [rank, core.rank], core.tail, ...weights);
 }

@@ -4,7 +4,7 @@ import { elementCount } from '../ir/graph/graph.ts';
 import { noSpectrum } from '../messages/factorize.ts';
 import { linksOf, macsOfChain, schemes, sizeOfChain, type Scheme } from '../numerics/conv-chain.ts';
 import { plainProducts } from '../numerics/plain-products.ts';
-import { type Wanted } from '../numerics/svd.ts';
+import { type Ranks } from '../numerics/conv-factors.ts';
 import { convSite, type ConvSite } from './conv-sites.ts';
 import { fitKernel, type Fitted } from './kernel-fit.ts';
 import { type Inputs } from './low-rank.ts';
@@ -12,7 +12,7 @@ import { alignedRank, automatic, rankKeeping } from './ranks.ts';
 import { type PlanRequest } from './technique.ts';
 
 /** A way to factor one convolution: the scheme, and how its ranks are found. */
-type Way = { readonly scheme: Scheme; readonly wanted: readonly Wanted[] };
+type Way = { readonly scheme: Scheme; readonly wanted: Ranks };
 export type Tried = { readonly site: ConvSite; readonly ways: readonly Way[] };
 
 export function candidate(node: ConvSite['node'], request: PlanRequest): Tried | string {
@@ -57,18 +57,8 @@ function wayOf(scheme: Scheme, site: ConvSite, { step }: PlanRequest): Way | str
 			);
 			return `rank ${amount.rank} saves nothing there${best === undefined ? '' : `; ranks up to ${best} do`}`;
 		}
-		case 'ratio': {
-			const numbers = amount.share * elementCount([site.kernel.matrix.rows, site.kernel.outputs]);
-			const at = (part: number): number[] =>
-				most.map((limit) => alignedRank(Math.floor((part * limit) / parts), align));
-			const fits = (part: number): boolean =>
-				Math.min(...at(part)) > 0 && sizeOfChain(linksOf(scheme, site.kernel, at(part))) <= numbers;
-			const best = largest(parts, fits);
-			if (best === undefined) return 'no rank makes it that small';
-			return saves(scheme, site, at(best))
-				? { scheme, wanted: at(best) }
-				: 'at that size it takes no fewer multiply–adds';
-		}
+		case 'ratio':
+			return within(scheme, site, amount.share, align);
 		default:
 			return keeping(scheme, amount?.kind === 'energy' ? amount.share : automatic.energy, { step });
 	}
@@ -81,8 +71,29 @@ function keeping(scheme: Scheme, share: number, { step }: Pick<PlanRequest, 'ste
 	return { scheme, wanted: [rankKeeping(each, step.align), rankKeeping(each, step.align)] };
 }
 
-/** Steps in which a ratio is looked for. */
-const parts = 256;
+/** At most this share of the numbers. Tucker's ranks are two: the pairs that fit, and the numbers say which. */
+function within(scheme: Scheme, site: ConvSite, share: number, align: number | undefined): Way | string {
+	const most = mostRanks(scheme, site);
+	const numbers = share * elementCount([site.kernel.matrix.rows, site.kernel.outputs]);
+	const fits = (ranks: readonly number[]): boolean =>
+		Math.min(...ranks) > 0 && sizeOfChain(linksOf(scheme, site.kernel, ranks)) <= numbers;
+	const aligned = (limit: number): number[] => [
+		...new Set(Array.from({ length: limit }, (_, at) => alignedRank(at + 1, align))),
+	];
+	const [first = 1, second] = most;
+	const lots =
+		second === undefined
+			? aligned(first).map((rank) => [rank])
+			: aligned(first).flatMap((rank) => aligned(second).map((other) => [rank, other]));
+	const fitting = lots.filter(fits);
+	if (fitting.length === 0) return 'no rank makes it that small';
+	const saving = fitting.filter((ranks) => saves(scheme, site, ranks));
+	if (saving.length === 0) return 'at that size it takes no fewer multiply–adds';
+	if (second === undefined) return { scheme, wanted: saving.at(-1) ?? [] };
+	// Of each first rank the largest second one: it loses least.
+	const pairs = [...new Map(saving.map(([one = 1, other = 1]) => [one, other] as const))];
+	return { scheme, wanted: { pairs } };
+}
 
 function largest(from: number, holds: (value: number) => boolean): number | undefined {
 	for (let value = from; value > 0; value--) if (holds(value)) return value;

@@ -3,8 +3,7 @@ import { type Matrix, type Products } from '../ir/matrix.ts';
 import { type Certificate } from '../ir/proof.ts';
 import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { kernelOfChain, type Kernel, type Scheme, type Stage } from '../numerics/conv-chain.ts';
-import { factorKernel, type Chain } from '../numerics/conv-factors.ts';
-import { type Wanted } from '../numerics/svd.ts';
+import { factorKernel, type Chain, type Ranks } from '../numerics/conv-factors.ts';
 import { certify, difference, energyOf } from './certify.ts';
 import { type Inputs } from './low-rank.ts';
 
@@ -25,11 +24,11 @@ const theory: Readonly<Record<Scheme, string>> = {
 export async function fitKernel(
 	scheme: Scheme,
 	{ kernel, type }: { readonly kernel: Kernel; readonly type: number },
-	wanted: readonly Wanted[],
+	wanted: Ranks,
 	inputs: Inputs | undefined,
 	products: Products,
 ): Promise<Fitted> {
-	const made = async (ranks: readonly Wanted[], moments?: Matrix): Promise<Weighed> =>
+	const made = async (ranks: Ranks, moments?: Matrix): Promise<Weighed> =>
 		weighed(await factorKernel(scheme, kernel, ranks, moments, products), type);
 	if (inputs === undefined) {
 		const plain = await made(wanted);

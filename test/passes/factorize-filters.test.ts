@@ -32,6 +32,13 @@ const norm = (data: Float64Array): number => Math.hypot(...data);
 const apart = (a: Float64Array, b: Float64Array): number =>
 	norm(a.map((value, at) => value - (b[at] ?? 0))) / norm(a);
 
+const identity = (size: number): ReturnType<typeof matrix> =>
+	matrix(
+		size,
+		size,
+		Float64Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)),
+	);
+
 const whole: readonly (readonly [Scheme, readonly number[], readonly number[]])[] = [
 	['channels', [3, 2], [7]],
 	['channels', [5], [7]],
@@ -50,6 +57,23 @@ test('at full rank, a chain multiplies to the kernel it came from, with moments 
 			assert.ok(apart(kernel.matrix.data, kernelOfChain(chain.stages).data) < 1e-7, scheme);
 			assert.ok(chain.tail < 1e-12, `${scheme}: ${chain.tail}`);
 		}
+	}
+});
+
+test('of pairs of ranks for Tucker the one that loses least is taken', async () => {
+	const kernel = kernelOf(16, 4, [3]);
+	// Only three inputs are heard, and no output is like another.
+	const data = kernel.matrix.data.map((value, at) => (at < 3 * 3 * 4 ? value : 0));
+	const narrow = { ...kernel, matrix: matrix(kernel.matrix.rows, 4, data) };
+	const pairs = [
+		[12, 2],
+		[3, 4],
+		[2, 4],
+	] as const;
+	for (const moments of [undefined, identity(kernel.matrix.rows)]) {
+		const { ranks, tail } = await factorKernel('tucker', narrow, { pairs }, moments, plainProducts);
+		assert.equal(ranks, [3, 4]);
+		assert.ok(tail < 1e-12);
 	}
 });
 

@@ -46,14 +46,14 @@ async function proveClaim(
 	const runs = { ...baseline, reference, pruned, fast };
 	const names = [...(baseline.original[0]?.keys() ?? [])].filter((name) => pruned[0]?.has(name));
 	const bounded = boundedOutputs(claim.reference);
-	const judged = (others: readonly Runs[]): OutputError[] =>
-		names.map((name) => judge(name, kept.get(name), { ...runs, others }, bounded.has(name)));
+	const judged = (moves: readonly Moves[]): OutputError[] =>
+		names.map((name) => judge(name, kept.get(name), { ...runs, moves }, bounded.has(name)));
 	let errors = judged([]);
-	const others: Runs[] = [];
-	for (const noise of noises(claim.reference, feeds, threads)) {
+	const moves: Moves[] = [];
+	for (const noise of noises(claim.reference, model, runs, { feeds, small, kept, threads })) {
 		if (errors.every(({ maxAbs, tolerance }) => maxAbs <= tolerance)) break;
-		others.push(await noise());
-		errors = judged(others);
+		moves.push(await noise());
+		errors = judged(moves);
 	}
 	const { outputs, stops } = await withControls(errors, claim, runs, kept, feeds, threads);
 	const worst = outputs.reduce((a, b) => (b.maxRel > a.maxRel ? b : a), outputs[0] ?? none);
@@ -73,20 +73,45 @@ async function proveClaim(
 	};
 }
 
+/** How far rounding moved an output on one of the inputs. */
+type Moves = (name: ValueName, at: number) => number;
+
 /**
  * New weights may make a graph more sensitive to rounding than the original was: then the reference's own is measured too. Where both
  * runs add in the same order that shows nothing, and what one unit in the last place of the weights comes to at the outputs is the
- * measure: a recurrent state, or a logarithm of next to nothing, makes a hundred times as much of it as a layer does.
+ * measure: a recurrent state, or a logarithm of next to nothing, makes a hundred times as much of it as a layer does. The rewritten
+ * graph's weights are moved last: terms of a canonical decomposition nearly cancel each other, and the rest carries the rounding of the
+ * large.
  */
 function noises(
 	reference: Model,
-	feeds: readonly Feeds[],
-	threads: number,
-): readonly (() => Promise<Runs>)[] {
+	rewritten: Model,
+	runs: Pick<Compared, 'reference' | 'pruned'>,
+	on: { feeds: readonly Feeds[]; small: readonly Feeds[]; kept: Kept; threads: number },
+): readonly (() => Promise<Moves>)[] {
+	const { feeds, small, kept, threads } = on;
+	const ofReference = async (model: Model, optimize: 'all' | 'disabled'): Promise<Moves> => {
+		const moved = await runAll(model, 'reference', feeds, { optimize, threads });
+		return apart(runs.reference, moved, kept);
+	};
 	return [
-		() => runAll(reference, 'reference', feeds, { optimize: 'all', threads }),
-		() => runAll(jittered(reference, 1), 'reference', feeds, { threads }),
+		() => ofReference(reference, 'all'),
+		() => ofReference(jittered(reference, 1), 'disabled'),
+		async () =>
+			apart(runs.pruned, await runAll(jittered(rewritten, 1), 'pruned', small, { threads }), new Map()),
 	];
+}
+
+/** Other shapes are no rounding: such a run measures nothing. */
+function apart(one: Runs, other: Runs, kept: Kept): Moves {
+	return (name, at) => {
+		const [left, right] = [one, other].map((runs) => {
+			const value = runs[at]?.get(name);
+			return value && cutValue(value, kept.get(name));
+		});
+		const far = left === undefined ? 0 : distance(left, right);
+		return isFinite(far) ? far : 0;
+	};
 }
 
 const none: OutputError = { name: '', maxAbs: 0, maxRel: 0, tolerance: 0, effect: 0, control: 0 };
@@ -144,8 +169,8 @@ type Compared = {
 	readonly original: Runs;
 	readonly optimized: Runs;
 	readonly reference: Runs;
-	/** Of the reference once more, so that only rounding tells them from it; none where nobody asked. */
-	readonly others: readonly Runs[];
+	/** Of rounding alone; none where nobody asked. */
+	readonly moves: readonly Moves[];
 	readonly pruned: Runs;
 	readonly fast: Runs;
 };
@@ -159,20 +184,17 @@ function judge(
 	let [plain, fast, given, left, own, effect, half] = [0, 0, 0, 0, 0, 0, false];
 	for (const [at, values] of runs.original.entries()) {
 		const pick = (all: Runs): Value | undefined => all[at]?.get(name);
-		const [original, reference, optimized, ...others] = [
+		const [original, reference, optimized] = [
 			values.get(name),
 			pick(runs.reference),
 			pick(runs.optimized),
-			...runs.others.map(pick),
 		].map((value) => value && cutValue(value, kept));
 		if (original === undefined || reference === undefined || optimized === undefined) continue;
 		if (!isFinite(largest(original))) continue;
 		half ||= original.type === FLOAT16;
 		given = Math.max(given, largest(original));
 		left = Math.max(left, largest(reference));
-		// Other shapes are no rounding: such a run measures nothing.
-		const moved = others.map((other) => distance(reference, other)).filter(isFinite);
-		own = Math.max(own, distance(original, optimized), ...moved);
+		own = Math.max(own, distance(original, optimized), ...runs.moves.map((moves) => moves(name, at)));
 		effect = Math.max(effect, distance(original, reference));
 		plain = Math.max(plain, distance(reference, pick(runs.pruned)));
 		fast = Math.max(fast, distance(reference, pick(runs.fast)));
@@ -187,7 +209,7 @@ type Measured = {
 	/** Largest magnitude of the output before the step, and of the reference. */
 	readonly given: number;
 	readonly left: number;
-	/** The original's own difference between optimizations off and on, or what rounding moves the reference by. */
+	/** The original's own difference between optimizations off and on, or what rounding moves the reference or the rewritten graph by. */
 	readonly own: number;
 	readonly half: boolean;
 	/** The output comes out of a function onto [-1, 1]. */

@@ -62,6 +62,20 @@ test('what stands behind may make much of rounding: what one unit in the last pl
 	assert.equal({ ok, weak }, { ok: true, weak: false });
 });
 
+/** The factors with one more pair of terms, as large as `size`, that cancel each other; the second one is off by a share. */
+function cancelling(size: number, off: number): Model {
+	const [big, small] = [draws(5, width, size), draws(6, width)];
+	const wide = big.flatMap((value, row) => [...left.slice(row * rank, (row + 1) * rank), value, value]);
+	const tall = [...right, ...small, ...small.map((value) => -(1 + off) * value)];
+	return amplified([[width, rank + 2], wide], [[rank + 2, width], tall]);
+}
+
+test('terms that cancel each other carry the rounding of the large, and no more', async () => {
+	const { ok, weak } = await proofOf(cancelling(64, 0));
+	assert.equal({ ok, weak }, { ok: true, weak: false });
+	assert.is((await proofOf(cancelling(64, 1e-3))).ok, false);
+});
+
 test('one number of a factor that is off by a hundredth is a mistake all the same', async () => {
 	const wrong = right.map((value, at) => (at === 5 ? 1.01 * value : value));
 	const { ok, maxAbs, tolerance } = await proofOf(amplified([[width, rank], left], [[rank, width], wrong]));
