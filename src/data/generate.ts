@@ -1,6 +1,6 @@
 /** Seeded inputs that respect each input's type, shape and role. */
 import { fedInputs, type Shapes } from '../ir/graph/bindings.ts';
-import { elementType } from '../ir/graph/dtype.ts';
+import { elementType, FLOAT } from '../ir/graph/dtype.ts';
 import { elementCount, type Model, type Node, type ValueInfo, type ValueName } from '../ir/graph/graph.ts';
 import { constantsOf } from '../ir/graph/constants.ts';
 import { opened } from '../ir/graph/open.ts';
@@ -8,7 +8,7 @@ import { opened } from '../ir/graph/open.ts';
 export type Generated = {
 	readonly type: number;
 	readonly dims: readonly number[];
-	readonly data: Float64Array;
+	readonly data: Float32Array | Float64Array;
 };
 
 /** A stream of numbers from 0 to 1 (mulberry32's mixing of a Weyl sequence). */
@@ -37,7 +37,9 @@ export function generate(model: Model, shapes: Shapes, seed: number): Map<ValueN
 		fedInputs(model).map((input) => {
 			const dims = shapes.get(input.name) ?? [];
 			const draw = drawer(input, dims, limits.get(input.name), next);
-			const data = Float64Array.from({ length: elementCount(dims) }, (_, at) => draw(at));
+			const length = elementCount(dims);
+			const data = input.type === FLOAT ? new Float32Array(length) : new Float64Array(length);
+			for (let at = 0; at < length; at++) data[at] = draw(at);
 			return [input.name, { type: input.type, dims, data }];
 		}),
 	);

@@ -49,6 +49,23 @@ test('says how many inputs there are, how they were made and what is held out', 
 	);
 });
 
+test('large inputs are generated when they are asked for, and fewer of them', async () => {
+	const inputsOf = (dims: readonly (number | string)[]): ReturnType<typeof readInputs> => {
+		const b = modelBuilder();
+		b.output(b.node('Relu', [b.input('x', dims)]));
+		return readInputs(b.build(), { shapes: new Map(), seed: 0, samples: 8, modelPath: '' });
+	};
+	// 2^28 numbers at most in all: what is not read here would take 4 GiB, and minutes.
+	const [large, small] = [await inputsOf([2 ** 15, 2 ** 15]), await inputsOf(['batch', 2])];
+	assert.equal([large.words, large.calibration.length], ['1 generated input', 1]);
+	assert.equal(
+		[small.words, small.calibration.length, small.heldOut.length],
+		['8 generated inputs at two sizes', 8, 8],
+	);
+	assert.is(small.calibration[1]!.feeds, small.proofFor(new Map())[1]);
+	assert.ok(small.heldOut[0]!.get('x')!.data instanceof Float32Array);
+});
+
 test('leaves padding out of statistics', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 'seq', 2]);
