@@ -111,8 +111,7 @@ class Generator {
 	private cutTo(kept: Kept): readonly Sample[] {
 		return Array.from({ length: this.count }, (_, at) => {
 			const cut = [...this.sizes[at % 2 === 0 ? 0 : 1]].map(
-				([name, dims]) =>
-					[name, dims.map((dim, axis) => kept.get(name)?.get(axis)?.length ?? dim)] as const,
+				([name, dims]) => [name, dims.map((dim, axis) => kept.get(name)?.get(axis)?.length ?? dim)] as const,
 			);
 			return generate(this.model, new Map(cut), this.seed * 1000 + at);
 		});

@@ -104,6 +104,8 @@ export type Lab = {
 	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
 	/** Values of [batch, …, features] on all examples, or on those that `grams` holds out: row under row. */
 	rows(model: Model, values: readonly ValueName[], which: 'all' | 'held out'): Promise<Rows>;
+	/** Two labs, each over every second example: what is fitted in the one is judged by the other, which had no part in it. */
+	halves(): readonly [Lab, Lab];
 	/** The same statistics for a row of models, without bodies, that change further and further behind. */
 	walk(): Walk;
 	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */

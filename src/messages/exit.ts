@@ -12,7 +12,7 @@ export const noExits = defineDiagnostic({
 	code: 'plan/no-exits',
 	severity: 'error',
 	explain:
-		'An exit puts the head of the model onto the result of a layer. That needs layers whose residual path can be followed, one output of class scores, [batch, classes], and opset 11 or later, for the branches.',
+		'An exit puts the head of the model onto the result of a layer. That needs layers whose residual path can be followed and one output of class scores, [batch, classes].',
 	message: ({ why }: { why: string }) => `this model can have no exits: ${why}`,
 });
 export const noThreshold = defineDiagnostic({
@@ -27,10 +27,11 @@ export const tooLittleData = defineDiagnostic({
 	code: 'plan/too-little-data',
 	severity: 'error',
 	explain:
-		'A promise of agreement is kept with 95 % confidence, on examples that nothing was fitted on: a fifth of the calibration data. With no disagreement among n examples the bound is 1 − 0.05^(1/n), so 99 % takes 299.',
+		'A promise of agreement is kept with 95 % confidence, on examples that nothing was fitted to: every second one of the calibration data, of which a fifth was put aside for drift before. With no disagreement among n examples that leave the bound is 1 − 0.05^(1/n), so 99 % takes 299.',
 	message: ({ found, least, asked }: { found: number; least: number; asked: number }) =>
 		`${found} held-out examples cannot show an agreement of ${asked * 100}%: it takes ${least}`,
-	hint: ({ least }) => `give ${5 * least} calibration examples, or ask for less`,
+	hint: ({ least }) =>
+		`give ${Math.ceil(2.5 * least)} calibration examples or more, as not all of them leave, or ask for less`,
 });
 export const noAgreement = defineDiagnostic({
 	code: 'plan/no-agreement',

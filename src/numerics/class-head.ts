@@ -25,7 +25,7 @@ export type ClassHead = {
 	readonly residual: number;
 	/**
 	 * Squared error on held-out rows as a share of the variance there, with the new matrix, with a new bias alone, and as it stands:
-	 * of logits, or of the probabilities of labels.
+	 * of logits, or of probabilities where it is fitted to those.
 	 */
 	readonly heldOut: Refit['heldOut'];
 };
@@ -57,20 +57,23 @@ export async function fitToTeacher(data: HeadData, products: Products): Promise<
 
 const dampings = [1, 1e-1, 1e-2, 1e-3];
 
-/** Logistic regression to labels, from the ridge regression to the teacher on; what is best on held-out rows by squared error of probabilities (Brier). */
-export async function fitToLabels(data: HeadData, labels: Matrix, products: Products): Promise<ClassHead> {
+/**
+ * Logistic regression to probabilities of classes, from the ridge regression to the teacher on: 1 for a label, or what the teacher says
+ * (distillation, arXiv:1503.02531). What is best on held-out rows by squared error of probabilities (Brier).
+ */
+export async function fitToClasses(data: HeadData, classes: Matrix, products: Products): Promise<ClassHead> {
 	const begun = await fitToTeacher(data, products);
 	const { features, scores, heldOut } = data;
 	const extended = withOnes(features);
 	const start = stacked(begun.weight, begun.bias);
-	const wanted = picked(labels, heldOut, true);
+	const wanted = picked(classes, heldOut, true);
 	const judge = async (weight: Matrix): Promise<number> =>
 		share(softmaxed(await products.multiply(picked(extended, heldOut, true), weight)), wanted);
 	let best = { weight: start, error: await judge(start), damping: begun.damping };
 	for (const damping of dampings) {
 		const task = {
 			features: picked(extended, heldOut, false),
-			wanted: picked(labels, heldOut, false),
+			wanted: picked(classes, heldOut, false),
 			start,
 		};
 		const weight = await logistic(task, damping, products);

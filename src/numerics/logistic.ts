@@ -10,7 +10,7 @@ import { softmaxed } from './temperature.ts';
 export type LogisticTask = {
 	/** Rows × features, the last of which is 1, for the bias. */
 	readonly features: Matrix;
-	/** Rows × classes, one 1 in each row. */
+	/** Rows × classes: probabilities, or one 1 in each row. */
 	readonly wanted: Matrix;
 	/** Features × classes. */
 	readonly start: Matrix;

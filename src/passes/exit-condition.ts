@@ -13,6 +13,8 @@ import { type Choice } from '../ir/recipe/vocabulary.ts';
 
 /** Adds nodes and constants with free names. */
 export type Emit = {
+	/** Of the model: in its form nodes must be. */
+	readonly opset: number;
 	/** @returns the name of the node's first output. */
 	node(
 		op: string,
@@ -67,7 +69,10 @@ export const signals: readonly Choice[] = [
 		summary:
 			'cosine between what the layer ends and begins with, mean over positions: 1 when it changes nothing',
 	},
-	{ word: 'agreement', summary: 'alone: `agreement >= 99%` chooses the confidence on calibration data' },
+	{
+		word: 'agreement',
+		summary: 'alone: `agreement >= 99%` chooses the confidence, one for all exits, on calibration data',
+	},
 ];
 
 /** A signal on the left, a number on the right; undefined for any other comparison. */
@@ -105,7 +110,7 @@ export function hasThresholds(when: Predicate): boolean {
 	}
 }
 
-/** Adds what tells whether all rows of the batch meet the condition; runs from opset 11 on. */
+/** Adds what tells whether all rows of the batch meet the condition; runs from opset 8 on, which broadcasts in `Max`. */
 export function conditionOf(
 	when: Predicate,
 	scores: Scores,
@@ -154,9 +159,19 @@ function signalOf(name: string, probabilities: ValueName, classes: number, emit:
 		const minus = emit.constant('minus', FLOAT, [classes, 1], new Array<number>(classes).fill(-1));
 		return emit.node('MatMul', [emit.node('Mul', [probabilities, logs]), minus]);
 	}
-	const two = emit.constant('two', INT64, [1], [2]);
-	const top = emit.node('TopK', [probabilities, two], { axis: int(1) }, 2);
-	return emit.node('MatMul', [top, emit.constant(name, FLOAT, [2, 1], [1, name === 'margin' ? -1 : 0])]);
+	if (name === 'confidence') return mostOf(probabilities, emit);
+	const top =
+		emit.opset >= 10
+			? emit.node('TopK', [probabilities, emit.constant('two', INT64, [1], [2])], { axis: int(1) }, 2)
+			: emit.node('TopK', [probabilities], { axis: int(1), k: int(2) }, 2);
+	return emit.node('MatMul', [top, emit.constant(name, FLOAT, [2, 1], [1, -1])]);
+}
+
+/** Axes are an input from opset 18 on. */
+function mostOf(probabilities: ValueName, emit: Emit): ValueName {
+	return emit.opset >= 18
+		? emit.node('ReduceMax', [probabilities, emit.constant('classes', INT64, [1], [1])], { keepdims: int(1) })
+		: emit.node('ReduceMax', [probabilities], { axes: { kind: 'ints', value: [1] }, keepdims: int(1) });
 }
 
 /** The class each row names, [batch, 1]; and how many exits in a row named it before: `earlier` is what this gave for the exit before. */

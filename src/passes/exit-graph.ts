@@ -45,15 +45,16 @@ export type ExitGraph = {
 
 /** The edits that give a model its exits. */
 export function withExits(
-	{ graph }: Model,
+	{ graph, opsets }: Model,
 	decision: Exits,
 	tensors: ReadonlyMap<string, Tensor>,
 ): ExitGraph {
-	return new ExitBuilder(graph, decision, tensors).build();
+	return new ExitBuilder(graph, opsets.get('') ?? 1, decision, tensors).build();
 }
 
 class ExitBuilder {
 	private readonly fresh: (base: string) => ValueName;
+	private readonly opset: number;
 	private readonly staging: Staging;
 	private readonly constants: Tensor[] = [];
 	private readonly thresholds: (readonly Threshold[])[] = [];
@@ -62,7 +63,8 @@ class ExitBuilder {
 	private patience: Patience | undefined;
 	private readonly tensors: ReadonlyMap<string, Tensor>;
 
-	constructor(graph: Graph, decision: Exits, tensors: ReadonlyMap<string, Tensor>) {
+	constructor(graph: Graph, opset: number, decision: Exits, tensors: ReadonlyMap<string, Tensor>) {
+		this.opset = opset;
 		this.decision = decision;
 		this.tensors = tensors;
 		this.fresh = freshNames(graph);
@@ -195,6 +197,7 @@ class ExitBuilder {
 
 	private emitInto(nodes: Node[], label: string): Emit {
 		return {
+			opset: this.opset,
 			node: (op, inputs, attributes = {}, count = 1) => {
 				const outputs = Array.from({ length: count }, () => this.fresh(`${label}_${op}`));
 				nodes.push({ ...plain(op, inputs, outputs), attributes: new Map(Object.entries(attributes)) });

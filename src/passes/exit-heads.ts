@@ -1,7 +1,7 @@
 /**
  * What is fitted for exits on calibration data. The head reads a linear map (`exit-map.ts`), or has a last matrix of its own: by ridge
- * regression to the logits of the whole model, which takes no labels, or by logistic regression to labels from there. Logits are then
- * divided by a temperature, so that being sure means the same at every exit.
+ * regression to the logits of the whole model, or by logistic regression from there to its probabilities, neither of which takes labels,
+ * or to labels. Logits are then divided by a temperature, so that being sure means the same at every exit.
  */
 import { Fault } from '../diagnostic.ts';
 import { type Net } from '../ir/axes/net.ts';
@@ -13,7 +13,7 @@ import { type Lab, type Rows } from '../ir/lab.ts';
 import { matrix, type Matrix } from '../ir/matrix.ts';
 import { type Choice } from '../ir/recipe/vocabulary.ts';
 import { noLabels, tooFewToFit } from '../messages/exit.ts';
-import { fitToLabels, fitToTeacher, type HeadData } from '../numerics/class-head.ts';
+import { fitToClasses, fitToTeacher, type HeadData } from '../numerics/class-head.ts';
 import { softmaxed, temperatureOf } from '../numerics/temperature.ts';
 import { bypassed } from './exit-bypass.ts';
 import { fitMaps, type Maps } from './exit-map.ts';
@@ -37,6 +37,11 @@ export const heads: readonly Choice[] = [
 	{
 		word: 'ridge',
 		summary: 'a last matrix of its own, fitted to the class scores of the whole model; needs data',
+	},
+	{
+		word: 'distilled',
+		summary:
+			'the same matrix, fitted to how likely the whole model finds each class, by logistic regression; needs data',
 	},
 	{ word: 'labels', summary: 'a last matrix of its own, fitted to the labels in the data' },
 ];
@@ -122,7 +127,8 @@ async function fitMatrices(request: PlanRequest, decision: Exits, features: Valu
 	for (const [at, { layer }] of decision.exits.entries()) {
 		const [read, scores] = [own[2 * at] ?? matrix(0, 0), own[2 * at + 1] ?? matrix(0, 0)];
 		const data = { features: read, scores, teacher, heldOut: rows.heldOut };
-		const { weight, bias, ...told } = await fit(data, labels, lab);
+		const classes = head === 'distilled' ? softmaxed(teacher) : labels;
+		const { weight, bias, ...told } = await fit(data, classes, lab);
 		fitted.push({ layer, ...told });
 		if (told.choice === 'none') continue;
 		const [weightName = '', biasName = ''] = headNames(layer);
@@ -133,8 +139,12 @@ async function fitMatrices(request: PlanRequest, decision: Exits, features: Valu
 	return { tensors, fitted };
 }
 
-function fit(data: HeadData, labels: Matrix | undefined, { products }: Lab): ReturnType<typeof fitToTeacher> {
-	return labels === undefined ? fitToTeacher(data, products) : fitToLabels(data, labels, products);
+function fit(
+	data: HeadData,
+	classes: Matrix | undefined,
+	{ products }: Lab,
+): ReturnType<typeof fitToTeacher> {
+	return classes === undefined ? fitToTeacher(data, products) : fitToClasses(data, classes, products);
 }
 
 function labelsOf(

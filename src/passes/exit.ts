@@ -11,6 +11,7 @@ import { resolveRanges } from '../ir/recipe/ranges.ts';
 import { type Predicate } from '../ir/recipe/recipe.ts';
 import { noExit, noExits, noThreshold } from '../messages/exit.ts';
 import { alreadyRemoved } from '../messages/plan.ts';
+import { opsetLacks } from '../messages/tokens.ts';
 import { agreementAsked, confidenceFor } from './exit-agreement.ts';
 import { hasThresholds, held, signals, type Scores } from './exit-condition.ts';
 import { bypassed } from './exit-bypass.ts';
@@ -51,8 +52,9 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	const { step, numbering, anatomy } = request;
 	const found = decide(request);
 	const first = found.exits[0]?.layer ?? 0;
-	const { tensors, fitted } = await fitHeads(request, found);
-	const decision = await withAgreement(request, found, tensors);
+	const [fitting, judging] = partsOf(request, found.when);
+	const { tensors, fitted } = await fitHeads(fitting, found);
+	const decision = await withAgreement(judging, found, tensors);
 	return {
 		plan: {
 			...saidOf(step),
@@ -70,22 +72,35 @@ async function plan(request: PlanRequest): Promise<Planned<Exits>> {
 	};
 }
 
-/** A condition on agreement becomes one on confidence, chosen on held-out data. */
+/** Where data chooses the threshold, heads are fitted to half of the examples, temperatures too, and the other half judges. */
+function partsOf(
+	request: PlanRequest,
+	when: Predicate,
+): readonly [fitting: PlanRequest, judging: PlanRequest] {
+	const { lab } = request;
+	if (agreementAsked(when) === undefined || lab?.calibrated !== true) return [request, request];
+	const [fitting, judging] = lab.halves();
+	return [
+		{ ...request, lab: fitting },
+		{ ...request, lab: judging },
+	];
+}
+
+/** A condition on agreement becomes one on confidence. */
 async function withAgreement(
 	request: PlanRequest,
 	decision: Exits,
 	tensors: ReadonlyMap<string, Tensor>,
 ): Promise<Exits> {
 	const asked = agreementAsked(decision.when);
-	const [exit, ...more] = decision.exits;
-	if (asked === undefined || exit === undefined) return decision;
-	if (more.length > 0) {
-		const why = '`agreement` chooses the threshold of one exit';
-		throw new Fault(noExits({ why }, { span: request.step.spans.when ?? request.step.span }));
-	}
-	const early = bypassed(withLastPositions(request.model, [exit]), exit, decision, tensors);
+	if (asked === undefined) return decision;
+	const model = withLastPositions(request.model, decision.exits);
+	const early = decision.exits.map((exit) => bypassed(model, exit, decision, tensors));
 	const { value, areProbabilities } = decision.scores;
-	return { ...decision, when: await confidenceFor(asked, early, value, areProbabilities, request) };
+	return {
+		...decision,
+		when: await confidenceFor(asked, { early, scores: value, areProbabilities }, request),
+	};
 }
 
 function decide(request: PlanRequest): Exits {
@@ -94,8 +109,8 @@ function decide(request: PlanRequest): Exits {
 	const final = anatomy.layers.at(-1)?.residuals.at(-1)?.after;
 	const refuse = (why: string): Fault => new Fault(noExits({ why }, { span: step.span }));
 	if (final === undefined) throw refuse('no residual path ends in its last layer');
-	if ((model.opsets.get('') ?? 0) < 11) throw refuse('its opset is older than 11');
 	const exits = exitsOf(request, final);
+	checkOpset(request, exits);
 	const staging = stagesOf(withLastPositions(model, exits).graph, { exits, final });
 	exits.forEach(({ layer }, at) => {
 		const why = whatIsProtected(request, layer) ?? whatNeedsMore(request, staging, layer, at);
@@ -109,6 +124,15 @@ function decide(request: PlanRequest): Exits {
 	if (features === undefined)
 		throw refuse(`no single matrix makes '${logits}', in whose place one of its own could stand`);
 	return { exits, final, scores, logits, features, when };
+}
+
+/** `Max` broadcasts from opset 8 on; the last position is named by −1, which `Gather` takes from 11 on. */
+function checkOpset({ model, step }: PlanRequest, exits: readonly Exit[]): void {
+	const has = model.opsets.get('') ?? 1;
+	const readsLast = exits.some(({ of }) => of !== undefined);
+	const needs = readsLast ? 11 : 8;
+	const what = readsLast ? 'an exit on the last position' : 'an exit';
+	if (has < needs) throw new Fault(opsetLacks({ what, needs, has }, { span: step.span }));
 }
 
 function logitsOf({ head }: Staging, { value, areProbabilities }: Scores): ValueName {

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { stream } from '../../src/data/generate.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { matrix, type Matrix } from '../../src/ir/matrix.ts';
-import { fitToLabels, fitToTeacher } from '../../src/numerics/class-head.ts';
+import { fitToClasses, fitToTeacher } from '../../src/numerics/class-head.ts';
 import { logistic } from '../../src/numerics/logistic.ts';
 import { plainProducts } from '../../src/numerics/plain-products.ts';
 import { softmaxed, temperatureOf } from '../../src/numerics/temperature.ts';
@@ -106,7 +106,7 @@ test('labels say more than a teacher that is wrong', async () => {
 	const labels = drawnLabels(softmaxed(truth), 10);
 	const heldOut = Array.from({ length: 400 }, (_, at) => at % 5 === 4);
 	const teacher = drawn(400, 3, 11);
-	const { choice, heldOut: errors } = await fitToLabels(
+	const { choice, heldOut: errors } = await fitToClasses(
 		{ features, scores: teacher, teacher, heldOut },
 		labels,
 		plainProducts,
@@ -158,6 +158,31 @@ test('an exit has a matrix of its own and a temperature: proven open and shut, b
 		});
 		assert.ok(meets.includes(true) && meets.includes(false));
 	}));
+
+test('distilled: nearer to the probabilities of the whole model than what is fitted to its scores', async () => {
+	const features = drawn(400, 4, 12);
+	// Scores that no matrix of these features gives: large where the teacher is sure, which squares of logits weigh most.
+	const teacher = matrix(
+		400,
+		3,
+		(await plainProducts.multiply(features, drawn(4, 3, 13))).data.map((score) => 12 * score ** 3),
+	);
+	const heldOut = Array.from({ length: 400 }, (_, at) => at % 5 === 4);
+	const data = { features, scores: drawn(400, 3, 14), teacher, heldOut };
+	const { choice, heldOut: errors } = await fitToClasses(data, softmaxed(teacher), plainProducts);
+	assert.is(choice, 'affine');
+	// Of the three, `bias` is the ridge regression that it begins with.
+	assert.ok(errors.affine < 0.9 * errors.bias, JSON.stringify(errors));
+	await withRows(false, async (path) => {
+		const recipe = `exit after layers [0, 1] with distilled when confidence > 0.4 fit from "${path}"`;
+		const { document } = await buildOf(classifier(), recipe);
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+		assert.equal(
+			document.steps[0]!.compensated?.map((told) => told.choice),
+			['affine', 'affine'],
+		);
+	});
+});
 
 test('labels are fitted to where there are some', () =>
 	withRows(true, async (path) => {

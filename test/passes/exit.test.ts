@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { labOf } from '../../src/backends/ort/lab.ts';
 import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
+import { type Lab } from '../../src/ir/lab.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { matrix } from '../../src/ir/matrix.ts';
 import { confidenceFor } from '../../src/passes/exit-agreement.ts';
@@ -92,6 +94,19 @@ for (const [signal, op, threshold] of [
 			assert.ok(far(found[at]!, meets ? rows : full[at]!) < 1e-5, `feeds ${at}`);
 		}
 		assert.ok(taken > 2 && taken < 22, `${taken} of 24 left`);
+	});
+
+for (const [opset, when] of [
+	[8, 'confidence > 0.4 and entropy < 1.4'],
+	[9, 'margin >= 0.1'],
+	[10, 'margin > 0.1 or saturation > 0.9'],
+] as const)
+	test(`operators of opset ${opset} are enough: ${when}`, async () => {
+		const { document, model } = await buildOf(classifier({ opset }), `exit after layers [0, 1] when ${when}`);
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+		const late = await buildOf(classifier({ opset: 18 }), `exit after layers [0, 1] when ${when}`);
+		const feeds = Array.from({ length: 16 }, (_, at) => feedsOf(at + 1, 1));
+		assert.ok(far((await scoresOf(model, feeds)).flat(), (await scoresOf(late.model, feeds)).flat()) < 1e-5);
 	});
 
 test('the first of several exits whose condition holds is taken', async () => {
@@ -190,7 +205,7 @@ for (const [what, recipe, shape, says] of [
 	['an output with a row for each token', 'after layer 0', 'tokens', /has a row for each token/],
 	['two outputs of scores', 'after layer 0', 'two', /cannot be told/],
 	['a head that reads a later layer', 'after layer 0', 'skip', /also reads what a later layer makes/],
-	['an old opset', 'after layer 0', 'old', /opset is older than 11/],
+	['an old opset', 'after layer 0', 'old', /an exit needs opset 8, and the model has 7/],
 	['the last layer', 'after layer 2', 'plain', /no exit after layer 2: it is the last layer/],
 	['a place that is not there', 'after layer 7', 'plain', /none of its layers/],
 	['no layer', 'after last attention', 'plain', /none of its layers/],
@@ -215,7 +230,7 @@ for (const [what, recipe, shape, says] of [
 		};
 		const head = heads[shape];
 		const model = classifier({ ...(head && { head }) });
-		const given = shape === 'old' ? { ...model, opsets: new Map([...model.opsets, ['', 10]]) } : model;
+		const given = shape === 'old' ? { ...model, opsets: new Map([...model.opsets, ['', 7]]) } : model;
 		await assertRefused(given, `exit ${recipe} when confidence > 0.9`, says);
 	});
 
@@ -237,8 +252,7 @@ test('a next-token model leaves by the scores of its last position', async () =>
 test('agreement is not chosen without data', () =>
 	assertRefused(classifier(), 'exit after layer 0 when agreement >= 99%', /'agreement' must be measured/));
 
-test('agreement with one exit only, on its own', async () => {
-	await assertRefused(classifier(), 'exit after layers [0, 1] when agreement >= 99%', /one exit/);
+test('agreement stands alone', async () => {
 	for (const when of ['agreement > 0.9', 'agreement >= 99% and confidence > 0.5'])
 		await assertRefused(classifier(), `exit after layer 0 when ${when}`, /compares signals with numbers/);
 });
@@ -255,20 +269,76 @@ test('the bound on disagreement is that of Clopper and Pearson', () => {
 	assert.is(upperBound(3, 3, 0.05), 1);
 });
 
-test('the loosest confidence is chosen at which the bound holds', async () => {
-	// Of 400 rows as sure as 0.5 to 1, those under 0.55 disagree.
-	const sure = Array.from({ length: 400 }, (_, row) => 0.5 + (row + 0.5) / 800);
-	const early = matrix(400, 2, Float64Array.from(sure.flatMap((one) => [one, 1 - one])));
-	const whole = matrix(400, 2, Float64Array.from(sure.flatMap((one) => (one < 0.55 ? [0, 1] : [1, 0]))));
-	const model = classifier();
+/** What a request for data gives: scores of two classes, by model. */
+function judgedBy(model: Model, scores: ReadonlyMap<Model, readonly (readonly number[])[]>): PlanRequest {
 	const lab = {
 		calibrated: true,
-		rows: (asked: Model) => Promise.resolve({ values: [asked === model ? whole : early] }),
+		rows: (asked: Model) => {
+			const rows = scores.get(asked)!;
+			return Promise.resolve({ values: [matrix(rows.length, 2, Float64Array.from(rows.flat()))] });
+		},
 	};
-	const request = { model, lab, step: { span: { start: 0, end: 1 }, spans: {} } } as unknown as PlanRequest;
-	const chosen = await confidenceFor(0.99, classifier(), 'scores', true, request);
+	return { model, lab, step: { span: { start: 0, end: 1 }, spans: {} } } as unknown as PlanRequest;
+}
+
+async function thresholdFor(early: readonly Model[], request: PlanRequest): Promise<number> {
+	const leaving = { early, scores: 'scores', areProbabilities: true };
+	const chosen = await confidenceFor(0.99, leaving, request);
 	assert.ok(chosen.kind === 'compare' && chosen.op === '>' && chosen.right.kind === 'number');
-	assert.ok(Math.abs(chosen.right.value - 0.55) < 1e-9, String(chosen.right.value));
+	return chosen.right.value;
+}
+
+test('the loosest confidence is chosen at which the bound holds, over all exits together', async () => {
+	// Of 400 rows as sure as 0.5 to 1, those under 0.55 disagree.
+	const sure = Array.from({ length: 400 }, (_, row) => 0.5 + (row + 0.5) / 800);
+	const [model, first, second] = [classifier(), classifier(), classifier()];
+	const rows = sure.map((one) => [one, 1 - one]);
+	const whole = sure.map((one) => (one < 0.55 ? [0, 1] : [1, 0]));
+	const alone = judgedBy(
+		model,
+		new Map([
+			[model, whole],
+			[first, rows],
+		]),
+	);
+	assert.ok(Math.abs((await thresholdFor([first], alone)) - 0.55) < 1e-9);
+	// A second exit is sure of the rows that the first is least sure of, up to 0.7, and wrong: it decides.
+	const late = sure.map((one) => (one < 0.6 ? [0.3, 0.7] : [0.5, 0.5]));
+	const right = sure.map(() => [1, 0]);
+	const both = judgedBy(
+		model,
+		new Map([
+			[model, right],
+			[first, rows],
+			[second, late],
+		]),
+	);
+	assert.ok((await thresholdFor([first], both)) < 0.02);
+	const strict = await thresholdFor([first, second], both).catch((problem: unknown) => String(problem));
+	assert.match(String(strict), /plan\/no-agreement/);
+});
+
+test('what judges an agreement had no part in what is fitted', async () => {
+	const examples = Array.from({ length: 7 }, (_, at) => ({ feeds: feedsOf(at + 1, 1), at: `${at}` }));
+	const model = classifier();
+	const { name } = model.graph.outputs[0]!;
+	const rowsOn = async (lab: Lab): Promise<number[][]> => {
+		const [found] = (await lab.rows(model, [name], 'all')).values;
+		return Array.from({ length: found!.rows }, (_, row) =>
+			Array.from(found!.data.slice(5 * row, 5 * row + 5)),
+		);
+	};
+	const lab = labOf(examples, 'test', true, 1);
+	const [fitting, judging] = lab.halves();
+	const all = await rowsOn(lab);
+	assert.equal(
+		await rowsOn(fitting),
+		all.filter((_, at) => at % 2 === 0),
+	);
+	assert.equal(
+		await rowsOn(judging),
+		all.filter((_, at) => at % 2 === 1),
+	);
 });
 
 for (const when of ['confidence > margin', 'confidence == 0.5', 'confidence + margin > 1'])

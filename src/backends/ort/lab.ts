@@ -52,6 +52,7 @@ export function labOf(
 			);
 			return rowsOf(model, values, chosen, run);
 		},
+		halves: () => halved(examples, (some) => labOf(some, inputs, calibrated, threads, shapes)),
 		walk: () => walkOver(examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
@@ -59,6 +60,14 @@ export function labOf(
 		similarity: (model, pairs) => measureLikeness(model, pairs, collect),
 		averages: (model, values) => averagesOf(model, values, collect),
 	};
+}
+
+function halved(
+	examples: readonly Example[],
+	lab: (some: readonly Example[]) => Lab,
+): readonly [even: Lab, odd: Lab] {
+	const every = (turn: 0 | 1): Lab => lab(examples.filter((_, at) => at % 2 === turn));
+	return [every(0), every(1)];
 }
 
 function driftOn(
