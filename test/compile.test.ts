@@ -4,10 +4,12 @@ import {
 	chmodSync,
 	copyFileSync,
 	existsSync,
+	mkdirSync,
 	mkdtempSync,
 	readFileSync,
 	rmSync,
 	statSync,
+	symlinkSync,
 	writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -105,6 +107,16 @@ test('a copy of a file that nobody may write is a file of our own', async () => 
 	assert.ok((await compile({ recipe: '', model, out, verify: false })).ok);
 	writeFileSync(at('new'), '');
 	assert.is(statSync(out).mode, statSync(at('new')).mode);
+});
+
+test('a link is the model that it leads to, as in the cache of the Hugging Face Hub', async () => {
+	mkdirSync(at('blobs'));
+	mkdirSync(at('snapshots'));
+	saveModel(encoder(1, { heads: 4, width: 8, hidden: 48 }), at('blobs/5f3a'));
+	symlinkSync('../blobs/5f3a', at('snapshots/model.onnx'));
+	const model = at('snapshots/model.onnx');
+	const document = await compile({ recipe: 'prune heads 50%', model, threads: 1, samples: 1 });
+	assert.equal([document.ok, document.proof?.ok], [true, true]);
 });
 
 test('a plan applied gives the bytes of the build', async () => {

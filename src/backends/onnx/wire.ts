@@ -1,5 +1,5 @@
 /** Protobuf's wire format: fields with their places, read through a window, and chunks to write. Shared by everything ONNX. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { Fault } from '../../diagnostic.ts';
 import { type Bytes } from '../../ir/graph/graph.ts';
 import { toInt64 } from '../../ir/graph/tensor.ts';
@@ -8,7 +8,7 @@ import { malformed } from '../../messages/model.ts';
 /** Where bytes come from: a file or memory. */
 export type Source = {
 	readonly length: number;
-	/** The path of the file, absent for memory. */
+	/** Where the file lies, links followed: onnxruntime reads no weights through them. Absent for memory. */
 	readonly path?: string;
 	read(offset: number, length: number): Uint8Array;
 	/** A stretch in pieces; each is good until the next is taken. */
@@ -51,7 +51,7 @@ export function fileSource(path: string): Source {
 	}
 	return {
 		length: size,
-		path,
+		path: realpathSync(path),
 		pieces,
 		close: () => {
 			closeSync(fd);
