@@ -1,40 +1,72 @@
-/** `prune channels 50%` on one exported model: planned alone, then built with its proof and timed. One line of JSON. Run by `torchvision.ts`. */
+/**
+ * `prune channels 50%` on one exported model: built with its proof and timed beside the original; with `--times` planned alone and
+ * written without a proof before. A line of JSON after every stage with all that is known, so that a run that is stopped still says
+ * how far it came. Run by `torchvision.ts`.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadModel } from '../../src/backends/onnx/load.ts';
+import { timeModels } from '../../src/backends/ort/latency.ts';
 import { compile } from '../../src/compile.ts';
+import { type BuildDocument } from '../../src/document.ts';
 import { processorSeconds } from '../harness.ts';
 
-const [model = ''] = process.argv.slice(2);
+const [model = '', flag] = process.argv.slice(2);
+const isTimed = flag === '--times';
 const recipe = 'prune channels 50%';
 const folder = mkdtempSync(join(tmpdir(), 'prunec-bench-'));
+const out = join(folder, 'small.onnx');
+/** Runs of each model in turns, and what they may take together, in milliseconds. */
+const runs = { most: 15, least: 3, ms: 15_000 };
 
-try {
-	const plan = await timed(() => compile({ recipe, model, verify: false }));
-	const whole = await timed(() => compile({ recipe, model, verify: false, out: join(folder, 'whole.onnx') }));
-	const built = await timed(() => compile({ recipe, model, samples: 4, bench: true, threads: 1 }));
-	const { ok, steps, proof, latency, diagnostics } = built.result;
-	const error = diagnostics.find(({ severity }) => severity === 'error');
-	const line = {
-		ok,
-		selected: steps[0]?.selected,
-		of: steps[0]?.of,
-		params: steps[0]?.params,
-		...(proof && { proven: proof.ok, weak: proof.weak, error: proof.maxRel }),
-		...(latency && { before: latency.beforeMs, after: latency.afterMs }),
-		...(error && { refused: `${error.code}: ${error.message}` }),
-		planSeconds: plan.seconds,
-		wholeSeconds: whole.seconds,
-		provenSeconds: built.seconds,
-	};
-	process.stdout.write(`${JSON.stringify(line)}\n`);
-} finally {
-	rmSync(folder, { recursive: true });
+let told: Readonly<Record<string, unknown>> = {};
+function tell(more: Readonly<Record<string, unknown>>): void {
+	told = { ...told, ...more };
+	process.stdout.write(`${JSON.stringify(told)}\n`);
 }
 
 /** The result, and the processor time that it took, in seconds. */
-async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly seconds: number }> {
+async function timed<T>(work: () => Promise<T>): Promise<readonly [result: T, seconds: number]> {
 	const start = processorSeconds();
 	const result = await work();
-	return { result, seconds: processorSeconds() - start };
+	return [result, processorSeconds() - start];
+}
+
+function summary({
+	ok,
+	steps: [step],
+	proof,
+	diagnostics,
+}: BuildDocument): Readonly<Record<string, unknown>> {
+	const error = diagnostics.find(({ severity }) => severity === 'error');
+	return {
+		ok,
+		...(step && { selected: step.selected, of: step.of, params: step.params, macs: step.macs }),
+		...(proof && { proven: proof.ok, weak: proof.weak, error: proof.maxRel }),
+		...(error && { refused: `${error.code}: ${error.message}` }),
+	};
+}
+
+/** Milliseconds of both models on one thread. */
+async function latency(): Promise<Readonly<Record<string, unknown>>> {
+	const models = [loadModel(model), loadModel(out)].map((loaded) => loaded.model);
+	const [first] = await timeModels(models, new Map(), 1, 1);
+	const fitting = Math.floor(runs.ms / (2 * (first?.medianMs ?? 1)));
+	const count = Math.max(runs.least, Math.min(runs.most, fitting));
+	const [before, after] = await timeModels(models, new Map(), 1, count);
+	return { before: before?.medianMs, after: after?.medianMs, ratio: after?.ratio, runs: count };
+}
+
+try {
+	if (isTimed) {
+		const [, planSeconds] = await timed(() => compile({ recipe, model, verify: false }));
+		const [, wholeSeconds] = await timed(() => compile({ recipe, model, verify: false, out, force: true }));
+		tell({ planSeconds, wholeSeconds });
+	}
+	const [built, provenSeconds] = await timed(() => compile({ recipe, model, samples: 2, out, force: true }));
+	tell({ ...summary(built), provenSeconds });
+	if (built.ok) tell(await latency());
+} finally {
+	rmSync(folder, { recursive: true });
 }

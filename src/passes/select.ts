@@ -4,7 +4,7 @@ import { countToRemove, fewestAligned, isAligned } from '../ir/recipe/amounts.ts
 import { evaluate, missBy, valuesText } from '../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { type Fields } from './fields.ts';
-import { leastOf, Limits } from './limits.ts';
+import { CommonLimits, leastOf, Limits } from './limits.ts';
 import { listed } from './listed.ts';
 import { type Allotment } from './technique.ts';
 import { type UnitGroup } from './units.ts';
@@ -40,9 +40,10 @@ export function selectAllotted(
 	allotted: Allotment,
 	min: number,
 ): Selected[] {
+	const common = commonTo(candidates);
 	return candidates.flatMap((candidate) => {
-		const units = orderOf(candidate, min).slice(0, allotted.get(candidate.key) ?? 0);
-		return units.length === 0 ? [] : [{ candidate, units: units.sort((a, b) => a - b) }];
+		const count = allotted.get(candidate.key) ?? 0;
+		return group(lowest(ranked([candidate]), count, Math.max(1, min), common), [candidate]);
 	});
 }
 
@@ -50,6 +51,9 @@ export function selectAllotted(
 export function orderOf(candidate: Candidate, min: number): number[] {
 	return lowest(ranked([candidate]), candidate.scores.length, Math.max(1, min)).map(({ unit }) => unit);
 }
+
+const commonTo = (candidates: readonly Candidate[]): CommonLimits =>
+	new CommonLimits(candidates.map(({ family }) => family));
 
 type Ranked = { readonly candidate: Candidate; readonly unit: number; readonly score: number };
 
@@ -73,6 +77,7 @@ function group(list: readonly Ranked[], candidates: readonly Candidate[]): Selec
 
 function layerwise(step: Step, candidates: readonly Candidate[], unit: string, align: number): Selection {
 	const notes: Diagnostic[] = [];
+	const common = commonTo(candidates);
 	const selected = candidates.flatMap((candidate) => {
 		if (step.amount === undefined) return [];
 		const total = candidate.scores.length;
@@ -84,7 +89,7 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 			const said = { what, align: aligned, fewest: fewestAligned(total, aligned) };
 			notes.push(alignedAway(said, { span: step.span }));
 		}
-		return group(lowest(ranked([candidate]), remove, min), [candidate]);
+		return group(lowest(ranked([candidate]), remove, min, common), [candidate]);
 	});
 	return { selected, notes };
 }
@@ -108,7 +113,7 @@ function globally(step: Step, candidates: readonly Candidate[], align: number): 
 		step.amount === undefined
 			? { remove: 0 }
 			: countToRemove(step.amount, total, { align: 1, min: step.min === 0 ? 0 : weighted.length });
-	const chosen = lowest(ranked(weighted), remove, step.min);
+	const chosen = lowest(ranked(weighted), remove, step.min, commonTo(weighted));
 	const aligned = weighted.flatMap((candidate) => {
 		const own = chosen.filter((one) => one.candidate === candidate);
 		return alignedPart(step, candidate, own, align);
@@ -117,7 +122,7 @@ function globally(step: Step, candidates: readonly Candidate[], align: number): 
 }
 
 /** The first so many of a ranking that may go: `min` stay in each group, and no axis loses all it has. */
-function lowest(ranking: readonly Ranked[], count: number, min = 1): Ranked[] {
+function lowest(ranking: readonly Ranked[], count: number, min = 1, common?: CommonLimits): Ranked[] {
 	const left = new Map<Candidate, { stay: number; readonly least: number; readonly limits: Limits }>();
 	const chosen: Ranked[] = [];
 	for (const one of ranking) {
@@ -129,7 +134,10 @@ function lowest(ranking: readonly Ranked[], count: number, min = 1): Ranked[] {
 			limits: new Limits(candidate.family),
 		};
 		left.set(candidate, group);
-		if (group.stay <= group.least || !group.limits.take(one.unit)) continue;
+		const { family } = candidate;
+		if (group.stay <= group.least || common?.hasRoom(family, one.unit) === false) continue;
+		if (!group.limits.take(one.unit)) continue;
+		common?.take(family, one.unit);
 		group.stay--;
 		chosen.push(one);
 	}

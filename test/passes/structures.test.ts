@@ -95,6 +95,27 @@ test('takes the channels of a shuffle that stay together', async () => {
 	assert.ok(steps[0]!.selected > 0);
 });
 
+test('takes any channels of a chain of halves that are shuffled, whatever the next block makes of them', async () => {
+	const b = modelBuilder();
+	let x = conv(b, b.input('x', ['batch', 3, 4, 4]), 3, 16);
+	for (let block = 0; block < 3; block++) {
+		const [left, right] = [
+			[0, 8],
+			[8, 16],
+		].map(([from, to]) => b.node('Slice', [x, b.ints([from!]), b.ints([to!]), b.ints([1])])) as [
+			string,
+			string,
+		];
+		const whole = b.node('Concat', [left, conv(b, right, 8, 8)], { axis: 1 });
+		const split = b.node('Reshape', [whole, b.ints([-1, 2, 8, 4, 4])]);
+		const turned = b.node('Transpose', [split], { perm: [0, 2, 1, 3, 4] });
+		x = b.node('Reshape', [turned, b.ints([-1, 16, 4, 4])]);
+	}
+	const { steps, output, model } = await build(head(b, x, 16), 'prune channels 50% align 1');
+	assert.equal([steps[0]!.selected, steps[0]!.of], [20, 45], 'every filter goes by itself');
+	assert.ok(output!.params! < 0.45 * model!.params);
+});
+
 test('keeps the statistic of a norm over the channels that stay', async () => {
 	for (const post of [false, true]) {
 		const b = modelBuilder();

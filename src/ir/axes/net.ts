@@ -16,6 +16,7 @@ import { sortNodes } from '../graph/order.ts';
 import { valuesInBodies } from '../graph/scope.ts';
 import { operatorOf } from './table.ts';
 import { isRow, termKey, type Row, type Term } from './row.ts';
+import { shufflesOf, type Shuffle } from './shuffles.ts';
 import { type NodeView } from './view.ts';
 
 export type NetTensor = {
@@ -45,8 +46,11 @@ export type NetNode = {
 	readonly row: Row | undefined;
 	/** Why there is no row, naming the operator. */
 	readonly why: string;
+	/** Is no node of the model but means the same as some (`shuffles.ts`): it takes their place where it is touched. */
+	readonly standsIn: boolean;
 	/** Reads sizes only: its output is kept as it was, and nothing is pinned. */
 	readonly readsShape: boolean;
+	/** Of a node that stands in, also what those that it stands for read; no row speaks of that. */
 	readonly inputs: readonly (NetTensor | undefined)[];
 	readonly outputs: readonly (NetTensor | undefined)[];
 	/** Terms by operand axis. */
@@ -88,7 +92,7 @@ export function buildNet(model: Model, facts: Facts): Net {
 
 class NetBuilder {
 	private readonly tensors = new Map<string, NetTensor>();
-	private readonly constants: ReadonlyMap<ValueName, Tensor>;
+	private readonly constants: Map<ValueName, Tensor>;
 	private readonly sources = new Map<Bytes, ValueName>();
 	private readonly captured: ReadonlySet<ValueName>;
 	private readonly io = new Map<ValueName, ('input' | 'output')[]>();
@@ -115,7 +119,12 @@ class NetBuilder {
 			(node) =>
 				node.op !== 'Constant' && !(node.op === 'Identity' && this.constants.has(node.outputs[0] ?? '')),
 		);
-		const nodes = active.map((node, index) => this.node(node, index));
+		const shuffles = shufflesOf(this.model.graph, active, this.facts);
+		const inner = new Set([...shuffles.values()].flatMap((shuffle) => shuffle.inner));
+		for (const { order } of shuffles.values()) this.constants.set(order.name, order);
+		const nodes = active
+			.filter((node) => !inner.has(node))
+			.map((node, index) => this.node(node, index, shuffles.get(node.id)));
 		return {
 			model: this.model,
 			facts: this.facts,
@@ -125,14 +134,18 @@ class NetBuilder {
 		};
 	}
 
-	private node(node: Node, index: number): NetNode {
-		const view = this.facts.view(node);
-		const inputs = node.inputs.map((name, slot) => this.operand(name, `@${node.id}.${slot}`));
+	private node(given: Node, index: number, shuffle?: Shuffle): NetNode {
+		const node = shuffle?.node ?? given;
+		const view = this.facts.view(node, shuffle?.order);
+		const inputs = [...node.inputs, ...(shuffle?.targets ?? [])].map((name, slot) =>
+			this.operand(name, `@${node.id}.${slot}`),
+		);
 		const outputs = node.outputs.map((name) => this.operand(name, ''));
 		const { row, why } = rowOf(node, view);
 		const readsShape = operatorOf(node)?.reads === 'shape';
 		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
-		const net = { index, node, view, row, why, readsShape, inputs, outputs, terms };
+		const standsIn = shuffle !== undefined;
+		const net = { index, node, view, row, why, standsIn, readsShape, inputs, outputs, terms };
 		new Set(inputs).forEach((tensor) => tensor?.consumers.push(net));
 		const fixed =
 			inputs.length > 0 &&

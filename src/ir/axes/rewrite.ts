@@ -32,13 +32,21 @@ class Rewriter {
 	private readonly cut: Cut;
 	private readonly unknown: number | undefined;
 	private readonly remapped = new Map<string, ValueName>();
+	/** Constants that others know by their name: setting them under it would reach those too. */
+	private readonly known: ReadonlySet<ValueName>;
 	private refused: string | undefined;
 
 	constructor(net: Net, cut: Cut, unknown: number | undefined) {
 		this.net = net;
 		this.cut = cut;
 		this.unknown = unknown;
-		this.fresh = freshNames(net.model.graph);
+		const { graph } = net.model;
+		this.fresh = freshNames(graph);
+		const identities = graph.nodes.filter(({ op }) => op === 'Identity');
+		this.known = new Set([
+			...graph.outputs.map(({ name }) => name),
+			...identities.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]),
+		]);
 	}
 
 	run(): { readonly edits: readonly Edit[] } | { readonly refused: string } {
@@ -69,22 +77,12 @@ class Rewriter {
 			});
 		}
 		for (const [name, all] of uses) {
-			const alone = new Set(all.map(({ key }) => key)).size === 1 && this.isOwned(name);
+			const alone = new Set(all.map(({ key }) => key)).size === 1 && !this.known.has(name);
 			for (const { node, slot, tensor, key } of all) {
 				if (this.cut.dead.get(tensor)?.some(Boolean))
 					this.namesOf(node)[slot] = this.slice(tensor, key, alone);
 			}
 		}
-	}
-
-	/** Whether setting the constant under its own name reaches nobody else: it is no graph output and not behind an Identity. */
-	private isOwned(name: ValueName): boolean {
-		const { graph } = this.net.model;
-		if (graph.outputs.some((output) => output.name === name)) return false;
-		const readers = graph.nodes.filter(
-			(node) => node.op === 'Identity' && (node.inputs[0] === name || node.outputs[0] === name),
-		);
-		return readers.length === 0;
 	}
 
 	private slice(tensor: NetTensor, key: string, keepsName: boolean): ValueName {
@@ -138,8 +136,12 @@ class Rewriter {
 				: undefined;
 		if (resized?.refused !== undefined) this.refused ??= `${nodeLabel(node.node)}: ${resized.refused}`;
 		const renamed = names?.some((name, slot) => name !== node.node.inputs[slot]) ?? false;
-		if (!renamed && Object.keys(resized ?? {}).length === 0) return;
-		this.edits.push({ kind: 'node', node: this.resized(node, resized ?? {}) });
+		const takesPlace = touched && node.standsIn;
+		if (!renamed && !takesPlace && Object.keys(resized ?? {}).length === 0) return;
+		this.edits.push({
+			kind: 'node',
+			node: this.resized(node, { ...(takesPlace && whole(node)), ...resized }),
+		});
 	}
 
 	private resized(node: NetNode, resized: Resized): Node {
@@ -268,4 +270,12 @@ class Rewriter {
 			}
 		}
 	}
+}
+
+/** The constants of a node that the model does not have, as they are. */
+function whole(node: NetNode): Resized {
+	const slots = [...node.view.inputs.entries()].filter(([, operand]) => operand?.constant);
+	return {
+		inputs: new Map(slots.map(([slot, operand]) => [slot, { pieces: operand?.known?.values ?? [] }])),
+	};
 }

@@ -13,8 +13,8 @@ import { type Known, type NodeView, type Operand } from '../axes/view.ts';
 export type Facts = {
 	/** What is known of a value; undefined for a name nobody makes. */
 	of(name: ValueName): Operand | undefined;
-	/** The node as its operator's row sees it. */
-	view(node: Node): NodeView;
+	/** The node as its operator's row sees it; `constant` is one it reads that is not in the model. */
+	view(node: Node, constant?: Tensor): NodeView;
 	/** Input sizes of the two samples. */
 	readonly shapes: readonly [Shapes, Shapes];
 };
@@ -97,12 +97,15 @@ function evaluated(model: Model, given: Shapes): Facts {
 	const least = picks.length === 0 ? undefined : atLeast(model, order, start, given);
 	for (const name of picks) merged.set(name, settled(merged.get(name) ?? none, least?.get(name)));
 	const of = (name: ValueName): Operand | undefined => merged.get(name);
-	const operands = (names: readonly ValueName[]): (Operand | undefined)[] =>
-		names.map((name) => (name === '' ? undefined : (merged.get(name) ?? none)));
-	const view = (node: Node): NodeView => ({
+	const operands = (names: readonly ValueName[], constant?: Tensor): (Operand | undefined)[] =>
+		names.map((name) => {
+			if (name === '') return undefined;
+			return name === constant?.name ? constantOperand(constant) : (merged.get(name) ?? none);
+		});
+	const view = (node: Node, constant?: Tensor): NodeView => ({
 		node,
 		opset: opsetOf(model, node),
-		inputs: operands(node.inputs),
+		inputs: operands(node.inputs, constant),
 		outputs: operands(node.outputs),
 	});
 	return { of, view, shapes };

@@ -79,6 +79,8 @@ export function freshNames(graph: Graph): (base: string) => ValueName {
 class Draft {
 	private readonly nodes: Map<number, Node>;
 	private readonly initializers: Map<ValueName, Tensor>;
+	/** The `Constant` nodes by what they make. */
+	private readonly constants: Map<ValueName, number>;
 	private inputs: readonly ValueInfo[];
 	private outputs: readonly ValueInfo[];
 	private readonly model: Model;
@@ -87,6 +89,9 @@ class Draft {
 	constructor(model: Model) {
 		this.model = model;
 		this.nodes = new Map(model.graph.nodes.map((node) => [node.id, node]));
+		this.constants = new Map(
+			model.graph.nodes.flatMap(({ op, id, outputs }) => (op === 'Constant' ? [[outputs[0] ?? '', id]] : [])),
+		);
 		this.initializers = new Map(model.graph.initializers);
 		this.inputs = model.graph.inputs;
 		this.outputs = model.graph.outputs;
@@ -144,10 +149,9 @@ class Draft {
 	}
 
 	private setConstant(tensor: Tensor): void {
-		const maker = [...this.nodes.values()].find(
-			(node) => node.op === 'Constant' && node.outputs[0] === tensor.name,
-		);
-		if (maker !== undefined) {
+		const id = this.constants.get(tensor.name);
+		const maker = id === undefined ? undefined : this.nodes.get(id);
+		if (maker?.op === 'Constant') {
 			this.nodes.set(maker.id, {
 				...maker,
 				attributes: new Map([['value', { kind: 'tensor', value: tensor }]]),
@@ -164,6 +168,7 @@ class Draft {
 	private insert(node: Omit<Node, 'id'>): void {
 		const added = this.numbered(node);
 		this.nodes.set(added.id, added);
+		if (added.op === 'Constant') this.constants.set(added.outputs[0] ?? '', added.id);
 	}
 
 	/** Bodies get ids of their own too: what moves into one is a copy for as long as the patch is under way. */
