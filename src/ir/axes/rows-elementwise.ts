@@ -93,12 +93,14 @@ const smooth: readonly string[] = [
 const cast = (to: number): Readonly<Record<string, Attribute>> => ({ to: int(to) });
 const byte = (...sizes: number[]): ExampleInput => ({ sizes, type: 2, below: 8 });
 
+/** Whether a Dropout is in training, as far as can be told, and with a share to drop: without one it keeps all, as exporters leave it. */
+function drops({ inputs: [, ratio, training] }: NodeView): boolean {
+	return training !== undefined && training.known?.values[0] !== 0 && ratio?.known?.values[0] !== 0;
+}
+
 /** Dropout keeps its input when it is not training; until opset 12 its mask had the input's type or was bool. */
 const dropout: Operator = noted('Dropout', {
-	axes: (view) =>
-		view.inputs[2] && view.inputs[2].known?.values[0] !== 0
-			? { unrelated: 'it drops at random' }
-			: '..., _, _ -> ..., ...',
+	axes: (view) => (drops(view) ? { unrelated: 'it drops at random' } : '..., _, _ -> ..., ...'),
 	sizes: (view) => [inputSizes(view, 0), inputSizes(view, 0)],
 	values: (view, slot) => (slot === 0 ? view.inputs[0]?.known?.values : undefined),
 	type: (view, slot) => (slot === 0 || view.opset < 10 ? typeOf(view) : BOOL),
@@ -112,6 +114,10 @@ const dropout: Operator = noted('Dropout', {
 		{
 			inputs: [[3, 5], { floats: [0.3], scalar: true }, { ints: [1], scalar: true, type: BOOL }],
 			unrelated: true,
+		},
+		{
+			inputs: [[3, 5], { floats: [0], scalar: true }, { ints: [1], scalar: true, type: BOOL }],
+			outputs: 2,
 		},
 	],
 });
