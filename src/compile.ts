@@ -27,7 +27,7 @@ import { runPlan, runRecipe, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { judgeResult, sharesOf, timeBoth, type Judging } from './judge.ts';
 import { sidesOf } from './side-files.ts';
-import { lossesOf, withSiblings } from './siblings.ts';
+import { lossesOf, withoutSiblings, withSiblings } from './siblings.ts';
 import { guarded } from './guarded.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
 import { compareWith, withMetadata } from './provenance.ts';
@@ -67,12 +67,13 @@ export async function applyPlan(
 		expectations: [],
 		diagnostics: [],
 	};
-	return guarded(frame, options.model, async (loaded) => {
+	const done = await guarded(frame, options.model, async (loaded) => {
 		const { document, tensors } = readPlan(planPath, loaded.file.path, await loaded.file.sha256());
 		const named = { ...frame, recipe: document.recipe };
 		const shapes: Shapes = new Map(document.inputs.map(({ name, dims }) => [name, dims]));
 		return new Build(loaded, { ...options, shapes, recipe: '' }, named).plan(document, tensors);
 	});
+	return withoutSiblings(done, options);
 }
 
 class Build {

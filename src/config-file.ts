@@ -10,6 +10,7 @@ import { inferFacts } from './ir/graph/facts.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { opened } from './ir/graph/open.ts';
 import { type Settings } from './data/beside.ts';
+import { type Network } from './backends/onnx/layout.ts';
 
 /** What of a model a configuration speaks of: one number a layer where layers have their own. */
 export type Structure = {
@@ -45,11 +46,30 @@ function widthsOf({ layers, net }: Anatomy): number[] {
 }
 
 /** Keys of model families by what they count (https://github.com/huggingface/optimum, utils/normalized_config.py). */
-const keys: Readonly<Record<'layers' | 'heads' | 'ffn' | 'hidden', readonly string[]>> = {
+type Counted = 'layers' | 'heads' | 'ffn' | 'hidden';
+const keys: Readonly<Record<Counted, readonly string[]>> = {
 	layers: ['num_hidden_layers', 'n_layers', 'n_layer', 'num_layers'],
 	heads: ['num_attention_heads', 'n_heads', 'n_head', 'num_heads'],
 	ffn: ['intermediate_size', 'hidden_dim', 'n_inner', 'd_ff', 'ffn_dim'],
 	hidden: ['hidden_size', 'dim', 'n_embd', 'd_model'],
+};
+/**
+ * Keys of families with an encoder and a decoder (BART, Marian, Whisper, T5); what T5 says of both at once is told by the decoder, whose
+ * caches are made of it.
+ */
+const partKeys: Readonly<Record<Exclude<Network, 'model'>, Readonly<Record<Counted, readonly string[]>>>> = {
+	encoder: {
+		layers: ['encoder_layers', 'num_layers'],
+		heads: ['encoder_attention_heads'],
+		ffn: ['encoder_ffn_dim'],
+		hidden: keys.hidden,
+	},
+	decoder: {
+		layers: ['decoder_layers', 'num_decoder_layers'],
+		heads: ['decoder_attention_heads', 'num_heads'],
+		ffn: ['decoder_ffn_dim', 'd_ff'],
+		hidden: keys.hidden,
+	},
 };
 const positionKeys = ['max_position_embeddings', 'n_positions', 'n_ctx'];
 
@@ -66,19 +86,22 @@ export type Changed = {
 const alike = (values: readonly number[]): number | undefined =>
 	values.length > 0 && values.every((value) => value === values[0]) ? values[0] : undefined;
 
-/** The settings of the model after; numbers that were not the model's before stay as they are. */
+/** The settings of the model, or of one network of it, after; numbers that were not the model's before stay as they are. */
 export function changedConfig(
 	settings: Settings,
 	before: Structure,
 	after: Structure,
 	positions: number | undefined,
+	network: Network = 'model',
 ): Changed {
 	const draft = new Draft(settings);
+	const own = network === 'model' ? keys : partKeys[network];
 	const layers = before.caches > 0 ? [after.caches] : after.layers;
-	draft.set(keys.layers, before.caches > 0 ? [before.caches] : before.layers, layers);
-	setHeads(draft, before, after);
-	draft.set(keys.ffn, before.ffn, after.ffn);
-	draft.set(keys.hidden, before.hidden, after.hidden);
+	draft.set(own.layers, before.caches > 0 ? [before.caches] : before.layers, layers);
+	if (network === 'model') setHeads(draft, before, after);
+	else draft.set(own.heads, before.heads, after.heads);
+	draft.set(own.ffn, before.ffn, after.ffn);
+	draft.set(own.hidden, before.hidden, after.hidden);
 	const most = positionKeys.map((key) => settings[key]).find((value) => typeof value === 'number');
 	if (positions !== undefined && typeof most === 'number') draft.set(positionKeys, [most], [positions]);
 	return { ...draft.done(), unfit: unfitLoaders(settings, before, after) };

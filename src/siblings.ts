@@ -1,14 +1,17 @@
 /**
- * Other models of a folder: the same network in other precisions, or a part of it. Each takes the recipe by itself, and goes along where it
- * loses the same units; a folder never holds models that were pruned differently.
+ * Other models of a folder. Those of the same network, in other precisions or a part of it, each take the recipe by themselves, and go along
+ * where they lose the same units: a folder never holds models of one network that were pruned differently. Another network (the decoder
+ * beside an encoder) takes the recipe by itself, and stays as it was where the recipe does not work on it.
  */
 import { join } from 'node:path';
-import { placeOf, siblingsOf, targetOf } from './backends/onnx/layout.ts';
+import { networkOf, placeOf, siblingsOf, targetOf } from './backends/onnx/layout.ts';
+import { type Diagnostic } from './diagnostic.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
-import { siblingsGo, siblingStays } from './messages/folder.ts';
+import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from './messages/folder.ts';
+import { updateConfig } from './side-files.ts';
 
-/** Builds one model and writes it only where its steps have these losses. */
-export type BuildAlike = (options: CompileOptions, losses: string) => Promise<BuildDocument>;
+/** Builds one model; with losses, writes it only where its steps have these. */
+export type BuildAlike = (options: CompileOptions, losses?: string) => Promise<BuildDocument>;
 
 /** Which units each step takes, as a text to compare. */
 export function lossesOf(
@@ -26,20 +29,99 @@ export async function withSiblings(
 	build: BuildAlike,
 ): Promise<BuildDocument> {
 	const { model, out } = options;
-	if (!document.ok || document.steps.length === 0 || out === undefined || out.endsWith('.onnx'))
-		return document;
+	if (!isFolder(document, out)) return document;
 	const place = placeOf(model);
-	const { root } = targetOf(place, out);
-	const gone: string[] = [];
-	const diagnostics = [...document.diagnostics];
-	for (const name of siblingsOf(place)) {
-		options.onProgress?.(`the same for ${name}`);
-		const paths = { model: join(place.folder ?? '', name), out: join(root, name) };
-		const other = await build({ ...options, ...paths }, lossesOf(document.steps));
-		const failed = other.diagnostics.find(({ severity }) => severity === 'error');
-		if (failed === undefined) gone.push(name);
-		else diagnostics.push(siblingStays({ name, why: failed.message }));
-	}
-	if (gone.length > 0) diagnostics.push(siblingsGo({ names: gone }));
-	return { ...document, diagnostics };
+	const others = new Others(options, targetOf(place, out).root, place.folder ?? '', build);
+	const names = siblingsOf(place);
+	const own = networkOf(place.path);
+	await others.go(
+		names.filter((name) => networkOf(name) === own),
+		document.steps,
+	);
+	for (const network of new Set(names.map(networkOf)))
+		if (network !== own) await others.network(names.filter((name) => networkOf(name) === network));
+	return { ...document, diagnostics: [...document.diagnostics, ...others.said()] };
 }
+
+/** A plan is of one file: the others of a folder stay behind. */
+export function withoutSiblings(
+	document: BuildDocument,
+	{ model, out }: Pick<CompileOptions, 'model' | 'out'>,
+): BuildDocument {
+	if (!isFolder(document, out)) return document;
+	const names = siblingsOf(placeOf(model));
+	return names.length === 0
+		? document
+		: { ...document, diagnostics: [...document.diagnostics, planOfOne({ names })] };
+}
+
+const isFolder = ({ ok, steps }: BuildDocument, out: string | undefined): out is string =>
+	ok && steps.length > 0 && out !== undefined && !out.endsWith('.onnx');
+
+class Others {
+	private readonly options: CompileOptions;
+	private readonly root: string;
+	private readonly folder: string;
+	private readonly build: BuildAlike;
+	private readonly gone: string[] = [];
+	private readonly diagnostics: Diagnostic[] = [];
+
+	constructor(options: CompileOptions, root: string, folder: string, build: BuildAlike) {
+		this.options = options;
+		this.root = root;
+		this.folder = folder;
+		this.build = build;
+	}
+
+	/** Models of a network that has lost what these steps say. */
+	async go(names: readonly string[], steps: BuildDocument['steps']): Promise<void> {
+		for (const name of names) {
+			const failed = whyNot(await this.one(name, lossesOf(steps)));
+			if (failed === undefined) this.gone.push(name);
+			else this.diagnostics.push(siblingStays({ name, why: failed }));
+		}
+	}
+
+	/** Another network: the first of its models says what it loses. */
+	async network([first = '', ...names]: readonly string[]): Promise<void> {
+		const document = await this.one(first);
+		const why = whyNot(document);
+		if (why !== undefined) return this.stay([first, ...names], why);
+		const took = document.steps.map(
+			({ statement, selected, of, unit }) => `${statement}: ${selected} of ${of} ${unit}`,
+		);
+		this.diagnostics.push(networkTakes({ name: first, took }));
+		const { model, output } = this.paths(first);
+		this.diagnostics.push(
+			...updateConfig(this.root, { model, output, shapes: this.options.shapes ?? new Map() }),
+		);
+		return this.go(names, document.steps);
+	}
+
+	said(): readonly Diagnostic[] {
+		return this.gone.length > 0 ? [...this.diagnostics, siblingsGo({ names: this.gone })] : this.diagnostics;
+	}
+
+	/** Models of a network that the recipe does not work on, as they were: without them the folder would not load. */
+	private async stay(names: readonly string[], why: string): Promise<void> {
+		const { recipePath: _, imports: __, params: ___, data: ____, ...options } = this.options;
+		for (const name of names) {
+			const { model, output } = this.paths(name);
+			await this.build({ ...options, recipe: '', verify: false, bench: false, model, out: output });
+		}
+		this.diagnostics.push(networkStays({ names, why }));
+	}
+
+	private one(name: string, losses?: string): Promise<BuildDocument> {
+		this.options.onProgress?.(`the same for ${name}`);
+		const { model, output } = this.paths(name);
+		return this.build({ ...this.options, model, out: output }, losses);
+	}
+
+	private paths(name: string): { readonly model: string; readonly output: string } {
+		return { model: join(this.folder, name), output: join(this.root, name) };
+	}
+}
+
+const whyNot = ({ diagnostics }: BuildDocument): string | undefined =>
+	diagnostics.find(({ severity }) => severity === 'error')?.message;

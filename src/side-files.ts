@@ -1,6 +1,15 @@
 /** What lies beside a model, after its structure has changed: the configuration, the tokenizer, the dictionary. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { targetOf, type Place, type SideFile, type Target } from './backends/onnx/layout.ts';
+import {
+	networkOf,
+	targetOf,
+	type Network,
+	type Place,
+	type SideFile,
+	type Target,
+} from './backends/onnx/layout.ts';
+import { loadModel } from './backends/onnx/load.ts';
 import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
 import { readSettings, pathBeside, type Settings } from './data/beside.ts';
 import { type Diagnostic } from './diagnostic.ts';
@@ -33,7 +42,7 @@ export function sidesOf(
 	const plain = withSides(targetOf(place, out), place.path, lost);
 	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
-	const change = { before, after, positions: positionsLeft(steps), lost };
+	const change = { before, after, positions: positionsLeft(steps), lost, network: networkOf(place.path) };
 	return withConfig(plain, change);
 }
 
@@ -57,18 +66,19 @@ type Reshaped = {
 	readonly after: Structure;
 	readonly positions: number | undefined;
 	readonly lost: Lost | undefined;
+	readonly network: Network;
 };
 
 /** The target with a `config.json` that says what the model has now, and what is to be said of it; only where a folder is written. */
 function withConfig(
 	target: Target,
-	{ before, after, positions, lost }: Reshaped,
+	{ before, after, positions, lost, network }: Reshaped,
 ): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
 	const side = target.sides.find(({ name }) => name === 'config.json');
 	const given = side && Buffer.from(side.read(false)).toString();
 	const settings = given === undefined ? undefined : objectIn(given);
 	if (given === undefined || settings === undefined) return { target, notes: [] };
-	const changed = changedConfig(settings, before, after, positions);
+	const changed = changedConfig(settings, before, after, positions, network);
 	const own = lost?.unit === 'classes' ? withoutLabels(changed.settings, lost) : changed.settings;
 	const read = (outside: boolean): Uint8Array => {
 		const now = JSON.stringify(withData(own, outside, target.name), undefined, 2);
@@ -76,6 +86,29 @@ function withConfig(
 	};
 	const sides = [...target.sides.filter((one) => one !== side), { name: 'config.json', read }];
 	return { target: { ...target, sides }, notes: said(changed) };
+}
+
+/** Rewrites the `config.json` of a folder that was written just now by what another network of it has lost, and says so. */
+export function updateConfig(
+	root: string,
+	{ model, output, shapes }: { readonly model: string; readonly output: string; readonly shapes: Shapes },
+): readonly Diagnostic[] {
+	const path = join(root, 'config.json');
+	const settings = existsSync(path) ? objectIn(readFileSync(path, 'utf8')) : undefined;
+	if (settings === undefined) return [];
+	const [before, after] = [structureAt(model, shapes), structureAt(output, shapes)];
+	const changed = changedConfig(settings, before, after, undefined, networkOf(model));
+	if (changed.changes.length > 0) writeFileSync(path, `${JSON.stringify(changed.settings, undefined, 2)}\n`);
+	return said(changed);
+}
+
+function structureAt(path: string, shapes: Shapes): Structure {
+	const { model, file } = loadModel(path);
+	try {
+		return structureOf(model, shapes);
+	} finally {
+		file.close();
+	}
 }
 
 /** A configuration that is no JSON object is copied like any other file. */

@@ -6,7 +6,7 @@ import { loadModel } from '../src/backends/onnx/load.ts';
 import { saveModel, stageModel } from '../src/backends/onnx/save.ts';
 import { changedConfig } from '../src/config-file.ts';
 import { withData } from '../src/side-files.ts';
-import { compile } from '../src/compile.ts';
+import { applyPlan, compile } from '../src/compile.ts';
 import { openTokenizer } from '../src/data/tokenize.ts';
 import { trimTokenizer } from '../src/data/trim-tokenizer.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
@@ -186,6 +186,49 @@ test('other models of the folder go along where they lose the same, and stay beh
 		/model_short.onnx stays behind: .*; .*model_other.onnx, onnx\/model_same.onnx lose the same/,
 	);
 	assert.equal(models('sib-listed'), ['model.onnx', 'model_other.onnx', 'model_same.onnx']);
+});
+
+test('encoder and decoder of a folder take the recipe each by itself, files of the decoder the same units', async () => {
+	const sizes = { heads: 4, width: 4, hidden: 32 };
+	const whisper = { encoder_layers: 2, encoder_ffn_dim: 32, decoder_layers: 3, decoder_ffn_dim: 32 };
+	folder.file('pair/config.json', JSON.stringify(whisper));
+	saveModel(transformer(2, sizes), folder.at('pair/onnx/encoder_model.onnx'));
+	saveModel(layered(), folder.at('pair/onnx/decoder_model.onnx'));
+	saveModel(layered(), folder.at('pair/onnx/decoder_with_past_model.onnx'));
+	saveModel(transformer(3, sizes, { seed: 9 }), folder.at('pair/onnx/decoder_model_other.onnx'));
+	const options = { model: folder.at('pair'), threads: 1, samples: 2 };
+	const built = async (recipe: string, out: string): Promise<readonly [string, string[], unknown]> => {
+		const { ok, diagnostics } = await compile({ recipe, ...options, out: folder.at(out) });
+		assert.ok(ok);
+		return [
+			diagnostics.map(({ message }) => message).join('; '),
+			readdirSync(folder.at(out, 'onnx')).sort(),
+			JSON.parse(readFileSync(folder.at(out, 'config.json'), 'utf8')),
+		];
+	};
+	const [both, files, config] = await built('prune ffn 50%', 'pair-half');
+	assert.match(both, /decoder_model.onnx takes the recipe too: prune ffn 50%: 48 of 96 neurons/);
+	assert.match(both, /decoder_model_other.onnx stays behind.*decoder_with_past_model.onnx loses the same/);
+	assert.equal(files, ['decoder_model.onnx', 'decoder_with_past_model.onnx', 'encoder_model.onnx']);
+	assert.equal(config, { ...whisper, encoder_ffn_dim: 16, decoder_ffn_dim: 16 });
+	const [one, all, kept] = await built('require transformer with layers <= 2; prune layers [1]', 'pair-one');
+	assert.match(one, /decoder_model.onnx, .* go along as they were: /);
+	assert.is(all.length, 4);
+	assert.equal(kept, { ...whisper, encoder_layers: 1 });
+	const plain = (out: string): Buffer => readFileSync(folder.at(out, 'onnx/decoder_model.onnx'));
+	assert.ok(plain('pair').equals(plain('pair-one')));
+});
+
+test('a plan is carried out on the file that it was made for, and says who stays behind', async () => {
+	const [model, planPath] = [folder.at('planned'), folder.at('planned.json')];
+	folder.file('planned/config.json', JSON.stringify(bert));
+	saveModel(layered(), folder.at('planned/model.onnx'));
+	saveModel(layered(), folder.at('planned/model_same.onnx'));
+	await compile({ recipe: 'prune layers [2]', model, planPath, threads: 1, samples: 2, verify: false });
+	const { ok, diagnostics } = await applyPlan(planPath, { model, out: folder.at('applied'), threads: 1 });
+	assert.ok(ok);
+	assert.match(diagnostics.map(({ message }) => message).join(), /model_same.onnx.* behind: a plan is/);
+	assert.equal(readdirSync(folder.at('applied')).sort(), ['config.json', 'model.onnx']);
 });
 
 /** What `config.json` of these families says of a model of three layers, four heads of 4 and 32 neurons; what it says of one with less. */

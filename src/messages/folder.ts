@@ -40,6 +40,31 @@ export const siblingStays = defineDiagnostic({
 	message: ({ name, why }: { name: string; why: string }) => `${name} stays behind: ${why}`,
 	hint: () => 'run a recipe on it by its own name, or quantize and convert the result again',
 });
+export const networkTakes = defineDiagnostic({
+	code: 'write/other-network',
+	severity: 'note',
+	explain:
+		'An encoder–decoder model lies in several files: its encoder and its decoder are networks of their own, and each takes the recipe by itself. Files of one network (a decoder with its cache, other precisions) lose the same units.',
+	message: ({ name, took }: { name: string; took: readonly string[] }) =>
+		`${name} takes the recipe too: ${took.join('; ')}`,
+});
+export const networkStays = defineDiagnostic({
+	code: 'write/network-stays',
+	severity: 'note',
+	explain:
+		'An encoder–decoder model loads only with both of its networks. Where a recipe does not work on one of them, its files go along as they were.',
+	message: ({ names, why }: { names: readonly string[]; why: string }) =>
+		`${names.join(', ')} ${names.length === 1 ? 'goes' : 'go'} along as ${names.length === 1 ? 'it was' : 'they were'}: ${why}`,
+});
+export const planOfOne = defineDiagnostic({
+	code: 'write/plan-of-one',
+	severity: 'note',
+	explain:
+		'A plan names the nodes and numbers of the one file that it was made for. Other files of a folder have other ones; `prunec build` takes the recipe to all of them.',
+	message: ({ names }: { names: readonly string[] }) =>
+		`${names.join(', ')} ${names.length === 1 ? 'stays' : 'stay'} behind: a plan is carried out on the one file that it was made for`,
+	hint: () => '`prunec build` with the recipe takes all of them',
+});
 export const otherLosses = defineDiagnostic({
 	code: 'write/other-losses',
 	severity: 'error',

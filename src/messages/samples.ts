@@ -64,6 +64,13 @@ const ran: Readonly<Record<string, Sample>> = {
 			why: 'the recipe takes other units of it than of the model',
 		}),
 	),
+	'write/other-network': plain(
+		folder.networkTakes({ name: 'decoder_model.onnx', took: ['prune ffn 50%: 48 of 96 neurons'] }),
+	),
+	'write/network-stays': plain(
+		folder.networkStays({ names: ['decoder_model.onnx'], why: 'there is no layer 7: this model has 6' }),
+	),
+	'write/plan-of-one': plain(folder.planOfOne({ names: ['model_fp16.onnx'] })),
 	'write/other-losses': plain(folder.otherLosses({})),
 	'cli/usage': plain(cli.usage({ problem: "unknown option '--modle'", near: '--model' })),
 	'cli/unreadable': plain(cli.unreadable({ path: 'recipe.prune', cause: 'there is no such file' })),

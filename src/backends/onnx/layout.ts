@@ -21,7 +21,7 @@ export type SideFile = {
 /** What is written where: a folder, the model's path in it, and what goes along. */
 export type Target = { readonly root: string; readonly name: string; readonly sides: readonly SideFile[] };
 
-const usual = ['model.onnx', 'onnx/model.onnx'];
+const usual = ['model.onnx', 'onnx/model.onnx', 'encoder_model.onnx', 'onnx/encoder_model.onnx'];
 
 /** The model file that a path means. Throws `Fault` for a folder with no model in it, or with several and none of the usual names. */
 export function placeOf(path: string): Place {
@@ -71,6 +71,14 @@ export function siblingsOf({ path, folder }: Place): string[] {
 	if (folder === undefined) return [];
 	const own = relative(folder, path);
 	return ['', 'onnx'].flatMap((inner) => modelsIn(folder, inner)).filter((name) => name !== own);
+}
+
+/** The network that a file holds, by its name: encoder–decoder models are two (`encoder_model`, `decoder_model_merged`, `decoder_with_past_model`). */
+export type Network = 'encoder' | 'decoder' | 'model';
+
+export function networkOf(path: string): Network {
+	const [, found] = /^(encoder|decoder)_/.exec(basename(path)) ?? [];
+	return found === 'encoder' || found === 'decoder' ? found : 'model';
 }
 
 /** Configuration, tokenizer, licence and card: what lies in the folder itself and is neither weights nor hidden. */
