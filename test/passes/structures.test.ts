@@ -116,6 +116,24 @@ test('takes any channels of a chain of halves that are shuffled, whatever the ne
 	assert.ok(output!.params! < 0.45 * model!.params);
 });
 
+test('takes features of rows that data choose, however many these are', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', [12, 6]);
+	const features = b.node('Relu', [b.node('MatMul', [x, b.weight([6, 16])])]);
+	const isPositive = b.node('Greater', [
+		b.node('ReduceSum', [x, b.ints([1])], { keepdims: 0 }),
+		b.floats([0], []),
+	]);
+	const found = b.node('Squeeze', [b.node('NonZero', [isPositive]), b.ints([0])]);
+	const chosen = b.node('Add', [
+		b.node('Gather', [features, found], { axis: 0 }),
+		b.node('Compress', [features, isPositive], { axis: 0 }),
+	]);
+	b.output(b.node('MatMul', [chosen, b.weight([16, 5])]), ['found', 5]);
+	const { steps } = await build(b.build(), 'prune channels 50% align 1');
+	assert.equal(steps[0]!.selected, 8);
+});
+
 test('keeps the statistic of a norm over the channels that stay', async () => {
 	for (const post of [false, true]) {
 		const b = modelBuilder();

@@ -7,6 +7,7 @@ import { flowDomain } from '../graph/graph.ts';
 import { built, type Operator } from './operator.ts';
 import { RowBuilder, type Row, type Side } from './row.ts';
 import {
+	decidedSize,
 	frontAxis,
 	inputSizes,
 	intsAttribute,
@@ -74,9 +75,6 @@ function axesOf({ sizes = [], dynamic }: Operand, skip: number | undefined): Axi
 function value(sizes: Sizes, skip: number | undefined): Sizes {
 	return skip === undefined ? sizes : sizes.toSpliced(skip, 1);
 }
-
-/** Sizes that data decide: another number at each of the two samples, so that they are known to move. */
-const decided = ({ node, turn = 0 }: NodeView): number => 5 + (node.id % 7) + 2 * turn;
 
 function branchOf(view: NodeView): 0 | 1 | undefined {
 	const condition = sampledInts(view, 0)?.[0];
@@ -222,7 +220,8 @@ function exitSizes(view: NodeView): (Sizes | undefined)[] {
 	return view.node.outputs.map((_, at) => {
 		const sizes = inputSizes(view, next(at));
 		if (sizes === undefined || at < states) return sizes;
-		return sizes.toSpliced(stackAxis(view, at, sizes.length + 1), 0, turnsOf(view) ?? decided(view));
+		const turns = turnsOf(view) ?? decidedSize(view, view.node.outputs[0] ?? '');
+		return sizes.toSpliced(stackAxis(view, at, sizes.length + 1), 0, turns);
 	});
 }
 

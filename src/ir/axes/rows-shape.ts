@@ -5,7 +5,7 @@ import { isReadable, numbersOf, tensorOf } from '../graph/tensor.ts';
 import { built, type Operator } from './operator.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
 import { heldAs, tabulate } from './values.ts';
-import { inputSizes, intAttribute, outputSizes, sampledInts, type NodeView } from './view.ts';
+import { decidedSize, inputSizes, intAttribute, outputSizes, sampledInts, type NodeView } from './view.ts';
 
 const int = (value: number): Attribute => ({ kind: 'int', value });
 const frozen = (): Unrelated => ({ unrelated: 'reads sizes only' });
@@ -78,8 +78,8 @@ export const shapeRows: readonly Operator[] = [
 		row: () => ({ unrelated: 'its length comes from its operands' }),
 		note: 'its length comes from its operands',
 		sizes: (view) => {
-			const values = rangeValues(view);
-			return values === undefined ? [] : [[values.length]];
+			const bounds = view.node.inputs.slice(0, 3).join();
+			return [[rangeValues(view)?.length ?? decidedSize(view, bounds)]];
 		},
 		values: rangeValues,
 		examples: [
@@ -111,7 +111,9 @@ export const shapeRows: readonly Operator[] = [
 		note: 'its length depends on the data',
 		sizes: (view) => {
 			const found = foundCoordinates(view);
-			return found === undefined ? [] : [[found.length, found[0]?.length ?? 0]];
+			if (found !== undefined) return [[found.length, found[0]?.length ?? 0]];
+			const [rank, by = ''] = [inputSizes(view, 0)?.length, view.node.inputs[0]];
+			return rank === undefined ? [] : [[rank, decidedSize(view, by)]];
 		},
 		values: (view) => foundCoordinates(view)?.flat(),
 		type: () => INT64,

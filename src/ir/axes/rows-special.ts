@@ -4,6 +4,7 @@ import { elementCount, type Attribute } from '../graph/graph.ts';
 import { built, noted, pinned, type Operator } from './operator.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
 import {
+	decidedSize,
 	fixedInts,
 	frontAxis,
 	inputSizes,
@@ -41,20 +42,28 @@ function picked(view: NodeView): number[] | undefined {
 	return condition && [...condition.keys()].filter((at) => condition[at] !== 0);
 }
 
+/** Where the condition is not constant the other axes go through. */
 function compressRow(view: NodeView): Row | Unrelated {
 	const [sizes, axis, places] = [inputSizes(view, 0), compressAxis(view), picked(view)];
 	if (sizes === undefined) return blind;
-	if (places === undefined) return { unrelated: 'its length depends on the data' };
 	if (axis === undefined) return { unrelated: 'it picks from the flattened input' };
 	const builder = new RowBuilder();
 	for (const [at, size] of sizes.entries()) {
+		if (at === axis && places === undefined) continue;
 		const letter = builder.letter(`a${at}`, size);
-		const index = at === axis ? Int32Array.from(places) : null;
+		const index = at === axis ? Int32Array.from(places ?? []) : null;
 		builder.input(0, at, letter).output(0, at, { letter, index });
 		const tested = inputSizes(view, 1)?.[0] ?? 0;
 		if (at === axis) builder.input(1, 0, { letter, index: Int32Array.from({ length: tested }, (_, p) => p) });
 	}
 	return builder.build();
+}
+
+function compressedSizes(view: NodeView): number[][] {
+	const [sizes, axis] = [inputSizes(view, 0), compressAxis(view)];
+	const count = picked(view)?.length ?? decidedSize(view, view.node.inputs[1] ?? '');
+	if (sizes === undefined) return [];
+	return [axis === undefined ? [count] : sizes.with(axis, count)];
 }
 
 function croppedSizes(view: NodeView): number[] | undefined {
@@ -140,6 +149,16 @@ function unpooledSizes(view: NodeView): (number[] | undefined)[] {
 	return view.inputs[2] ? [] : [sizes && [...sizes.slice(0, 2), ...inner]];
 }
 
+/** The values found, where each was first, which each place holds, and how often. */
+function uniqueSizes(view: NodeView): number[][] {
+	const sizes = inputSizes(view, 0);
+	if (sizes === undefined) return [];
+	const axis = compressAxis(view);
+	const count = decidedSize(view, view.node.inputs[0] ?? '');
+	const places = axis === undefined ? elementCount(sizes) : (sizes[axis] ?? 1);
+	return [axis === undefined ? [count] : sizes.with(axis, count), [count], [places], [count]];
+}
+
 const images: readonly Operator[] = [
 	built('CenterCropPad', {
 		row: croppedRow,
@@ -183,7 +202,10 @@ const images: readonly Operator[] = [
 		},
 		examples: [{ inputs: [[2, 2, 3], { ints: [2, 3, 4, 5] }], unrelated: true }],
 	}),
-	pinned('NonMaxSuppression', 'how many boxes it selects depends on the data', { type: () => INT64 }),
+	pinned('NonMaxSuppression', 'how many boxes it selects depends on the data', {
+		type: () => INT64,
+		sizes: (view) => [[decidedSize(view, view.node.inputs.slice(0, 2).join()), 3]],
+	}),
 ];
 
 export const specialRows: readonly Operator[] = [
@@ -200,11 +222,7 @@ export const specialRows: readonly Operator[] = [
 	}),
 	built('Compress', {
 		row: compressRow,
-		sizes: (view) => {
-			const [sizes, axis, places] = [inputSizes(view, 0), compressAxis(view), picked(view)];
-			if (sizes === undefined || places === undefined) return [];
-			return [axis === undefined ? [places.length] : sizes.with(axis, places.length)];
-		},
+		sizes: compressedSizes,
 		examples: [
 			{ inputs: [[3, 6], { ints: [1, 0, 1, 1, 1, 0], type: BOOL }], attributes: { axis: int(1) } },
 			{ inputs: [[6, 3], { ints: [1, 0, 1, 1], type: BOOL }], attributes: { axis: int(0) } },
@@ -243,6 +261,7 @@ export const specialRows: readonly Operator[] = [
 		],
 	}),
 	pinned('Unique', 'how many values it finds depends on the data', {
+		sizes: uniqueSizes,
 		type: (view, slot) => (slot === 0 ? (view.inputs[0]?.type ?? 0) : INT64),
 	}),
 ];

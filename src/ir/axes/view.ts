@@ -1,5 +1,5 @@
 /** A node as its operator's row sees it: attributes, concrete sizes of its operands, and the integers it can know. */
-import { type Node } from '../graph/graph.ts';
+import { type Node, type ValueName } from '../graph/graph.ts';
 
 export type Sizes = readonly number[];
 
@@ -69,4 +69,14 @@ export function sampledInts(view: NodeView, slot: number): readonly number[] | u
 /** An axis counted from the front: -1 is the last of `rank`. */
 export function frontAxis(axis: number, rank: number): number {
 	return axis < 0 ? axis + rank : axis;
+}
+
+/**
+ * A size that data decide, as how many boxes are left: another number at each of the two samples, so that it is known to move; the same
+ * for everybody who asks of the same value.
+ */
+export function decidedSize({ turn = 0 }: NodeView, by: ValueName): number {
+	let mixed = 0;
+	for (const letter of by) mixed = (31 * mixed + (letter.codePointAt(0) ?? 0)) % 7;
+	return 5 + mixed + 2 * turn;
 }
