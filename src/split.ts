@@ -1,7 +1,7 @@
 /** `split`: a model with exits as files, one a stage, and a manifest; proven to do together what the model does. */
 import { Fault, present } from './diagnostic.ts';
 import { type Loaded } from './backends/onnx/load.ts';
-import { encodeModel } from './backends/onnx/encode.ts';
+import { writeInto } from './backends/onnx/save.ts';
 import { distance, largest } from './backends/ort/runs.ts';
 import { openSession, type Feeds, type Session, type Value } from './backends/ort/session.ts';
 import { generate } from './data/generate.ts';
@@ -19,6 +19,8 @@ export type SplitOptions = {
 	readonly threads: number;
 	readonly samples: number;
 	readonly seed: number;
+	/** A file may have at most this many bytes before its weights go beside it, `stage_0.onnx_data`; by default 2 GiB. */
+	readonly limit?: number;
 };
 
 /** What a server needs to run the stages; written as `manifest.json` beside them. */
@@ -49,10 +51,7 @@ export async function splitModel({ model, file }: Loaded, options: SplitOptions)
 		})),
 	};
 	const folder = new Stage(options.out, options);
-	for (const [at, { model: own }] of stages.entries()) {
-		const bytes = encodeModel(own);
-		folder.write(`stage_${at}.onnx`, [bytes], bytes.length);
-	}
+	for (const [at, { model: own }] of stages.entries()) writeInto(folder, own, `stage_${at}.onnx`, options);
 	const text = new TextEncoder().encode(`${JSON.stringify(manifest, undefined, '\t')}\n`);
 	folder.write('manifest.json', [text], text.length);
 	folder.commit();

@@ -1,5 +1,5 @@
 /** A model with exits as stages: rows of a batch leave one by one, as the manifest says, with what each would have got alone. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -11,20 +11,22 @@ import { Fault } from '../src/diagnostic.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { splitModel, type Manifest, type Split } from '../src/split.ts';
 import { buildOf } from './harness/exact.ts';
-import { classifier, far, feedsOf, scoresOf } from './harness/exits.ts';
+import { classifier, far, feedsOf, pooled, scoresOf } from './harness/exits.ts';
+import { type Build } from './harness/model.ts';
 
 const test = suite('split');
 
 async function splitOf(
 	model: Model,
 	work: (done: Split, folder: string) => Promise<void> | void,
+	options: { readonly limit?: number } = {},
 ): Promise<void> {
 	const root = mkdtempSync(join(tmpdir(), 'prunec-split-'));
 	try {
 		saveModel(model, join(root, 'early.onnx'));
 		const loaded = loadModel(join(root, 'early.onnx'));
 		const out = join(root, 'stages');
-		const done = await splitModel(loaded, { out, threads: 1, samples: 2, seed: 0 });
+		const done = await splitModel(loaded, { out, threads: 1, samples: 2, seed: 0, ...options });
 		loaded.file.close();
 		await work(done, out);
 	} finally {
@@ -111,6 +113,34 @@ test('rows leave one by one, each with what the model says of it alone', async (
 		});
 		assert.equal([...new Set(found.map(([stage]) => stage))].sort(), [0, 1, 2]);
 	});
+});
+
+test('weights of stages that are too large for one file lie beside it', async () => {
+	// The smallest that go outside have 1 KiB: a hidden layer of 64 times 8.
+	const head = (b: Build, x: string): void => {
+		const hidden = b.node('Tanh', [b.node('MatMul', [pooled(b, x), b.weight([8, 64])])]);
+		b.output(b.node('MatMul', [hidden, b.weight([64, 5])]), ['batch', 5]);
+	};
+	const { model } = await buildOf(classifier({ head }), 'exit after layer 0 when confidence > 0.3');
+	await splitOf(
+		model,
+		async ({ manifest }, folder) => {
+			assert.equal(
+				readdirSync(folder).filter((name) => name.endsWith('_data')),
+				manifest.stages.map(({ file }) => `${file}_data`),
+			);
+			const feeds = feedsOf(5, 6);
+			const found = await served(folder, feeds);
+			const alone = found.map((_, row) => new Map([['x', rowsOf(feeds.get('x')!, 0, [row])]]));
+			const whole = loadModel(join(folder, '..', 'early.onnx'));
+			const expected = await scoresOf(whole.model, alone);
+			whole.file.close();
+			found.forEach(([, scores], row) => {
+				assert.ok(far([scores], expected[row]!) < 1e-5, `row ${row}`);
+			});
+		},
+		{ limit: 4000 },
+	);
 });
 
 test('a model without exits is refused', async () => {

