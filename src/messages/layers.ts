@@ -28,6 +28,14 @@ export const layerStays = defineDiagnostic({
 		'Layers can read one tensor, or become one layer, where their matrices have the same sizes, layouts and element type and are stored as numbers.',
 	message: ({ layer, why }: { layer: number; why: string }) => `layer ${layer} stays as it is: ${why}`,
 });
+export const notTakenUp = defineDiagnostic({
+	code: 'plan/not-taken-up',
+	severity: 'note',
+	explain:
+		'With data, a matrix before the layers that go takes up what they did. It must be the last thing before a plain residual sum: with norms after the sums, and before the first layer, there is none.',
+	message: ({ layer, why }: { layer: number; why: string }) =>
+		`nothing takes up what layer ${layer} did: ${why}`,
+});
 export const cannotFuse = defineDiagnostic({
 	code: 'plan/cannot-fuse-layers',
 	severity: 'error',

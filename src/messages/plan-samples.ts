@@ -181,6 +181,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/layer-stays': marked('share ffn across layers 2..6', 'layers 2..6', (place) =>
 		layers.layerStays({ layer: 4, why: 'its feed-forward block is narrower' }, place),
 	),
+	'plan/not-taken-up': marked('prune layers [0, 4]', 'prune layers [0, 4]', (place) =>
+		layers.notTakenUp({ layer: 0, why: 'no layer stands before it' }, place),
+	),
 	'plan/cannot-fuse-layers': marked('fuse layers 4..6', '4..6', (place) =>
 		layers.cannotFuse({ layer: 5, why: 'it ends in no sum' }, place),
 	),

@@ -4,22 +4,16 @@
  * output); without, its matrices take up the differences of the others' (LaCo, arXiv:2402.11187). Lossy.
  */
 import { Fault, present, type Diagnostic } from '../diagnostic.ts';
-import { type Linear } from '../ir/anatomy/parts.ts';
-import { residualAfter, type Sum } from '../ir/anatomy/layers.ts';
 import { FLOAT } from '../ir/graph/dtype.ts';
-import { highestId, type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 import { type Net } from '../ir/axes/net.ts';
-import { type GramRequest, type SplitGram } from '../ir/lab.ts';
-import { matrix, type Matrix, type Products } from '../ir/matrix.ts';
 import { positionsInWords } from '../ir/recipe/ranges.ts';
 import { cannotFuse, oneLayer } from '../messages/layers.ts';
 import { needsData } from '../messages/plan.ts';
-import { refit, type Refit } from '../numerics/refit.ts';
-import { biasOf } from './bias.ts';
-import { recordRefit, refitEdits, type RefitDecision } from './compensate.ts';
-import { orient, rowsRead } from './factor-sites.ts';
+import { absorb, endOf, notLinear, type Absorbed, type End, type Gap } from './absorb.ts';
+import { refitEdits, type RefitDecision } from './compensate.ts';
 import {
 	combined,
 	combinedInGraph,
@@ -35,7 +29,6 @@ import { blendEdits } from './blend-layers.ts';
 import { layersInScope, type Placed } from './scope.ts';
 import {
 	defineTechnique,
-	type Compensated,
 	type Lowered,
 	type LowerTask,
 	type Planned,
@@ -84,16 +77,16 @@ export const fuseLayers = defineTechnique<Fusions>({
 
 /** Layers that become one, and where the sums stand that end the first and the last. */
 type Group = { readonly members: readonly Placed[]; readonly first: End; readonly last: End };
-type End = { readonly sum: Sum; readonly down: Linear };
 
 async function plan(request: PlanRequest): Promise<Planned<Fusions>> {
 	const { step, numbering } = request;
 	const { groups, refused } = groupsOf(request);
 	const absorbs = step.with === undefined ? request.lab?.calibrated === true : step.with === 'absorption';
-	if (absorbs && request.lab === undefined)
-		throw new Fault(needsData({ metric: 'absorption' }, { span: step.span }));
+	const { lab, model } = request;
+	if (absorbs && lab === undefined) throw new Fault(needsData({ metric: 'absorption' }, { span: step.span }));
 	const tensors = new Map<string, Tensor>();
-	const { refits, told } = absorbs ? await absorb(groups, request, tensors) : { refits: [], told: [] };
+	const { refits, told }: Pick<Absorbed, 'refits' | 'told'> =
+		absorbs && lab ? await absorb(gapsOf(groups, request), model, lab, tensors) : { refits: [], told: [] };
 	const gone = groups.flatMap(({ members }) => members.slice(1).map(({ given }) => given));
 	return {
 		plan: {
@@ -140,36 +133,19 @@ function groupsOf(request: PlanRequest): {
 			);
 			throw new Fault(oneLayer({ what: 'fusing', reading }, place));
 		}
-		const ends = members.map((member) => endOf(member, request));
+		const ends = members.map((member) => endOfLayer(member, request));
 		return { members, first: present(ends[0], 'a layer'), last: present(ends.at(-1), 'a layer') };
 	});
 	return { groups, refused: notes };
 }
 
-/** Why a layer's last matrix cannot absorb: something stands between its product and the sum. */
-function notLinear({ sum, down }: End): string | undefined {
-	const { place } = biasOf(down.node, down.weight.sizes[down.outAxis] ?? 0);
-	const behind = place === undefined || place.node === down.node.node.id ? down.node : undefined;
-	let value = (behind ?? down.node.outputs[0]?.consumers[0])?.outputs[0];
-	for (let steps = 0; steps < 4 && value !== undefined; steps++) {
-		if (sum.node.inputs.includes(value)) return undefined;
-		const [next, ...others] = value.consumers;
-		value = others.length === 0 && next?.node.op === 'Reshape' ? next.outputs[0] : undefined;
-	}
-	return 'something stands between its last matrix and the sum';
-}
-
 /** The sum that ends a layer, and the matrix before it. */
-function endOf({ layer, given }: Placed, { net, step }: PlanRequest): End {
-	const refuse = (why: string): never => {
-		throw new Fault(cannotFuse({ layer: given, why }, { span: step.span, at: `layer ${given}` }));
-	};
-	const block = layer.blocks.at(-1);
-	const down = block?.linears.at(-1);
-	const sum = block && residualAfter(net, block.node);
-	if (layer.residuals.length !== layer.blocks.length || sum === undefined || down === undefined)
-		return refuse('its residual path could not be followed');
-	return sum.node.node.op === 'Add' ? { sum, down } : refuse('the sum that ends it stands inside a norm');
+function endOfLayer({ layer, given }: Placed, { net, step }: PlanRequest): End {
+	const isWhole = layer.residuals.length === layer.blocks.length;
+	const end = endOf(net, isWhole ? layer.blocks.at(-1) : undefined);
+	if ('why' in end)
+		throw new Fault(cannotFuse({ layer: given, why: end.why }, { span: step.span, at: `layer ${given}` }));
+	return end;
 }
 
 function fusionOf({ members, first, last }: Group, { step }: PlanRequest, absorbs: boolean): Fusion {
@@ -182,76 +158,16 @@ function fusionOf({ members, first, last }: Group, { step }: PlanRequest, absorb
 	throw new Fault(cannotFuse({ layer: members[0]?.given ?? 0, why }, { span: step.span }));
 }
 
-/** Regresses what the other layers add on the hidden neurons of the first, and adds the map to its last matrix. */
-async function absorb(
-	groups: readonly Group[],
-	{ model, lab, step }: PlanRequest,
-	tensors: Map<string, Tensor>,
-): Promise<{ readonly refits: readonly RefitDecision[]; readonly told: readonly Compensated[] }> {
-	const runner = present(lab, 'a lab');
-	for (const { first, members } of groups) {
-		const why = rowsRead(first.down) === undefined ? 'its last matrix stands on the left' : notLinear(first);
+/** What the first layer of each group takes up of the others. */
+function gapsOf(groups: readonly Group[], { step }: PlanRequest): Gap[] {
+	return groups.map(({ members, first: end, last }): Gap => {
 		const layer = members[0]?.given ?? 0;
+		const why = notLinear(end);
 		if (why !== undefined)
 			throw new Fault(cannotFuse({ layer, why }, { span: step.span, at: `layer ${layer}` }));
-	}
-	const pairs = groups.map(({ first, last }) => [last.sum.output.name, first.sum.output.name] as const);
-	const { probe, names } = withDifferences(model, pairs);
-	const requests = groups.map(({ first: { sum, down } }, at): GramRequest => {
-		const rank = sum.output.sizes.length;
-		const against = {
-			value: names[at] ?? '',
-			rank,
-			axis: rank - 1,
-			size: down.weight.sizes[down.outAxis] ?? 0,
-		};
-		return { ...present(rowsRead(down), 'a product with its matrix on the right'), against };
+		const from = last.sum.output.name;
+		return { taker: { layer, end, from }, plain: [{ from, to: end.sum.output.name }] };
 	});
-	const measured = await runner.grams(probe, requests);
-	const refits: RefitDecision[] = [];
-	const told: Compensated[] = [];
-	for (const [at, { members, first }] of groups.entries()) {
-		const layer = members[0]?.given ?? 0;
-		const found = await mapOf(first, layer, present(measured[at], 'a Gram matrix'), runner.products);
-		const { choice, damping, residual, heldOut } = found;
-		told.push({ layer, choice, residual, heldOut, ...(damping !== undefined && { damping }) });
-		const weight = added(first.down, found.weight);
-		const { node, weight: old, inAxis } = first.down;
-		if (choice !== 'none')
-			refits.push(recordRefit({ node, weight: old, weightAxis: inAxis }, weight, found.shift, tensors));
-	}
-	return { refits, told };
-}
-
-/** From what the first layer's last matrix reads to what is missing behind it: zero without evidence. */
-function mapOf({ down }: End, layer: number, grams: SplitGram, products: Products): Promise<Refit> {
-	const [rows, cols] = [down.weight.sizes[down.inAxis] ?? 0, down.weight.sizes[down.outAxis] ?? 0];
-	const kept = Array.from({ length: rows }, (_, at) => at);
-	return refit({ grams, kept, weight: matrix(rows, cols), what: `what layer ${layer} ends in` }, products);
-}
-
-function added({ weight, inAxis }: Linear, change: Matrix): Matrix {
-	const { rows, cols, data } = orient(present(weight.constant, 'a weight'), inAxis === 0);
-	return matrix(
-		rows,
-		cols,
-		data.map((value, at) => value + (change.data[at] ?? 0)),
-	);
-}
-
-/** The model with the differences of pairs of its values. */
-function withDifferences(
-	model: Model,
-	pairs: readonly (readonly [ValueName, ValueName])[],
-): { readonly probe: Model; readonly names: readonly ValueName[] } {
-	const fresh = freshNames(model.graph);
-	const first = highestId(model.graph) + 1;
-	const nodes = pairs.map((inputs, at): Node => ({
-		...{ id: first + at, name: '', op: 'Sub', domain: '', inputs, attributes: new Map() },
-		outputs: [fresh('difference')],
-	}));
-	const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes] };
-	return { probe: { ...model, graph }, names: nodes.flatMap(({ outputs }) => outputs) };
 }
 
 /**

@@ -4,18 +4,21 @@ import { macsOfNode } from '../ir/cost.ts';
 import { FLOAT } from '../ir/graph/dtype.ts';
 import { elementCount } from '../ir/graph/graph.ts';
 import { type Residual } from '../ir/anatomy/parts.ts';
-import { type ValueName } from '../ir/graph/graph.ts';
-import { freshNames, type Edit, type Patch } from '../ir/graph/patch.ts';
+import { type Model, type Tensor } from '../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Patch } from '../ir/graph/patch.ts';
 import { tensorOf } from '../ir/graph/tensor.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
 import { missBy, valuesText } from '../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../ir/recipe/recipe.ts';
 import { everythingSelected, noAnatomy, nothingSelected, pinned } from '../messages/plan.ts';
+import { absorb, type Absorbed } from './absorb.ts';
+import { refitEdits, refitted, type RefitDecision } from './compensate.ts';
+import { bypassesOf, gapsOf } from './layer-gaps.ts';
+import { bypassEdits, type Bypass } from './skip-norms.ts';
 import { listed } from './listed.ts';
 import { importance } from './select.ts';
 import { blended, type Blend } from './blend-layers.ts';
 import { layerScores } from './layer-scores.ts';
-import { normAlone, sumInNorm } from './skip-norms.ts';
 import { layersInScope, type Placed } from './scope.ts';
 import {
 	defineTechnique,
@@ -28,10 +31,14 @@ import {
 	withAmount,
 } from './technique.ts';
 
-/** Each value, and the one its readers read instead. */
-type Bypass = { readonly pairs: readonly { readonly from: ValueName; readonly to: ValueName }[] };
+type Bypassing = {
+	/** The last one first. */
+	readonly pairs: readonly Bypass[];
+	/** Matrices before what went that take up what it did; absent without data. */
+	readonly refits?: readonly RefitDecision[];
+};
 
-export const pruneLayers = defineTechnique<Bypass>({
+export const pruneLayers = defineTechnique<Bypassing>({
 	words: {
 		name: 'prune-layers',
 		verb: 'prune',
@@ -47,6 +54,12 @@ export const pruneLayers = defineTechnique<Bypass>({
 				{ word: 'attention', summary: 'the attention half of a layer' },
 				{ word: 'ffn', summary: 'the feed-forward half of a layer' },
 			],
+			without: [
+				{
+					word: 'compensation',
+					summary: 'Leave what stands before the layers as it is, also where there is data to refit it.',
+				},
+			],
 		},
 		metrics: ['block_influence', 'angular', 'ablation', 'random'],
 	},
@@ -58,16 +71,16 @@ export const pruneLayers = defineTechnique<Bypass>({
 
 export type Candidate = Placed & { readonly steps: readonly Residual[] };
 
-async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
+async function plan(request: PlanRequest): Promise<Planned<Bypassing>> {
 	const { step, numbering } = request;
 	const { placed, candidates } = candidatesOf(request);
 	const refused = placed
 		.filter((one) => !candidates.some(({ given }) => given === one.given))
 		.map(({ given }) => pathRefusal(given, request));
 	const { chosen, metric, notes = [] } = await choose(request, candidates);
-	const pairs = chosen
-		.flatMap(({ steps }) => steps.map(({ before, after }) => ({ from: after, to: before })))
-		.reverse();
+	const tensors = new Map<string, Tensor>();
+	const made = await takenUp(chosen, request, tensors);
+	const pairs = made?.bypasses.toReversed().flat() ?? bypassesOf(chosen.flatMap(({ steps }) => steps));
 	// A layer whose other half has gone before is gone with this one.
 	const stay = numbering.layers.filter(
 		(given) => !chosen.some((one) => one.given === given && one.steps.length === one.layer.blocks.length),
@@ -80,12 +93,25 @@ async function plan(request: PlanRequest): Promise<Planned<Bypass>> {
 			unit: step.only === undefined ? 'layers' : `${step.only} halves`,
 			...(metric !== undefined && { metric }),
 			removed: chosen.map(({ given }) => ({ layer: given, units: [] })),
-			refused: [...refused, ...notes],
-			decision: { pairs },
+			refused: [...refused, ...notes, ...(made?.notes ?? [])],
+			...(made && made.told.length > 0 && { compensated: made.told }),
+			decision: { pairs, ...(made && made.refits.length > 0 && { refits: made.refits }) },
 		},
-		tensors: new Map(),
+		tensors,
 		numbering: { ...numbering, layers: stay },
 	};
+}
+
+/** New numbers in matrices before what goes, where there is data and nobody forbids it. */
+async function takenUp(
+	chosen: readonly Candidate[],
+	request: PlanRequest,
+	tensors: Map<string, Tensor>,
+): Promise<(Absorbed & { readonly notes: readonly Diagnostic[] }) | undefined> {
+	const { step, model, lab, draft = false } = request;
+	if (lab?.calibrated !== true || step.without.includes('compensation') || draft) return undefined;
+	const { gaps, notes } = gapsOf(chosen, request);
+	return { ...(await absorb(gaps, model, lab, tensors)), notes };
 }
 
 /** One layer less, two, and so on, as long as one stays. */
@@ -221,21 +247,25 @@ function checkRest(
 }
 
 /**
- * Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input); where the sum stands inside a
- * norm that comes after it, the branch is multiplied by zero.
+ * Rewrite: readers of a layer's result read what went in. Reference: result = input + 0 · (result − input), the same matrices refitted;
+ * where the sum stands inside a norm that comes after it, the branch is multiplied by zero. Controls: nothing taken up, and the model before.
  */
-function lower({ net: { model, facts }, decision: { pairs }, label }: LowerTask<Bypass>): Lowered {
-	const edits = pairs.flatMap(({ from, to }): Edit[] => {
-		const norm = sumInNorm(model.graph, from, to);
-		return norm === undefined ? [{ kind: 'rewire', from, to }] : normAlone(norm, to);
-	});
-	const patch: Patch = { label, edits };
+function lower(task: LowerTask<Bypassing>): Lowered {
+	const { model, facts } = task.net;
+	const { pairs, refits = [] } = task.decision;
+	const bypass = bypassEdits(model.graph, pairs);
+	const taken = refitEdits(model, refits, task.tensors, () => []);
+	const patch: Patch = { label: task.label, edits: [...taken, ...bypass] };
 	const zero = freshNames(model.graph)('zero');
 	const scales = pairs.map(({ from, to }): Blend => {
 		const type = facts.of(to)?.type ?? FLOAT;
 		return { from, to, scale: zero, constants: [tensorOf(zero, type, [], [0])] };
 	});
-	const reference = blended(model, scales);
-	const claim = { says: 'input + 0 · (result − input)', reference, controls: [() => model] };
+	const bare = (): Model => applyPatch(model, { label: 'nothing taken up', edits: bypass });
+	const claim = {
+		says: `input + 0 · (result − input)${refits.length > 0 ? ', and new weights before it' : ''}`,
+		reference: blended(refitted(model, refits, task.tensors), scales),
+		controls: [...(refits.length > 0 ? [bare] : []), () => model],
+	};
 	return { patch, claims: [claim] };
 }

@@ -51,3 +51,14 @@ export function branchMuted(
 	const inputs = node.inputs.slice(0, 4).map((name, slot) => (slot === branch ? muted : name));
 	return [insert('Mul', [value, zero], muted), { kind: 'node', node: { ...node, inputs } }];
 }
+
+/** Who reads `from` reads `to`. */
+export type Bypass = { readonly from: ValueName; readonly to: ValueName };
+
+/** Readers of what branches put out read what went in, the last branch first; where a sum stands inside a norm, the norm of what went in. */
+export function bypassEdits(graph: Graph, bypasses: readonly Bypass[]): Edit[] {
+	return bypasses.flatMap(({ from, to }): Edit[] => {
+		const norm = sumInNorm(graph, from, to);
+		return norm === undefined ? [{ kind: 'rewire', from, to }] : normAlone(norm, to);
+	});
+}
