@@ -2,13 +2,14 @@
  * `prune bias 30%`: whole biases go, those that say least beside what their operators make of the input. What the constant did further on is
  * made up for in its mean, on data: the next operators that have a bias of their own put out the same mean as before (FLAP, arXiv:2312.11983). Lossy.
  */
-import { bug, Fault, present } from '../diagnostic.ts';
-import { type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
+import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
+import { nodeLabel, type Model, type Node, type Tensor } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
 import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { type Lab } from '../ir/lab.ts';
 import { countToRemove } from '../ir/recipe/amounts.ts';
+import { stays } from '../messages/exact.ts';
 import { noAnatomy } from '../messages/plan.ts';
 import { biasOf, projectionAt, resultOf, setBias, type Projection } from './projection.ts';
 import { Rewriting } from './rewriting.ts';
@@ -25,13 +26,14 @@ type Site = { readonly projection: Projection; readonly bias: Float64Array };
 export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbiased>> {
 	const { step, net, numbering, lab, model } = request;
 	const inScope = sitesInScope(request);
-	const all = sitesOf(new Rewriting(net));
-	const sites = all.filter(({ projection }) => inScope(projection.node));
-	if (sites.length === 0 || step.amount === undefined)
+	const all = sitesOf(new Rewriting(net)).filter(({ projection }) => inScope(projection.node));
+	const sites = all.filter((site) => !isZero(site));
+	if (all.length === 0 || step.amount === undefined)
 		throw new Fault(noAnatomy({ target: 'biases', scoped: step.in.length > 0 }, { span: step.span }));
 	const own = lab?.calibrated === true ? lab : undefined;
 	const scores = await scoresOf(sites, net, own);
-	const { remove } = countToRemove(step.amount, sites.length, { align: 1, min: 0 });
+	const { remove } =
+		sites.length === 0 ? { remove: 0 } : countToRemove(step.amount, sites.length, { align: 1, min: 0 });
 	const order = sites.map((_, at) => at).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);
 	const chosen = new Set(order.slice(0, remove));
 	const gone = sites.flatMap(({ projection }, at) => (chosen.has(at) ? [projection.node.id] : []));
@@ -50,7 +52,7 @@ export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbias
 					? 'squared bias beside squared weights'
 					: "squared bias beside the output's variance",
 			removed: [],
-			refused: [],
+			refused: zerosStay(all.filter(isZero), request),
 			decision: { gone, shifted },
 		},
 		tensors,
@@ -58,13 +60,22 @@ export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbias
 	};
 }
 
-/** Operators with a stored bias that is not zero. */
+const isZero = ({ bias }: Site): boolean => bias.every((value) => value === 0);
+
+/** Biases that change nothing are none of those that are weighed. */
+function zerosStay(zeros: readonly Site[], { step }: PlanRequest): Diagnostic[] {
+	const labels = zeros.map(({ projection }) => nodeLabel(projection.node));
+	const why = 'they are zeros, which a bare `prune bias` takes out exactly';
+	return labels.length === 0 ? [] : [stays({ unit: 'biases', why, labels }, { span: step.span })];
+}
+
+/** Operators with a stored bias. */
 function sitesOf(r: Rewriting): Site[] {
 	return r.standing().flatMap((node) => {
 		const projection = projectionAt(r, node);
 		const bias = typeof projection === 'string' ? undefined : biasOf(r, projection);
 		if (typeof projection === 'string' || typeof bias !== 'object') return [];
-		return bias.some((value) => value !== 0) ? [{ projection, bias }] : [];
+		return [{ projection, bias }];
 	});
 }
 

@@ -19,6 +19,8 @@ export type Angles = {
 	readonly frequencies: Float64Array;
 	/** Columns of one pair: 2 where each stands twice. */
 	readonly columns: number;
+	/** Ids of the last nodes of the rotations by these angles. */
+	readonly rotations: readonly number[];
 };
 
 type Leaf = {
@@ -33,6 +35,7 @@ type Gathered = {
 	readonly readings: readonly Map<string, Reading>[];
 	readonly path: Set<NetNode>;
 	readonly ends: Set<NetNode>;
+	readonly rotations: number[];
 	readonly columns: number;
 };
 
@@ -84,6 +87,7 @@ function gather(rotation: Rotation, groups: Map<string, Gathered>, net: Net): st
 		readings: tensors.map(() => new Map<string, Reading>()),
 		path: new Set(),
 		ends: new Set(),
+		rotations: [],
 		columns: isTwice ? 2 : 1,
 	};
 	groups.set(key, group);
@@ -91,6 +95,7 @@ function gather(rotation: Rotation, groups: Map<string, Gathered>, net: Net): st
 		for (const { at } of leaves) group.readings[isTable ? side : 0]?.set(`${at.node} ${at.slot}`, at);
 	for (const node of path) group.path.add(node);
 	for (const node of rotation.readers) group.ends.add(node);
+	group.rotations.push(rotation.node.node.id);
 	return undefined;
 }
 
@@ -242,14 +247,14 @@ function otherReader({ path, ends }: Gathered): string | undefined {
 	return undefined;
 }
 
-function anglesIn({ tensors, readings, columns }: Gathered): Angles {
+function anglesIn({ tensors, readings, columns, rotations }: Gathered): Angles {
 	const [first, second] = tensors.map((tensor) => numbersOf(tensor));
 	const frequencies =
 		second === undefined
 			? Float64Array.from(first ?? [], Math.abs)
 			: speeds(first ?? [], second, tensors[0]?.dims.at(-1) ?? 1);
 	const name = tensors[0]?.name ?? '';
-	return { readings: readings.map((map) => [...map.values()]), name, frequencies, columns };
+	return { readings: readings.map((map) => [...map.values()]), name, frequencies, columns, rotations };
 }
 
 /** By column the largest |angle| / position of all rows, so that no row turns further than position · this. */

@@ -1,6 +1,7 @@
 /**
  * `prune positions where frequency * 512 < 0.1`: rotary pairs that hardly turn within a length are no longer turned (partial rotation, p-RoPE,
- * arXiv:2410.06205): their cosines become one and their sines zero, or their frequencies zero. Values change, shapes and time stay. Lossy.
+ * arXiv:2410.06205). Written in single operators they are taken out of the product and pass beside the others; else their cosines become one and their sines zero, or
+ * their frequencies zero. Lossy.
  */
 import { Fault, present } from '../diagnostic.ts';
 import { constantsOf } from '../ir/graph/constants.ts';
@@ -14,6 +15,7 @@ import { noAnatomy, nothingSelected } from '../messages/plan.ts';
 import { insert } from './edits.ts';
 import { listRefusals } from './exact.ts';
 import { anglesOf, type Angles, type Reading } from './rotary-angles.ts';
+import { partialEdits, partialOf, type Partial } from './partial-rotations.ts';
 import { sitesInScope } from './sites.ts';
 import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from './technique.ts';
 
@@ -22,6 +24,8 @@ export type Stilled = {
 	readonly stilled: readonly {
 		readonly readings: readonly (readonly Reading[])[];
 		readonly columns: readonly number[];
+		/** Where the pairs that turn are cut out; else the angles are written anew. */
+		readonly partial?: Partial;
 	}[];
 };
 
@@ -40,7 +44,12 @@ export function planStilled(request: PlanRequest, where: Predicate): Planned<Sti
 		);
 	const stilled = found.flatMap((angles) => {
 		const columns = meeting(angles, where);
-		return columns.length === 0 ? [] : [{ readings: angles.readings, columns, pair: angles.columns }];
+		if (columns.length === 0) return [];
+		const size = angles.frequencies.length;
+		const cut = isUnit(net.model, angles, columns)
+			? partialOf(net, angles.rotations, columns, { size, half: size / angles.columns })
+			: undefined;
+		return [{ readings: angles.readings, columns, pair: angles.columns, ...(cut && { partial: cut }) }];
 	});
 	const nothing = stilled.length === 0 && found.length > 0;
 	const said = { what: 'rotary pair', nearest: `; ${slowest(found)}` };
@@ -49,17 +58,25 @@ export function planStilled(request: PlanRequest, where: Predicate): Planned<Sti
 			...saidOf(step),
 			selected: stilled.reduce((sum, { columns, pair }) => sum + columns.length / pair, 0),
 			of: found.reduce((sum, { frequencies, columns }) => sum + frequencies.length / columns, 0),
-			unit: 'rotary pairs (not turned any more; shapes and time stay)',
+			unit: `rotary pairs (${meaning(stilled)})`,
 			removed: [],
 			refused: [
 				...(nothing ? [nothingSelected(said, place)] : []),
 				...listRefusals(refused, 'rotations', request),
 			],
-			decision: { stilled: stilled.map(({ readings, columns }) => ({ readings, columns })) },
+			decision: { stilled: stilled.map(({ pair: _, ...one }) => one) },
 		},
 		tensors: new Map(),
 		numbering,
 	};
+}
+
+function meaning(stilled: Stilled['stilled']): string {
+	const cut = stilled.filter(({ partial }) => partial !== undefined).length;
+	if (cut === 0) return 'not turned any more; shapes and time stay';
+	return cut === stilled.length
+		? 'they pass beside the others'
+		: 'some pass beside the others, some turn by nothing';
 }
 
 /** Columns of the pairs that meet the condition. */
@@ -115,6 +132,17 @@ function plainValues(sources: Sources): readonly Float64Array[] {
 function radius(cosine: number, sine: number): number {
 	const length = Math.hypot(cosine, sine);
 	return Math.abs(length - 1) < 1e-3 ? 1 : length;
+}
+
+/** Whether what does not turn stays as it is: no scaled table. */
+function isUnit(model: Model, { readings }: Angles, columns: readonly number[]): boolean {
+	const sources = sourcesOf(model, readings);
+	const [cosines, ...others] = plainValues(sources);
+	const width = widthOf(sources, present(sources[0], 'angles').tensor);
+	return (
+		others.length === 0 ||
+		columns.every((column) => cosines?.every((one, at) => at % width !== column || one === 1))
+	);
 }
 
 /** Nodes with other names for the constants that they read. */
@@ -191,9 +219,18 @@ function maskedEdits(model: Model, choices: readonly Choice[]): Edit[] {
 export function lowerStilled({ net, decision, label }: LowerTask<Stilled>): Lowered {
 	const { model } = net;
 	const { stilled } = decision;
-	const made = (edits: readonly Edit[], what: string): Model => applyPatch(model, { label: what, edits });
+	const made = (given: readonly Edit[], what: string): Model =>
+		applyPatch(model, { label: what, edits: given });
+	const fresh = freshNames(model.graph);
+	const edits = [
+		...storedEdits(
+			model,
+			stilled.filter(({ partial }) => partial === undefined),
+		),
+		...stilled.flatMap(({ partial }) => (partial === undefined ? [] : partialEdits(net, partial, fresh))),
+	];
 	return {
-		patch: { label, edits: storedEdits(model, stilled) },
+		patch: { label, edits },
 		claims: [
 			{
 				says: 'angles times a mask of their pairs',

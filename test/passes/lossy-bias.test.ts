@@ -6,7 +6,7 @@ import { type BuildDocument } from '../../src/document.ts';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { classifier } from '../fixtures/text/text.ts';
 import { npy } from '../harness/data.ts';
-import { buildOf, operators } from '../harness/exact.ts';
+import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { modelBuilder, type Build } from '../harness/model.ts';
 
@@ -89,6 +89,21 @@ test('a model without biases says so', async () => {
 	b.output(b.node('MatMul', [x, b.weight([4, 2])]), ['batch', 2]);
 	const message = await buildOf(b.build(), 'prune bias 50%').then(() => '', String);
 	assert.match(message, /plan\/nothing-found/);
+});
+
+test('biases that are zero are not weighed: the bare statement takes them out', async () => {
+	const b = modelBuilder();
+	const products = [0, 0].reduce(
+		(x, value) => b.node('Gemm', [x, b.weight([4, 4]), same(b, 4, value)], { transB: 1 }),
+		b.input('x', ['batch', 4]),
+	);
+	b.output(products, ['batch', 4]);
+	const { document } = await buildOf(b.build(), 'prune bias 30%');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [0, 0]);
+	assert.match(
+		reasons(document).join(),
+		/2 biases stay: they are zeros, which a bare `prune bias` takes out/,
+	);
 });
 
 test.run();

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { constantsOf } from '../../src/ir/graph/constants.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
-import { buildOf, reasons, type Built } from '../harness/exact.ts';
+import { buildOf, operators, reasons, type Built } from '../harness/exact.ts';
 import { groupedQueries, network } from '../harness/rotary.ts';
 
 const test = suite('prune positions where frequency');
@@ -20,18 +20,36 @@ function isProven({ document }: Built, selected: number, of: number): void {
 	assert.ok(document.proof!.ok && !document.proof!.weak);
 }
 
-test('frequencies of slow pairs become zero, in both halves of the width, the same from the plan file', async () => {
+test('slow pairs are cut out of a rotation in single operators and pass beside the others, the same from the plan file', async () => {
 	const built = await buildOf(network([{}, {}]), 'prune positions where frequency * 3 < 0.4', {
 		again: true,
 	});
 	isProven(built, 2, 4);
 	assert.is(built.same, true);
+	assert.match(built.document.steps[0]!.unit, /they pass beside the others/);
+	// Of width 8 two pairs turn: four products of two numbers for two of eight. The model makes cosines and sines for each rotation.
+	const before = operators(network([{}, {}]));
+	const after = operators(built.model);
+	assert.equal([before['Neg'], after['Neg'], after['Sub']], [4, undefined, 4]);
+	assert.equal([before['Split'], after['Split']], [4, 12]);
+});
+
+test('when all pairs go nothing is turned at all', async () => {
+	const built = await buildOf(network([{}]), 'prune positions where frequency < 2');
+	isProven(built, 4, 4);
+	assert.equal([operators(built.model)['Cos'], operators(built.model)['Neg']], [undefined, undefined]);
+});
+
+test('fast pairs that go leave the others turning by angles of their own: the frequencies become zero', async () => {
+	const built = await buildOf(network([{}, {}]), 'prune positions where frequency > 0.5');
+	isProven(built, 1, 4);
+	assert.match(built.document.steps[0]!.unit, /shapes and time stay/);
 	const angles = built.model.graph.nodes.find(({ op }) => op === 'Cos')!.inputs[0]!;
 	const product = built.model.graph.nodes.find(({ outputs }) => outputs[0] === angles)!;
 	const stored = numbersOf(constantsOf(built.model.graph).get(product.inputs[1]!)!);
 	assert.equal(
 		[...stored].map((value) => Number(value.toFixed(3))),
-		[1, 0.3, 0, 0, 1, 0.3, 0, 0],
+		[0, 0.3, 0.1, 0.03, 0, 0.3, 0.1, 0.03],
 	);
 });
 
