@@ -12,6 +12,7 @@ export const pruneHidden = pruneUnits({
 	listed: true,
 	aliases: ['width', 'embeddings dims'],
 	align: 16,
+	refits: true,
 	summary:
 		'Remove dimensions of the residual stream from every table, projection and norm; norms then run over the kept ones.',
 	example: 'prune hidden 25%',

@@ -1,4 +1,4 @@
-/** Layers that go while a matrix before them takes up what they did. */
+/** Layers that go while a matrix before them takes up what they did, and width that goes while its readers do. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { applyPlan, compile } from '../../src/compile.ts';
@@ -36,6 +36,17 @@ test('on trained models with norms before and after the sums less is lost than w
 		assert.is(bare.steps[0]!.compensated, undefined);
 		assert.equal(taken.output!.macs, bare.output!.macs);
 	}
+});
+
+test('the readers of a narrower stream are refitted: less is lost than without', async () => {
+	const place = { model: lm.model, out: folder.at('narrow.onnx'), data: lm.calibration };
+	const refitted = await proven(`${rows}; prune hidden 25%`, place);
+	const bare = await proven(`${rows}; prune hidden 25% by wanda without compensation`, place);
+	const told = refitted.steps[0]!.compensated!;
+	// Two matrices in each of four layers, queries, keys and values in one, and the last one.
+	assert.is(told.length, 9);
+	assert.ok(told.every(({ choice }) => choice === 'affine'));
+	assert.ok(lossOf(refitted) < 0.5 * lossOf(bare), `${lossOf(refitted)}, ${lossOf(bare)} without`);
 });
 
 test('plans carry what was taken up: the same bytes again', async () => {
