@@ -149,11 +149,9 @@ function linesOf(rows: Rows, from: number, to: number): string[] {
 
 const statements = [
 	{ layers: [1], text: 'exit after layer 1 with map' },
-	{ layers: [0, 1], text: 'exit after layers [0, 1] with map' },
 	{ layers: [0, 1], text: 'exit after layers [0, 1] with ridge' },
 	{ layers: [0], text: 'exit after layer 0 with distilled' },
 	{ layers: [0, 1], text: 'exit after layers [0, 1] with distilled' },
-	{ layers: [0, 2], text: 'exit after layers [0, 2] with distilled' },
 ];
 
 const shares = [75, 50, 25];

@@ -36,6 +36,7 @@ import {
 	type Exits,
 	type Staging,
 } from './exit-stages.ts';
+import { Repetitions } from './repeated-nodes.ts';
 
 export type ExitGraph = {
 	readonly edits: readonly Edit[];
@@ -50,6 +51,14 @@ export function withExits(
 	tensors: ReadonlyMap<string, Tensor>,
 ): ExitGraph {
 	return new ExitBuilder(graph, opsets.get('') ?? 1, decision, tensors).build();
+}
+
+/** Values that exits, outputs and copies of the head read by name. */
+function boundIn({ head, outputs }: Staging, { exits, final }: Exits): readonly ValueName[] {
+	const places = exits.flatMap(({ value, of, before }) => [value, before, ...(of === undefined ? [] : [of])]);
+	const made = new Set(head.flatMap((node) => node.outputs));
+	const beside = head.flatMap(({ inputs }) => inputs.filter((name) => !made.has(name)));
+	return [final, ...places, ...beside, ...outputs.map(({ name }) => name)];
 }
 
 class ExitBuilder {
@@ -68,7 +77,9 @@ class ExitBuilder {
 		this.decision = decision;
 		this.tensors = tensors;
 		this.fresh = freshNames(graph);
-		this.staging = stagesOf(graph, decision);
+		const staging = stagesOf(graph, decision);
+		const repetitions = new Repetitions(graph, boundIn(staging, decision));
+		this.staging = { ...staging, stages: staging.stages.map((nodes) => repetitions.without(nodes)) };
 	}
 
 	build(): ExitGraph {
