@@ -22,6 +22,12 @@ const prunes =
 		verb === 'prune' && targets.includes(target);
 const narrows: Kind = ({ verb, target = '' }) => verb === 'prune' && widths.has(target);
 
+/** Constants in the place of norms and softmaxes, and layers that take up others. */
+function isFitted(step: Step): boolean {
+	const isLossy = step.amount !== undefined || (step.with !== undefined && step.with !== 'rms');
+	return (prunes('norms', 'softmax')(step) && isLossy) || (step.verb === 'fuse' && step.target === 'layers');
+}
+
 const rules: readonly Rule[] = [
 	{
 		first: ({ verb }) => verb === 'factorize',
@@ -39,9 +45,20 @@ const rules: readonly Rule[] = [
 		why: 'layers that share their tensors can only lose the same units',
 	},
 	{
-		first: ({ verb }) => verb === 'exit',
+		// Units that are listed are wanted, wherever they are.
+		first: (step) => narrows(step) && step.amount?.kind.endsWith('set') !== true,
 		second: prunes('layers'),
-		why: 'exits are fitted to the layers behind them',
+		why: 'units taken from layers that go were taken for nothing, and so were refits there',
+	},
+	{
+		first: isFitted,
+		second: (step) => narrows(step) || prunes('layers')(step),
+		why: 'its numbers are fitted to all that stands there, also to what goes afterwards',
+	},
+	{
+		first: ({ verb }) => verb === 'exit',
+		second: (step) => narrows(step) || prunes('layers')(step),
+		why: 'exits are fitted to the layers as they are',
 	},
 ];
 
