@@ -6,8 +6,6 @@ import { type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
-import { proveStep } from './backends/ort/prove.ts';
-import { widenedFeeds } from './backends/ort/runs.ts';
 import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { costOf, type Cost } from './ir/cost.ts';
@@ -20,7 +18,7 @@ import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { unmetRequirements } from './ir/requirements.ts';
 import { otherLosses } from './messages/folder.ts';
-import { notMet, proofFailed, proofWeak } from './messages/run.ts';
+import { notMet, proofWeak } from './messages/run.ts';
 import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { type Done } from './passes/carry-out.ts';
 import { runPlan, runRecipe, type RunOptions } from './passes/run.ts';
@@ -30,6 +28,7 @@ import { sidesOf } from './side-files.ts';
 import { lossesOf, withoutSiblings, withSiblings } from './siblings.ts';
 import { guarded } from './guarded.ts';
 import { readPlan, writePlan, type PlanDocument } from './plan-file.ts';
+import { proveDone } from './prove-done.ts';
 import { compareWith, withMetadata } from './provenance.ts';
 
 /**
@@ -170,35 +169,13 @@ class Build {
 				this.options.onProgress?.(`step ${at}: ${done.plan.statement}`);
 				this.options.onPatch?.(done.lowered.patch);
 				const proof =
-					this.options.verify === false ? undefined : await this.prove(done, inputs.proofFor(kept));
+					this.options.verify === false
+						? undefined
+						: await proveDone(done, inputs.proofFor(kept), this.threads());
 				kept = new Map([...kept, ...done.kept]);
 				this.report(done, proof);
 			},
 		};
-	}
-
-	private async prove(done: Done, feeds: Parameters<typeof proveStep>[1]): Promise<Proof> {
-		const { before, after, lowered, kept, plan } = done;
-		const models = { original: before, pruned: after, claims: lowered.claims, kept };
-		let proof = await proveStep({ ...models, weights: 'own' }, feeds, this.threads());
-		for (let turn = 0; proof.weak && proof.ok && plan.selected > 0; turn++) {
-			const again = done.again(turn);
-			if (again === undefined) break;
-			const { weights } = again;
-			const other = {
-				original: again.before,
-				pruned: again.after,
-				claims: again.lowered.claims,
-				kept,
-				weights,
-			};
-			proof = await proveStep(other, widenedFeeds(feeds), this.threads());
-		}
-		const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
-		if (worst !== undefined)
-			throw new Fault(proofFailed({ output: worst.name, error: worst.maxAbs, tolerance: worst.tolerance }));
-		if (proof.weak && plan.selected > 0) this.diagnostics.push(proofWeak({ statement: plan.statement }));
-		return proof;
 	}
 
 	private report({ plan, costs }: Done, proof: Proof | undefined): void {
@@ -210,6 +187,7 @@ class Build {
 			macs: [before.macs, after.macs],
 			...(proof && { proof }),
 		});
+		if (proof?.weak && plan.selected > 0) this.diagnostics.push(proofWeak({ statement: plan.statement }));
 		this.diagnostics.push(...plan.refused);
 	}
 
