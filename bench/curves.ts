@@ -2,11 +2,11 @@
  * What adaptive statements cost and save, as a page with its pictures: exits on the classifier of passages in the tests, and tokens on a
  * trained encoder of sentences, all-MiniLM-L6-v2 in the Hugging Face layout (`model.onnx` and `tokenizer.json`).
  *
- *     node --import tsx bench/curves.ts docs/adaptive.md <folder of the encoder> [passages]      # 1000
+ *     node --import tsx bench/curves.ts docs/adaptive.md <folder of the encoder> [passages] [exits]      # 1000; `exits`: tokens as they stand
  *
  * One thread, one passage at a time, models in turns on every passage.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadModel } from '../src/backends/onnx/load.ts';
@@ -33,7 +33,7 @@ import {
 } from '../test/fixtures/text/text.ts';
 import { curvePicture, type Curve } from './curve-picture.ts';
 
-const [page = '', encoder = '', asked = '1000'] = process.argv.slice(2);
+const [page = '', encoder = '', asked = '1000', only = ''] = process.argv.slice(2);
 const passages = Number(asked);
 const threads = 1;
 const shapes = new Map<string, readonly number[]>();
@@ -122,7 +122,7 @@ async function exits(folder: string): Promise<Drawn> {
 			classifier.model,
 		);
 		const own = await chosen(model, early, layers, rows);
-		const thresholds = [0.5, 0.6, 0.7, 0.8, 0.9];
+		const thresholds = [0.5, 0.7, 0.9];
 		const options = { path, modelPath: classifier.model, threads };
 		const models = [model, held(early, own), ...thresholds.map((one) => held(early, one))];
 		const timed = await timeOnData(models, options);
@@ -133,7 +133,10 @@ async function exits(folder: string): Promise<Drawn> {
 			lines.push(`| ${cells.join(' | ')} |`);
 			return [speedUp, 100 * agreement] as const;
 		});
-		curves.push({ name: text.replace(/exit after layers? /, ''), points: points.slice(1) });
+		curves.push({
+			name: text.replace(/exit after layers? /, ''),
+			points: points.toSorted(([a], [b]) => b - a),
+		});
 	}
 	file.close();
 	return { lines, curves };
@@ -150,7 +153,6 @@ function linesOf(rows: Rows, from: number, to: number): string[] {
 const statements = [
 	{ layers: [1], text: 'exit after layer 1 with map' },
 	{ layers: [0, 1], text: 'exit after layers [0, 1] with ridge' },
-	{ layers: [0], text: 'exit after layer 0 with distilled' },
 	{ layers: [0, 1], text: 'exit after layers [0, 1] with distilled' },
 ];
 
@@ -233,21 +235,31 @@ try {
 	const texts = Array.from({ length: 60 }, (_, row) => decode(Array.from(idsOf(rows, row, row + 1).data)));
 	const path = join(folder, 'texts.jsonl');
 	writeFileSync(path, texts.map((text) => JSON.stringify({ text })).join('\n'));
-	const [left, short] = [await exits(folder), await tokens(path)];
+	const left = await exits(folder);
 	const pictures = {
 		'exits.svg': curvePicture({ x: 'times as fast', y: 'named as the whole model, %' }, left.curves),
-		'tokens.svg': curvePicture(
-			{ x: 'tokens kept behind layer 2, %', y: 'cosine to the whole model' },
-			short.curves,
-		),
 	};
+	let below = '';
+	if (only === 'exits') below = sectionIn(page, '## Tokens');
+	else {
+		const short = await tokens(path);
+		const axes = { x: 'tokens kept behind layer 2, %', y: 'cosine to the whole model' };
+		Object.assign(pictures, { 'tokens.svg': curvePicture(axes, short.curves) });
+		below = tokensSection(short.lines);
+	}
 	for (const [name, picture] of Object.entries(pictures)) writeFileSync(join(dirname(page), name), picture);
-	writeFileSync(page, pageOf(left.lines, short.lines));
+	writeFileSync(page, pageOf(left.lines, below));
 } finally {
 	rmSync(folder, { recursive: true });
 }
 
-function pageOf(left: readonly string[], short: readonly string[]): string {
+/** From a heading to the end of a page that stands. */
+function sectionIn(path: string, heading: string): string {
+	const text = readFileSync(path, 'utf8');
+	return text.slice(text.indexOf(heading));
+}
+
+function pageOf(left: readonly string[], below: string): string {
 	return `# Work that depends on the input, measured
 
 Written by \`node --import tsx bench/curves.ts docs/adaptive.md <folder of all-MiniLM-L6-v2> ${passages}\`: one thread, one passage at a time, models in turns on every passage; times are ratios of means.
@@ -262,7 +274,11 @@ Nothing was trained. **Chosen** is the loosest threshold at which, on test passa
 
 ${left.join('\n')}
 
-## Tokens
+${below}`;
+}
+
+function tokensSection(short: readonly string[]): string {
+	return `## Tokens
 
 all-MiniLM-L6-v2, a trained encoder of sentences (six layers, width 384), tokens chosen behind layer 2, on 60 passages of the tests' authors: mean cosine of the sentence's vector (mean over tokens) to the whole model's · times as fast.
 Nothing was trained again. \`random\` is the same fixed order of positions for every passage.

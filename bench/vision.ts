@@ -1,7 +1,7 @@
 /**
  * Tokens of vision transformers, as a page: how much faster the shape of ViT-B/16 becomes, and how far a trained one moves.
  *
- *     node --import tsx bench/vision.ts docs/adaptive-vision.md <vit_b_16.onnx> <trained.onnx> <folder of images> [pairs]      # 60
+ *     node --import tsx bench/vision.ts docs/adaptive-vision.md <vit_b_16.onnx> <trained.onnx> <folder of images> [pairs]      # 20
  *
  * The first is torchvision's, exported with random weights: for time alone. The second is run on the images: cosine of its output to the
  * whole model's, and time. One thread, models in turns.
@@ -19,7 +19,7 @@ import { inferFacts } from '../src/ir/graph/facts.ts';
 import { runRecipe } from '../src/passes/run.ts';
 import { inTurns, interval, speedUp } from './turns.ts';
 
-const [page = '', timedPath = '', trainedPath = '', images = '', pairs = '60'] = process.argv.slice(2);
+const [page = '', timedPath = '', trainedPath = '', images = '', pairs = '20'] = process.argv.slice(2);
 const shapes = new Map<string, readonly number[]>();
 const eleven = Array.from({ length: 11 }, (_, layer) => layer);
 const falling = (least: number): string =>
@@ -30,7 +30,6 @@ const everyLayer = (least: number): string =>
 	`merge tokens keep [${falling(least)}] after layers [${eleven.join(', ')}]`;
 const statements = [
 	'prune tokens keep 50% after layer 3',
-	'prune tokens keep 50% after layer 3 with fused',
 	'prune tokens keep [70%, 50%, 35%] after layers [2, 5, 8]',
 	'merge tokens 30% after layer 3',
 	everyLayer(40),
@@ -45,7 +44,7 @@ async function built(model: Model, text: string): Promise<Model> {
 /** Times as fast, with the interval of the median. */
 async function faster(model: Model, less: Model, feeds: readonly Feeds[]): Promise<string> {
 	const turning = {
-		...{ pairs: Number(pairs), threads: 1, openings: 5 },
+		...{ pairs: Number(pairs), threads: 1, openings: 2 },
 		feeds: (turn: number) => present(feeds[turn % feeds.length], 'feeds'),
 	};
 	const turns = await inTurns(model, less, turning);

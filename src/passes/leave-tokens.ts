@@ -137,7 +137,10 @@ function checkBehind(request: PlanRequest): void {
 /** Throws `Fault` where no attention behind the layer reads along the axis that is taken for the tokens'. */
 function checkAttends(request: PlanRequest, { value }: TokenStage, { mixes }: Followed): void {
 	if (!mixes.some(({ kind }) => kind === 'softmax'))
-		throw refusal(request, `no attention behind the layer reads along axis 1 of '${value}'`);
+		throw refusal(
+			request,
+			`no attention behind the layer reads along axis 1 of '${value}' (tokens are looked for there: a sequence that comes first, or stands behind a cache, is not followed)`,
+		);
 }
 
 /** Tokens come back behind the last layer where what follows needs every one of them. */
