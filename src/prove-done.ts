@@ -1,6 +1,6 @@
 /** The proof of one step that was carried out, tried again with other numbers while the model's own would not show a mistake. */
 import { Fault } from './diagnostic.ts';
-import { proveStep } from './backends/ort/prove.ts';
+import { proveDrawn, proveStep } from './backends/ort/prove.ts';
 import { widenedFeeds } from './backends/ort/runs.ts';
 import { type Proof } from './ir/proof.ts';
 import { proofFailed } from './messages/run.ts';
@@ -29,7 +29,7 @@ export async function proveDone(
 			kept,
 			weights,
 		};
-		proof = await proveStep(models, widenedFeeds(feeds), threads);
+		proof = (await proveDrawn(models, widenedFeeds(feeds), threads)) ?? proof;
 	}
 	const worst = proof.outputs.find(({ maxAbs, tolerance }) => maxAbs > tolerance);
 	if (worst === undefined) return proof;

@@ -5,7 +5,7 @@
 
 Needs torch and torchvision; nothing is downloaded. Batch norms get the statistics of one input, so that values stay finite.
 The last layers of detectors are made small, so that boxes lie near their anchors and what comes behind them costs the same
-before and after pruning.
+before and after pruning; the least score of a detection is 0.005, so that there are some.
 """
 import sys
 import warnings
@@ -30,10 +30,12 @@ def options(name, place):
         return {"weights_backbone": None} if "lraspp" in name else {"weights_backbone": None, "aux_loss": None}
     if place is not models.detection:
         return {}
+    least = "box_score_thresh" if "rcnn" in name else "score_thresh"
     if name.startswith("ssd"):
-        return {"weights_backbone": None}
+        return {"weights_backbone": None, least: 0.005}
     layers = 6 if "mobilenet" in name else 5
-    return {"weights_backbone": None, "trainable_backbone_layers": layers, "min_size": 320, "max_size": 320}
+    sizes = {"min_size": 320, "max_size": 320}
+    return {"weights_backbone": None, "trainable_backbone_layers": layers, least: 0.005, **sizes}
 
 
 def build(name):

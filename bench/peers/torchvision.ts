@@ -1,72 +1,104 @@
 /**
- * `prune channels 50%` on exported torchvision models, beside Torch-Pruning on the same architectures, as Markdown.
+ * `prune channels 50%` on torchvision models with random weights, beside Torch-Pruning on the same architectures: docs/torchvision.md.
  *
- *     node --import tsx bench/peers/torchvision.ts table.md [--python interpreter] model.onnx…
+ *     node --import tsx bench/peers/torchvision.ts results.jsonl page.md [--python interpreter] MODEL…
  *
- * Results are kept beside the table as they come in (`<table>.jsonl`), so models can come one at a time. The interpreter has torch,
- * torchvision and torch-pruning; without one the peer's columns stay empty.
+ * Every model is exported, built, proven and timed, one after another, and the export deleted; a line of JSON each goes to the first
+ * file, and a run that was stopped goes on. The page is written of all lines. The interpreter has torch and torchvision.
+ * Torch-Pruning's results are those of `torch-pruning.tsv`.
  */
 import { execFile } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 type Ours = {
-	readonly ok?: boolean;
-	readonly selected?: number;
 	readonly params?: readonly [number, number];
+	readonly macs?: readonly [number, number];
 	readonly proven?: boolean;
 	readonly weak?: boolean;
-	readonly error?: number;
-	readonly before?: number;
-	readonly after?: number;
+	/** Median of the pruned model's time over the original's. */
+	readonly ratio?: number;
 	readonly refused?: string;
-	readonly planSeconds?: number;
-	readonly wholeSeconds?: number;
-	readonly provenSeconds?: number;
 	readonly crash?: string;
 };
+type Line = { readonly model: string; readonly ours: Ours };
 type Theirs = {
-	readonly seconds?: number;
-	readonly params?: readonly [number, number];
-	readonly failed?: string;
+	readonly model: string;
+	readonly family: string;
+	/** Share of parameters kept, and how much faster; absent where it failed. */
+	readonly kept?: number;
+	readonly speedup?: number;
+	readonly failed: string;
 };
-type Line = { readonly model: string; readonly ours: Ours; readonly theirs?: Theirs };
 
 const run = promisify(execFile);
 const minutes = 6;
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-const [table = '', ...rest] = process.argv.slice(2);
-const python = rest[0] === '--python' ? rest[1] : undefined;
-const models = python === undefined ? rest : rest.slice(2);
-const kept = `${table}.jsonl`;
+const [results = '', page = '', ...rest] = process.argv.slice(2);
+const python = rest[0] === '--python' ? rest[1] : 'python3';
+const models = rest[0] === '--python' ? rest.slice(2) : rest;
 
-for (const path of models) {
-	const model = basename(path, '.onnx');
-	const ours = await told<Ours>(process.execPath, ['--import', 'tsx', here('torchvision-one.ts'), path]);
-	const theirs = python && (await told<Theirs>(python, [here('prune_torch.py'), model]));
-	appendFileSync(kept, `${JSON.stringify({ model, ours, ...(theirs && { theirs }) })}\n`);
-	writeFileSync(table, page(lines()));
-}
-
-/** The last line of what a command prints, as JSON, or why there is none. */
-async function told<T>(command: string, args: readonly string[]): Promise<T | { readonly crash: string }> {
+for (const model of models) {
+	if (lines().some((line) => line.model === model)) continue;
+	const folder = mkdtempSync(join(tmpdir(), 'prunec-torchvision-'));
+	const path = join(folder, `${model}.onnx`);
 	try {
-		const { stdout } = await run(command, args, { timeout: minutes * 60_000, maxBuffer: 1 << 26 });
-		return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
+		const ours = (await exported(model, path)) ?? (await built(path));
+		appendFileSync(results, `${JSON.stringify({ model, ours })}\n`);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+	writeFileSync(page, text(lines()));
+}
+writeFileSync(page, text(lines()));
+
+/** Why there is no export. */
+async function exported(model: string, path: string): Promise<Ours | undefined> {
+	try {
+		await run(python ?? '', [here('export_torchvision.py'), model, path], { timeout: minutes * 60_000 });
+		return undefined;
 	} catch (problem) {
-		const { killed, message } = problem as Error & { killed?: boolean };
-		return { crash: killed ? `longer than ${minutes} minutes` : (message.split('\n').at(-1) ?? message) };
+		return { crash: `does not export: ${lastLine((problem as Error).message)}` };
 	}
 }
 
+/** What `torchvision-one.ts` told, up to where it came. */
+async function built(path: string): Promise<Ours> {
+	const argv = ['--import', 'tsx', here('torchvision-one.ts'), path];
+	try {
+		const { stdout } = await run(process.execPath, argv, { timeout: minutes * 60_000, maxBuffer: 1 << 26 });
+		return JSON.parse(lastLine(stdout)) as Ours;
+	} catch (problem) {
+		const { killed, message, stdout } = problem as Error & { killed?: boolean; stdout?: string };
+		const told = stdout ? (JSON.parse(lastLine(stdout)) as Ours) : {};
+		return { ...told, crash: killed ? `longer than ${minutes} minutes` : lastLine(message) };
+	}
+}
+
+function lastLine(of: string): string {
+	return of.trim().split('\n').at(-1) ?? '';
+}
+
+/** The latest of each model. */
 function lines(): Line[] {
-	if (!existsSync(kept)) return [];
-	const all = readFileSync(kept, 'utf8').trim().split('\n');
-	const latest = new Map(all.map((text) => JSON.parse(text) as Line).map((line) => [line.model, line]));
-	return [...latest.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
+	if (!existsSync(results)) return [];
+	const all = readFileSync(results, 'utf8').trim().split('\n').filter(Boolean);
+	const latest = new Map(all.map((one) => JSON.parse(one) as Line).map((line) => [line.model, line]));
+	return [...latest.values()];
+}
+
+/** What Torch-Pruning made of the models, in the order of its list. */
+function peers(): Theirs[] {
+	const [, ...rows] = readFileSync(here('torch-pruning.tsv'), 'utf8').trim().split('\n');
+	return rows.map((row) => {
+		const [model = '', family = '', kept = '', speedup = '', failed = ''] = row.split('\t');
+		const numbers = kept === '' ? {} : { kept: Number(kept), speedup: Number(speedup) };
+		return { model, family, failed, ...numbers };
+	});
 }
 
 function verdict({ crash, refused, proven, weak }: Ours): string {
@@ -75,37 +107,79 @@ function verdict({ crash, refused, proven, weak }: Ours): string {
 	return proven !== true ? 'not proven' : weak === true ? 'weak' : 'proven';
 }
 
-function left(params: readonly [number, number] | undefined): string {
-	return params === undefined ? '' : `${((100 * params[1]) / params[0]).toFixed(1)} %`;
+function percent(share: number | undefined): string {
+	return share === undefined ? '' : `${(100 * share).toFixed(1)} %`;
 }
 
-function ratio(over: number | undefined, under: number | undefined): string {
-	return over === undefined || under === undefined ? '' : `${(over / under).toFixed(2)} x`;
+function times(faster: number | undefined): string {
+	return faster === undefined || !isFinite(faster) ? '' : `${faster.toFixed(2)}×`;
 }
 
-function page(all: readonly Line[]): string {
-	const rows = all.map(({ model, ours, theirs }) =>
-		[
-			model,
-			verdict(ours),
-			left(ours.params),
-			ratio(ours.before, ours.after),
-			ours.planSeconds?.toFixed(2) ?? '',
-			ours.provenSeconds?.toFixed(1) ?? '',
-			theirs?.failed === undefined ? left(theirs?.params) : theirs.failed.split(':')[0],
-			ratio(ours.planSeconds, theirs?.seconds),
-			ratio(ours.wholeSeconds, theirs?.seconds),
-		].join(' | '),
-	);
-	const speed = all.flatMap(({ ours: { before, after } }) =>
-		before && after ? [Math.log(before / after)] : [],
-	);
-	const mean = Math.exp(speed.reduce((sum, one) => sum + one, 0) / Math.max(1, speed.length));
+function leftOf(pair: readonly [number, number] | undefined): number | undefined {
+	return pair && pair[1] / pair[0];
+}
+
+function fasterBy({ ratio }: Ours): number | undefined {
+	return ratio === undefined ? undefined : 1 / ratio;
+}
+
+function geometricMean(values: readonly number[]): number {
+	return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+function text(all: readonly Line[]): string {
+	const theirs = peers();
+	const own = new Map(all.map((line) => [line.model, line.ours]));
+	const tried = theirs.flatMap((peer) => {
+		const ours = own.get(peer.model);
+		return ours ? [{ ours, peer }] : [];
+	});
+	const rows = tried.map(({ ours, peer }) => [
+		peer.model,
+		verdict(ours),
+		percent(leftOf(ours.params)),
+		percent(leftOf(ours.macs)),
+		times(fasterBy(ours)),
+		peer.kept === undefined ? peer.failed : percent(peer.kept),
+		times(peer.speedup),
+	]);
+	const head = ['model', 'verdict', 'parameters left', 'multiply-adds left', 'faster by'];
 	return `${[
-		'| model | verdict | parameters left | faster by | plan, s | with proof, s | Torch-Pruning: parameters left | plan over its build + step | to the written file over it |',
-		'|---|---|---|---|---|---|---|---|---|',
-		...rows.map((row) => `| ${row} |`),
+		...intro(tried, theirs),
 		'',
-		`${all.length} models; geometric mean of the speed-up ${mean.toFixed(2)} x. Seconds are processor time.`,
+		...[
+			[...head, 'Torch-Pruning: parameters left', 'faster by'],
+			head.concat('', '').map(() => '---'),
+			...rows,
+		].map((cells) => `| ${cells.join(' | ')} |`),
 	].join('\n')}\n`;
+}
+
+type Tried = { readonly ours: Ours; readonly peer: Theirs };
+
+function intro(tried: readonly Tried[], theirs: readonly Theirs[]): string[] {
+	const proven = tried.filter(({ ours }) => verdict(ours) === 'proven');
+	const timed = proven.filter(({ ours, peer }) => peer.family !== 'detection' && ours.ratio !== undefined);
+	const both = timed.filter(({ peer }) => peer.speedup !== undefined);
+	const speed = geometricMean(timed.map(({ ours }) => fasterBy(ours) ?? 1));
+	const [ourSpeed, theirSpeed] = [
+		geometricMean(both.map(({ ours }) => fasterBy(ours) ?? 1)),
+		geometricMean(both.map(({ peer }) => peer.speedup ?? 1)),
+	];
+	const slower = timed.filter(({ ours }) => (fasterBy(ours) ?? 1) < 1).map(({ peer }) => peer.model);
+	const left = theirs.filter(({ model }) => !tried.some(({ peer }) => peer.model === model));
+	return [
+		'# Torchvision, half of the channels',
+		'',
+		'`prune channels 50%` on models of torchvision with random weights, exported by `torch.onnx.export`: proven with a control that shows, and timed in onnxruntime beside the original, in turns, on one',
+		'thread of a busy machine. Torch-Pruning 1.6.1 at ratio 0.5 (groups by L2 norm, widths rounded to 8, output layers kept) is beside it as measured once; it sees the PyTorch model, prunec the ONNX',
+		'file. Last layers of detectors are made small, so that what comes behind boxes costs the same before and after.',
+		'',
+		`Proven: **${proven.length} of ${tried.length}** tried. Torch-Pruning: ${tried.filter(({ peer }) => peer.kept !== undefined).length} of these.`,
+		`Geometric mean of the speed-up over ${timed.length} models that are no detectors: **${times(speed)}**; over the ${both.length} that both prune ${times(ourSpeed)}, Torch-Pruning ${times(theirSpeed)}.`,
+		`Slower than before: ${slower.length === 0 ? 'none' : slower.join(', ')}.`,
+		...(left.length === 0 ? [] : ['', `Not run yet: ${left.map(({ model }) => model).join(', ')}.`]),
+		'',
+		'Written by `node --import tsx bench/peers/torchvision.ts results.jsonl docs/torchvision.md --python python3 MODEL…`.',
+	];
 }

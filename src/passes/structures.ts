@@ -20,8 +20,8 @@ export function wideFamilies({ net, step }: PlanRequest, ...roles: readonly Role
 }
 
 /**
- * Families as groups of units, in graph order. A position of a weight belongs to one group at most: where families read an axis in
- * several ways (groups of channels, channels of each group), the finest comes first.
+ * Families as groups of units, in graph order, and those that cannot go. A position of a weight belongs to one of them at most: where
+ * families read an axis in several ways (groups of channels, channels of each group), the finest comes first.
  */
 export function groupsOf(
 	request: PlanRequest,
@@ -31,16 +31,16 @@ export function groupsOf(
 ): Found {
 	const layers = layerNames(request);
 	const inScope = families.filter((family) => isInScope(request, family, layers));
-	const live = distinct(inScope.filter((family) => family.units > leastOf(family))).sort(
-		(a, b) => firstOf(a) - firstOf(b),
-	);
+	const isLive = (family: Family): boolean => family.units > leastOf(family);
+	const isStuck = (family: Family): boolean => (family.units > 1 ? !isLive(family) : family.pinned > 1);
+	// Of an axis that can be read in a way that goes, the other ways are no news: q, k and v above the heads of a packed projection.
+	const all = distinct([...inScope.filter(isLive), ...inScope.filter(isStuck)]);
+	const live = all.filter(isLive).sort((a, b) => firstOf(a) - firstOf(b));
 	const groups = live.map((family, layer): UnitGroup => {
 		const names = namesIn(family);
 		return { family, layer, key: `${kind}/${firstOf(family)}`, label: label(names[0] ?? ''), names };
 	});
-	const stuck = distinct(
-		inScope.filter((family) => (family.units > 1 ? family.units <= leastOf(family) : family.pinned > 1)),
-	);
+	const stuck = all.filter(isStuck);
 	return {
 		groups,
 		refused: stuck.map((family) => refusal(request, family, label)),

@@ -22,7 +22,25 @@ export async function proveStep(
 	feeds: readonly Feeds[],
 	threads: number,
 ): Promise<Proof> {
-	const original = await runAll(models.original, 'original', feeds, { threads });
+	return proveOn(await runAll(models.original, 'original', feeds, { threads }), models, feeds, threads);
+}
+
+/** The same on drawn weights; undefined where the model does not run with them, as a detector that finds nothing may not. */
+export async function proveDrawn(
+	models: StepModels,
+	feeds: readonly Feeds[],
+	threads: number,
+): Promise<Proof | undefined> {
+	const original = await runsOf(models.original, 'original', feeds, threads);
+	return original && proveOn(original, models, feeds, threads);
+}
+
+async function proveOn(
+	original: Runs,
+	models: StepModels,
+	feeds: readonly Feeds[],
+	threads: number,
+): Promise<Proof> {
 	const optimized = await runAll(models.original, 'original', feeds, { optimize: 'all', threads });
 	const proofs: Proof[] = [];
 	for (const claim of models.claims)
@@ -129,7 +147,7 @@ async function withControls(
 ): Promise<{ readonly outputs: readonly OutputError[]; readonly stops: boolean }> {
 	let [outputs, stops] = [errors, false];
 	for (const control of claim.controls) {
-		const moved = await runsOf(control(), feeds, threads);
+		const moved = await runsOf(control(), 'control', feeds, threads);
 		const moves = outputs.map(({ name }) => moveOf(name, kept, reference, moved));
 		stops ||= claim.isSpoiled === true && moves.some((move) => !isFinite(move));
 		outputs = outputs.map((output, at) => {
@@ -141,17 +159,21 @@ async function withControls(
 	return { outputs, stops };
 }
 
-/** Of a control; undefined where it does not run, as with a spoiled number that sizes are computed from. */
-async function runsOf(control: Model, feeds: readonly Feeds[], threads: number): Promise<Runs | undefined> {
+/** Undefined where a model does not run, as with a spoiled number that sizes are computed from. */
+async function runsOf(
+	model: Model,
+	which: string,
+	feeds: readonly Feeds[],
+	threads: number,
+): Promise<Runs | undefined> {
 	try {
-		return await runAll(control, 'control', feeds, { threads });
+		return await runAll(model, which, feeds, { threads });
 	} catch (problem) {
 		if (!(problem instanceof Fault)) throw problem;
 		return undefined;
 	}
 }
 
-/** How far a control moves an output; infinite where it puts out other shapes, no numbers, or nothing. */
 function moveOf(name: ValueName, kept: Kept, reference: Runs, moved: Runs | undefined): number {
 	const distances = reference.map((values, at) => {
 		const expected = values.get(name);

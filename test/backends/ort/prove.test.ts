@@ -1,7 +1,7 @@
 /** What a proof takes for rounding, and what it does not. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { proveStep } from '../../../src/backends/ort/prove.ts';
+import { proveDrawn, proveStep } from '../../../src/backends/ort/prove.ts';
 import { drawAt } from '../../../src/ir/graph/random.ts';
 import { FLOAT } from '../../../src/ir/graph/dtype.ts';
 import { type Model } from '../../../src/ir/graph/graph.ts';
@@ -81,6 +81,14 @@ test('one number of a factor that is off by a hundredth is a mistake all the sam
 	const { ok, maxAbs, tolerance } = await proofOf(amplified([[width, rank], left], [[rank, width], wrong]));
 	assert.is(ok, false);
 	assert.ok(maxAbs > 3 * tolerance);
+});
+
+test('says nothing of drawn weights that the original itself does not run with', async () => {
+	const b = modelBuilder();
+	b.output(b.node('Reshape', [b.input('x', ['batch', width]), b.ints([7, -1])]), [7, 'rest']);
+	const broken = b.build();
+	const models = { original: broken, pruned: broken, claims: [], kept: new Map(), weights: 'seeded' } as const;
+	assert.equal(await proveDrawn(models, feeds, 1), undefined);
 });
 
 test.run();
