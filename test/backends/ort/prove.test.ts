@@ -87,7 +87,13 @@ test('says nothing of drawn weights that the original itself does not run with',
 	const b = modelBuilder();
 	b.output(b.node('Reshape', [b.input('x', ['batch', width]), b.ints([7, -1])]), [7, 'rest']);
 	const broken = b.build();
-	const models = { original: broken, pruned: broken, claims: [], kept: new Map(), weights: 'seeded' } as const;
+	const models = {
+		original: broken,
+		pruned: broken,
+		claims: [],
+		kept: new Map(),
+		weights: 'seeded',
+	} as const;
 	assert.equal(await proveDrawn(models, feeds, 1), undefined);
 });
 
