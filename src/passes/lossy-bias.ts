@@ -27,10 +27,11 @@ export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbias
 	const { step, net, numbering, lab, model } = request;
 	const inScope = sitesInScope(request);
 	const all = sitesOf(new Rewriting(net)).filter(({ projection }) => inScope(projection.node));
-	const sites = all.filter((site) => !isZero(site));
+	const own = lab?.calibrated === true ? lab : undefined;
+	const hidden = own === undefined ? [] : all.filter((site) => isHidden(site, net));
+	const sites = all.filter((site) => !isZero(site) && !hidden.includes(site));
 	if (all.length === 0 || step.amount === undefined)
 		throw new Fault(noAnatomy({ target: 'biases', scoped: step.in.length > 0 }, { span: step.span }));
-	const own = lab?.calibrated === true ? lab : undefined;
 	const scores = await scoresOf(sites, net, own);
 	const { remove } =
 		sites.length === 0 ? { remove: 0 } : countToRemove(step.amount, sites.length, { align: 1, min: 0 });
@@ -52,7 +53,7 @@ export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbias
 					? 'squared bias beside squared weights'
 					: "squared bias beside the output's variance",
 			removed: [],
-			refused: zerosStay(all.filter(isZero), request),
+			refused: unweighed(all.filter(isZero), hidden, request),
 			decision: { gone, shifted },
 		},
 		tensors,
@@ -62,10 +63,20 @@ export async function planUnbiased(request: PlanRequest): Promise<Planned<Unbias
 
 const isZero = ({ bias }: Site): boolean => bias.every((value) => value === 0);
 
-/** Biases that change nothing are none of those that are weighed. */
-function zerosStay(zeros: readonly Site[], { step }: PlanRequest): Diagnostic[] {
-	const labels = zeros.map(({ projection }) => nodeLabel(projection.node));
-	const why = 'they are zeros, which a bare `prune bias` takes out exactly';
+/** Made inside a body: what an operator puts out there cannot be measured. */
+const isHidden = ({ projection }: Pick<Site, 'projection'>, { tensors }: Net): boolean =>
+	tensors.get(projection.node.outputs[0] ?? '')?.inBody === true;
+
+function unweighed(zeros: readonly Site[], hidden: readonly Site[], request: PlanRequest): Diagnostic[] {
+	return [
+		...staying(zeros, 'they are zeros, which a bare `prune bias` takes out exactly', request),
+		...staying(hidden, 'inside a body nothing is measured; without data they are weighed too', request),
+	];
+}
+
+/** Biases that are not weighed. */
+function staying(sites: readonly Site[], why: string, { step }: PlanRequest): Diagnostic[] {
+	const labels = sites.map(({ projection }) => nodeLabel(projection.node));
 	return labels.length === 0 ? [] : [stays({ unit: 'biases', why, labels }, { span: step.span })];
 }
 
@@ -87,6 +98,7 @@ async function scoresOf(sites: readonly Site[], net: Net, lab: Lab | undefined):
 	if (lab === undefined)
 		return sites.map(({ projection, bias }) => energy(bias) / (energy(numbersOf(projection.weight)) || 1));
 	const r = new Rewriting(net);
+	if (sites.length === 0) return [];
 	const moments = await lab.moments(
 		net.model,
 		sites.map(({ projection }) => outputOf(r, projection)),
@@ -116,7 +128,7 @@ async function compensated(
 	tensors: Map<string, Tensor>,
 ): Promise<Unbiased['shifted']> {
 	const r = new Rewriting(net);
-	const takers = takersOf(r, gone);
+	const takers = takersOf(r, gone).filter((projection) => !isHidden({ projection }, net));
 	if (takers.length === 0) return [];
 	const requests = takers.map((taker) => outputOf(r, taker));
 	const wanted = await lab.moments(model, requests);

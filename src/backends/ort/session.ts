@@ -2,6 +2,8 @@
 import type * as Ort from 'onnxruntime-node';
 import { Fault, present } from '../../diagnostic.ts';
 import { elementType, FLOAT, FLOAT16 } from '../../ir/graph/dtype.ts';
+import { inferFacts } from '../../ir/graph/facts.ts';
+import { hasHalf } from '../../ir/graph/widen.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { halfBits, halfValue, toInt64 } from '../../ir/graph/tensor.ts';
 import { noRuntime, sessionFailed } from '../../messages/run.ts';
@@ -92,7 +94,11 @@ export async function openSession(
 
 function withOutputs(model: Model, names: readonly ValueName[]): Model {
 	const known = new Set(model.graph.outputs.map(({ name }) => name));
-	const extra = [...new Set(names)].filter((name) => !known.has(name)).map((name) => ({ name, type: FLOAT }));
+	// A half among the weights: then the type must be told, and is no float32 by itself.
+	const facts = hasHalf(model) ? inferFacts(model, new Map()) : undefined;
+	const extra = [...new Set(names)]
+		.filter((name) => !known.has(name))
+		.map((name) => ({ name, type: facts?.of(name)?.type ?? FLOAT }));
 	return { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, ...extra] } };
 }
 
