@@ -40,12 +40,19 @@ export function drawScores(draw: Drawing, stage: TokenStage): Scored {
 	};
 }
 
-/** Bool, [tokens] or [batch, tokens]: position 0, and the ids that stay. */
-function protectedOf(draw: Drawing, { stay, picks }: TokenStage, length: ValueName): ValueName {
-	const first = draw.op('Equal', [draw.range(length), draw.scalar(0, INT64)]);
-	if (stay === undefined) return first;
-	const ids = draw.cast(standing(draw, stay.ids, picks), INT64);
-	return stay.tokens.reduce(
+/** Bool, [tokens] or [batch, tokens]: position 0 and those of a prompt, and the ids that stay. */
+function protectedOf(
+	draw: Drawing,
+	{ stay: { front = 1, named } = {}, picks }: TokenStage,
+	length: ValueName,
+): ValueName {
+	const first =
+		front === 1
+			? draw.op('Equal', [draw.range(length), draw.scalar(0, INT64)])
+			: draw.op('Less', [draw.range(length), draw.scalar(front, INT64)]);
+	if (named === undefined) return first;
+	const ids = draw.cast(standing(draw, named.ids, picks), INT64);
+	return named.tokens.reduce(
 		(found, token) => draw.op('Or', [found, draw.op('Equal', [ids, draw.scalar(token, INT64)])]),
 		first,
 	);

@@ -56,7 +56,7 @@ export function placeOf(request: PlanRequest, metric: TokenMetric): Omit<TokenSt
 	const mask = maskInput(request, whole);
 	const join = merges(metric) ? 'alike' : request.step.with === 'fused' ? 'fused' : undefined;
 	const sizes = join === 'alike' ? sizesIn(request, start) : undefined;
-	const stay = stayingIds(request, whole);
+	const stay = staying(request, whole);
 	return {
 		...{ value, metric, seed, picks, whole: whole.name },
 		...(mask && { mask }),
@@ -123,15 +123,33 @@ export function sameSizes(tensor: NetTensor | undefined, sizes: readonly number[
 	return tensor?.sizes.length === sizes?.length && tensor?.sizes.join() === sizes?.join();
 }
 
-/** `except "[SEP]", "#102"`: ids that always stay, by their text in the files beside the model or by number. */
-function stayingIds(request: PlanRequest, whole: NetTensor): TokenStage['stay'] {
-	const { step, lexicon } = request;
+/** `except "@..16"`: so many positions at the front. */
+const front = /^@\.\.(\d+)$/;
+
+/** `except "@..16", "[SEP]", "#102"`: what always stays, by position, by text in the files beside the model, or by id. */
+function staying(request: PlanRequest, whole: NetTensor): TokenStage['stay'] {
+	const { step } = request;
 	if (step.except.length === 0) return undefined;
 	const span = step.spans.except ?? step.span;
 	const names = step.except.map((place) => {
 		if (place.kind === 'glob') return place.glob;
 		throw new Fault(tokensStay({ why: '`except` names tokens by their text: `except "[SEP]"`' }, { span }));
 	});
+	const fronts = names.flatMap((name) => front.exec(name)?.[1] ?? []).map(Number);
+	const others = names.filter((name) => !front.test(name));
+	return {
+		...(fronts.length > 0 && { front: Math.max(1, ...fronts) }),
+		...(others.length > 0 && { named: namedTokens(others, request, whole) }),
+	};
+}
+
+function namedTokens(
+	names: readonly string[],
+	request: PlanRequest,
+	whole: NetTensor,
+): NonNullable<NonNullable<TokenStage['stay']>['named']> {
+	const { step, lexicon } = request;
+	const span = step.spans.except ?? step.span;
 	const ids = idsInput(request, whole);
 	if (ids === undefined)
 		throw new Fault(tokensStay({ why: '`except` needs an input [batch, tokens] of token ids' }, { span }));

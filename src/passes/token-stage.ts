@@ -24,8 +24,13 @@ export type TokenStage = {
 	readonly attention?: Attended;
 	/** The graph input [batch, tokens] that is zero where a position is padding. */
 	readonly mask?: ValueName;
-	/** Ids that always stay, and the graph input [batch, tokens] that holds them. */
-	readonly stay?: { readonly ids: ValueName; readonly tokens: readonly number[] };
+	/** What always stays beside position 0. */
+	readonly stay?: {
+		/** So many positions at the front: a prompt. */
+		readonly front?: number;
+		/** Ids, and the graph input [batch, tokens] that holds them. */
+		readonly named?: { readonly ids: ValueName; readonly tokens: readonly number[] };
+	};
 	/**
 	 * What becomes of tokens that leave: nothing, a part of the token that they are most like, or a part of one token for all of them,
 	 * weighed by their scores.

@@ -80,6 +80,28 @@ test('below a threshold tokens leave, as many as the row that loses fewest; ids 
 	await proves(before, spared);
 });
 
+test('the positions of a prompt stay, alone and beside ids, and merge with none', async () => {
+	const before = encoderOf({ head: first, ids: true });
+	const received = await receivedIn(before);
+	const spared = 'prune tokens keep 5 after layer 0 except "@..4"';
+	const [kept = []] = (await chosenBy(before, spared)).kept;
+	assert.is(kept.length, received.length);
+	for (const [row, own] of kept.entries()) {
+		const prompt = [0, 1, 2, 3];
+		assert.equal(own.slice(0, 4), prompt);
+		const others = received[row]!.map((value, key) => ({ value, key })).filter(({ key }) => key > 3);
+		const isReal = ({ key }: { key: number }): boolean => real[row * longest + key] === 1;
+		const [next] = others.filter(isReal).sort((a, b) => b.value - a.value);
+		assert.equal(own.slice(4), [next?.key ?? 4]);
+	}
+	await proves(before, spared);
+	await proves(before, `prune tokens keep 5 after layer 0 except "@..3", "#${idsOf[5] ?? 0}"`);
+	await proves(
+		encoderOf({ head: pooled, ids: true }),
+		'merge tokens 2 after layer 0 by states except "@..3"',
+	);
+});
+
 test('operator sets that cannot sort whole numbers choose the same tokens', async () => {
 	const rowed: Options['head'] = (b, x) => classes(b, x);
 	const shares = 'prune tokens keep [70%, 40%] after layers [0, 1]';
