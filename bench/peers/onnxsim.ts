@@ -163,7 +163,7 @@ function text(all: readonly Line[]): string {
 		'# onnxsim, on the same files',
 		'',
 		'onnxsim 0.8.1 prunes ONNX models too: `apply_structured_pruning` and `apply_attention_head_pruning`, both at 0.5 by L2 norm, beside the first statement of prunec that applies. What onnxsim wrote is held against the',
-		'original with zeros where its weights became narrower. Left: parameters over all parameters. Seconds are processor time: onnxsim without any check, prunec with its proof.',
+		'original with zeros where its weights became narrower; where they differ, what was zeroed is our reading of its file, and may be at fault. Left: parameters over all parameters. Seconds are processor time: onnxsim without any check, prunec with its proof.',
 		'',
 		`Smaller: prunec ${ourSmaller} of ${all.length}, each proven; onnxsim ${smaller}. It says nothing of what it leaves whole: the share that is left tells.`,
 		'',
