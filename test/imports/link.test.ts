@@ -26,12 +26,12 @@ const codes = ({ diagnostics }: Checked): readonly string[] => diagnostics.map((
 
 test('a recipe that is used stands where its `use` stands, with its parameters and promises', () => {
 	const files = {
-		'r.prune': 'prune heads 25%\nuse "./a.prune"\nprune layers [1]\nexpect params <= 90%',
+		'r.prune': 'prune layers [1]\nuse "./a.prune"\nprune heads 25%\nexpect params <= 90%',
 		'a.prune':
 			'recipe a\nparam share = 50% from 0 to 1\nprune ffn $share\nexpect cosine >= 0.9\nprotect "*.pooler"',
 	};
 	const checked = check(files);
-	assert.equal(steps(checked), ['prune heads 25%', 'prune ffn $share', 'prune layers [1]']);
+	assert.equal(steps(checked), ['prune layers [1]', 'prune ffn $share', 'prune heads 25%']);
 	assert.equal(
 		checked.recipe?.expectations.map(({ text }) => text),
 		['expect cosine >= 0.9', 'expect params <= 90%'],

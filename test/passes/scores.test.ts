@@ -181,7 +181,8 @@ test('random draws depend on the seed and the place alone', async () => {
 /** What a statement removes, by layer. */
 async function removed(recipe: string): Promise<StepReport['removed']> {
 	const document = await compile({ recipe, model: classifier.model, data, threads: 1, verify: false });
-	assert.equal(document.diagnostics, [], recipe);
+	const grave = document.diagnostics.filter(({ severity }) => severity !== 'note');
+	assert.equal(grave, [], recipe);
 	return document.steps[0]!.removed;
 }
 

@@ -66,7 +66,10 @@ const rules: readonly Rule[] = [
 export function checkOrder(steps: readonly Step[]): Diagnostic[] {
 	const earliest = new Map<Rule, Step>();
 	return steps.flatMap((step) => {
-		const rule = rules.find((one) => earliest.has(one) && one.second(step));
+		// Targets that one statement weighs against each other have no order.
+		const isOther = (one: Step | undefined): boolean =>
+			one !== undefined && (one.span.start !== step.span.start || one.span.file !== step.span.file);
+		const rule = rules.find((one) => isOther(earliest.get(one)) && one.second(step));
 		const earlier = rule && earliest.get(rule);
 		for (const one of rules) if (!earliest.has(one) && one.first(step)) earliest.set(one, step);
 		if (rule === undefined || earlier === undefined) return [];
