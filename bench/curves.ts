@@ -122,7 +122,7 @@ async function exits(folder: string): Promise<Drawn> {
 			classifier.model,
 		);
 		const own = await chosen(model, early, layers, rows);
-		const thresholds = [0.5, 0.7, 0.9];
+		const thresholds = [0.5, 0.7, 0.78, 0.9];
 		const options = { path, modelPath: classifier.model, threads };
 		const models = [model, held(early, own), ...thresholds.map((one) => held(early, one))];
 		const timed = await timeOnData(models, options);
