@@ -1,5 +1,5 @@
 /** What lies beside a model, after its structure has changed: the configuration, the tokenizer, the dictionary. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
 	networkOf,
@@ -12,6 +12,7 @@ import {
 import { loadModel } from './backends/onnx/load.ts';
 import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
 import { readSettings, pathBeside, type Settings } from './data/beside.ts';
+import { Stage } from './stage.ts';
 import { type Diagnostic } from './diagnostic.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
@@ -98,7 +99,12 @@ export function updateConfig(
 	if (settings === undefined) return [];
 	const [before, after] = [structureAt(model, shapes), structureAt(output, shapes)];
 	const changed = changedConfig(settings, before, after, undefined, networkOf(model));
-	if (changed.changes.length > 0) writeFileSync(path, `${JSON.stringify(changed.settings, undefined, 2)}\n`);
+	if (changed.changes.length > 0) {
+		const bytes = Buffer.from(`${JSON.stringify(changed.settings, undefined, 2)}\n`);
+		const stage = new Stage(root, { force: true });
+		stage.write('config.json', [bytes], bytes.length);
+		stage.commit();
+	}
 	return said(changed);
 }
 

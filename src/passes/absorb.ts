@@ -6,7 +6,7 @@ import { present } from '../diagnostic.ts';
 import { residualAfter, type Sum } from '../ir/anatomy/layers.ts';
 import { type Block, type Linear } from '../ir/anatomy/parts.ts';
 import { type Net } from '../ir/axes/net.ts';
-import { highestId, type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
 import { hasBodies, twinned } from '../ir/graph/twin.ts';
 import { type Lab, type SplitGram, type Walk } from '../ir/lab.ts';
@@ -15,6 +15,7 @@ import { refit, type Refit } from '../numerics/refit.ts';
 import { biasOf } from './bias.ts';
 import { recordRefit, refitEdits, type RefitDecision } from './compensate.ts';
 import { orient, rowsRead } from './factor-sites.ts';
+import { withDifference } from './residual-target.ts';
 import { bypassEdits, type Bypass } from './skip-norms.ts';
 import { type Compensated } from './technique.ts';
 
@@ -106,29 +107,41 @@ class Absorbing implements Absorbed {
 		const changed = this.walk === undefined ? this.model : this.closed(this.refits, this.bypasses);
 		const grams = await missing(taker, this.model, changed, this.walk ?? this.lab);
 		const map = await mapOf(taker, grams, this.lab);
+		if (map.choice === 'none') {
+			this.told.push(toldOf(taker.layer, map));
+			this.bypasses.push(plain);
+			return;
+		}
 		const refit = recordMap(taker.end.down, map, this.tensors);
-		const sums = [{ from: taker.from, to: taker.end.sum.output.name }];
-		const errors = map.choice === 'none' ? undefined : await this.behindNorms(taker, refit, sums, plain);
-		const isTaken = map.choice !== 'none' && (errors === undefined || errors[map.choice] < errors.none);
-		this.told.push(toldOf(taker.layer, { ...map, ...(!isTaken && { choice: 'none' }) }, errors));
+		const [refits, bypasses] = [
+			[...this.refits, refit],
+			[...this.bypasses, [{ from: taker.from, to: taker.end.sum.output.name }]],
+		];
+		const { norms } = taker;
+		const heldOut = norms
+			? await this.behindNorms(norms, map.choice, this.closed(refits, bypasses), plain)
+			: map.heldOut;
+		const isTaken = heldOut[map.choice] < heldOut.none;
+		this.told.push(toldOf(taker.layer, { ...map, heldOut, choice: isTaken ? map.choice : 'none' }));
 		if (isTaken) this.refits.push(refit);
-		this.bypasses.push(isTaken ? sums : plain);
+		else for (const name of [refit.weight, refit.bias]) this.tensors.delete(name);
+		this.bypasses.push(isTaken ? (bypasses.at(-1) ?? []) : plain);
 	}
 
-	/** Where another norm follows the sum than would without: errors behind the norms, on held-out inputs, over the variance there. */
+	/**
+	 * Where another norm follows the sum than would without: errors behind the norms, on held-out inputs, over the variance there, of what
+	 * was chosen and of nothing; the other choice is not measured there.
+	 */
 	private async behindNorms(
-		{ norms }: Taker,
-		refit: RefitDecision,
-		sums: readonly Bypass[],
+		{ before, after }: NonNullable<Taker['norms']>,
+		choice: 'affine' | 'bias',
+		taken: Model,
 		plain: readonly Bypass[],
-	): Promise<Refit['heldOut'] | undefined> {
-		if (norms === undefined) return undefined;
-		const { before, after } = norms;
+	): Promise<Refit['heldOut']> {
 		const wanted = await this.heldOut(this.model, after);
-		const taken = await this.heldOut(this.closed([...this.refits, refit], [...this.bypasses, sums]), after);
 		const bare = await this.heldOut(this.closed(this.refits, [...this.bypasses, plain]), before);
-		const affine = errorShare(taken, wanted);
-		return { affine, bias: affine, none: errorShare(bare, wanted) };
+		const own = errorShare(await this.heldOut(taken, after), wanted);
+		return { ...{ affine: NaN, bias: NaN }, [choice]: own, none: errorShare(bare, wanted) };
 	}
 
 	private async heldOut(model: Model, value: ValueName): Promise<Matrix> {
@@ -165,15 +178,8 @@ function recordMap(down: Linear, { weight, shift }: Refit, tensors: Map<string, 
 	return recordRefit(reader, added(down, weight), shift, tensors);
 }
 
-function toldOf(
-	layer: number,
-	{ choice, damping, residual, heldOut }: Refit,
-	errors: Refit['heldOut'] | undefined,
-): Compensated {
-	return {
-		...{ layer, choice, residual, heldOut: errors ?? heldOut },
-		...(damping !== undefined && { damping }),
-	};
+function toldOf(layer: number, { choice, damping, residual, heldOut }: Refit): Compensated {
+	return { layer, choice, residual, heldOut, ...(damping !== undefined && { damping }) };
 }
 
 /** What the matrix reads by now, against what is missing behind its sum. */
@@ -185,13 +191,7 @@ async function missing(
 ): Promise<SplitGram> {
 	const twin = twinned(model, changed);
 	const value = `${from}/missing`;
-	const difference: Node = {
-		...{ id: highestId(twin.model.graph) + 1, name: '', op: 'Sub', domain: '', attributes: new Map() },
-		inputs: [from, twin.of(sum.output.name)],
-		outputs: [value],
-	};
-	const { graph } = twin.model;
-	const probe = { ...twin.model, graph: { ...graph, nodes: [...graph.nodes, difference] } };
+	const probe = withDifference(twin.model, from, twin.of(sum.output.name), value);
 	const rank = sum.output.sizes.length;
 	const against = { value, rank, axis: rank - 1, size: down.weight.sizes[down.outAxis] ?? 0 };
 	const rows = present(rowsRead(down), 'a product with its matrix on the right');

@@ -2,7 +2,7 @@
  * What a reader should put out where its output is added to a residual value that others before it have changed: what makes the sum the
  * one of the model as it was, so that each reader makes up for those before it as well.
  */
-import { elementCount, type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
+import { elementCount, highestId, type Model, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Twin } from '../ir/graph/twin.ts';
 import { numbersOf } from '../ir/graph/tensor.ts';
 import { type Gram, type RowsOf } from '../ir/lab.ts';
@@ -64,13 +64,18 @@ export function withTarget(
 	twin: Twin,
 ): { readonly model: Model; readonly value: ValueName } {
 	const value = `${sum.name}/wanted`;
-	const id = 1 + model.graph.nodes.reduce((most, node) => Math.max(most, node.id), 0);
+	return { model: withDifference(model, sum.name, twin.of(skip.name), value), value };
+}
+
+/** The model with one value more: a value less another. */
+export function withDifference(model: Model, from: ValueName, less: ValueName, value: ValueName): Model {
+	const { graph } = model;
 	const difference: Node = {
-		...{ id, name: '', op: 'Sub', domain: '', attributes: new Map() },
-		inputs: [sum.name, twin.of(skip.name)],
+		...{ id: highestId(graph) + 1, name: '', op: 'Sub', domain: '', attributes: new Map() },
+		inputs: [from, less],
 		outputs: [value],
 	};
-	return { model: { ...model, graph: { ...model.graph, nodes: [...model.graph.nodes, difference] } }, value };
+	return { ...model, graph: { ...graph, nodes: [...graph.nodes, difference] } };
 }
 
 /** Sums against what is wanted, without the bias that is added anyway. */

@@ -53,7 +53,9 @@ function refitLine(readers: NonNullable<ReportedStep['compensated']>): string | 
 		`${((100 * judged.reduce((sum, one) => sum + of(one), 0)) / judged.length).toPrecision(3)}%`;
 	const changed = readers.filter(({ choice }) => choice !== 'none').length;
 	const now = mean(({ choice, heldOut }) => heldOut[choice]);
-	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone, ${mean(({ heldOut }) => heldOut.none)} without`;
+	const isBiasTried = judged.every(({ heldOut }) => !Number.isNaN(heldOut.bias));
+	const bias = isBiasTried ? `, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone` : '';
+	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance${bias}, ${mean(({ heldOut }) => heldOut.none)} without`;
 }
 
 /** What the logits of exits are divided by. */
