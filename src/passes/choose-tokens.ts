@@ -46,10 +46,7 @@ function protectedOf(
 	{ stay: { front = 1, named } = {}, picks }: TokenStage,
 	length: ValueName,
 ): ValueName {
-	const first =
-		front === 1
-			? draw.op('Equal', [draw.range(length), draw.scalar(0, INT64)])
-			: draw.op('Less', [draw.range(length), draw.scalar(front, INT64)]);
+	const first = draw.op('Less', [draw.range(length), draw.scalar(front, INT64)]);
 	if (named === undefined) return first;
 	const ids = draw.cast(standing(draw, named.ids, picks), INT64);
 	return named.tokens.reduce(

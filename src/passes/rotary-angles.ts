@@ -116,18 +116,16 @@ function oddFrequencies(cosine: Leaf, sine: Leaf): string | undefined {
 }
 
 const movers = new Set([
-	...[
-		'Unsqueeze',
-		'Squeeze',
-		'Reshape',
-		'Transpose',
-		'Expand',
-		'Concat',
-		'Cast',
-		'Identity',
-		'Slice',
-		'Gather',
-	],
+	'Unsqueeze',
+	'Squeeze',
+	'Reshape',
+	'Transpose',
+	'Expand',
+	'Concat',
+	'Cast',
+	'Identity',
+	'Slice',
+	'Gather',
 ]);
 
 /** Up to the constants that a value's cosines or sines are made of; says why where they are made of something else. */

@@ -162,25 +162,42 @@ function rereading(model: Model, names: readonly (readonly [Sources[number], Val
 
 type Choice = Stilled['stilled'][number];
 
+/** Stored angles, which of their numbers do not turn any more, and what stands in their place. */
+type Side = {
+	readonly source: Sources[number];
+	readonly isChosen: (at: number) => boolean;
+	readonly plainAt: (at: number) => number;
+};
+
+function sidesOf(model: Model, choices: readonly Choice[]): Side[] {
+	return choices.flatMap(({ readings, columns }) => {
+		const sources = sourcesOf(model, readings);
+		const plain = plainValues(sources);
+		const chosen = new Set(columns);
+		return sources.map((source, side): Side => {
+			const width = widthOf(sources, source.tensor);
+			return {
+				source,
+				isChosen: (at) => chosen.has(at % width),
+				plainAt: (at) => plain[side]?.[at] ?? 0,
+			};
+		});
+	});
+}
+
 /** New constants in which the chosen columns do not turn; of the others with `isWrong`. */
 function storedEdits(model: Model, choices: readonly Choice[], isWrong = false): Edit[] {
 	const fresh = freshNames(model.graph);
 	const read: (readonly [Sources[number], ValueName])[] = [];
 	const constants: Edit[] = [];
-	for (const { readings, columns } of choices) {
-		const sources = sourcesOf(model, readings);
-		const plain = plainValues(sources);
-		const chosen = new Set(columns);
-		for (const [side, source] of sources.entries()) {
-			const { tensor } = source;
-			const width = widthOf(sources, tensor);
-			const values = Float64Array.from(numbersOf(tensor), (value, at) =>
-				chosen.has(at % width) === isWrong ? value : (plain[side]?.[at] ?? 0),
-			);
-			const name = fresh(`${tensor.name}_still`);
-			constants.push({ kind: 'constant', tensor: tensorOf(name, tensor.type, tensor.dims, values) });
-			read.push([source, name]);
-		}
+	for (const { source, isChosen, plainAt } of sidesOf(model, choices)) {
+		const { tensor } = source;
+		const values = Float64Array.from(numbersOf(tensor), (value, at) =>
+			isChosen(at) === isWrong ? value : plainAt(at),
+		);
+		const name = fresh(`${tensor.name}_still`);
+		constants.push({ kind: 'constant', tensor: tensorOf(name, tensor.type, tensor.dims, values) });
+		read.push([source, name]);
 	}
 	return [...constants, ...rereading(model, read)];
 }
@@ -190,27 +207,20 @@ function maskedEdits(model: Model, choices: readonly Choice[]): Edit[] {
 	const fresh = freshNames(model.graph);
 	const read: (readonly [Sources[number], ValueName])[] = [];
 	const made: Edit[] = [];
-	for (const { readings, columns } of choices) {
-		const sources = sourcesOf(model, readings);
-		const plain = plainValues(sources);
-		for (const [side, source] of sources.entries()) {
-			const { tensor } = source;
-			const width = widthOf(sources, tensor);
-			const [mask, product, rest, sum] = ['mask', 'masked', 'rest', 'sum'].map((word) =>
-				fresh(`${tensor.name}_${word}`),
-			) as [string, string, string, string];
-			const chosen = new Set(columns);
-			const count = elementCount(tensor.dims);
-			const masks = Array.from({ length: count }, (_, at) => (chosen.has(at % width) ? 0 : 1));
-			const rests = masks.map((kept, at) => (1 - kept) * (plain[side]?.[at] ?? 0));
-			made.push(
-				{ kind: 'constant', tensor: tensorOf(mask, tensor.type, tensor.dims, masks) },
-				{ kind: 'constant', tensor: tensorOf(rest, tensor.type, tensor.dims, rests) },
-				insert('Mul', [tensor.name, mask], product),
-				insert('Add', [product, rest], sum),
-			);
-			read.push([source, sum]);
-		}
+	for (const { source, isChosen, plainAt } of sidesOf(model, choices)) {
+		const { tensor } = source;
+		const [mask, product, rest, sum] = ['mask', 'masked', 'rest', 'sum'].map((word) =>
+			fresh(`${tensor.name}_${word}`),
+		) as [string, string, string, string];
+		const masks = Array.from({ length: elementCount(tensor.dims) }, (_, at) => (isChosen(at) ? 0 : 1));
+		const rests = masks.map((kept, at) => (1 - kept) * plainAt(at));
+		made.push(
+			{ kind: 'constant', tensor: tensorOf(mask, tensor.type, tensor.dims, masks) },
+			{ kind: 'constant', tensor: tensorOf(rest, tensor.type, tensor.dims, rests) },
+			insert('Mul', [tensor.name, mask], product),
+			insert('Add', [product, rest], sum),
+		);
+		read.push([source, sum]);
 	}
 	return [...made, ...rereading(model, read)];
 }

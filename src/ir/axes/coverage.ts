@@ -5,7 +5,7 @@ import { unreadOf } from './stretches.ts';
 import { type Seed, type Walk } from './walk.ts';
 
 /** 1 at covered coordinates. Never written to again: most letters of a walk share one. */
-type Mask = { readonly at: Uint8Array; readonly isWhole: boolean };
+export type Mask = { readonly at: Uint8Array; readonly isWhole: boolean };
 
 function maskOf(at: Uint8Array): Mask {
 	return { at, isWhole: !at.includes(0) };
@@ -28,13 +28,13 @@ function either(left: Mask, right: Mask): Mask {
 export class Coverage {
 	private readonly masks = new Map<NetNode, (Mask | undefined)[]>();
 
-	/** 1 where a seed need not start: walked before, or never read; undefined where it is all open. */
-	at(seed: Seed): Uint8Array | undefined {
-		return this.maskAt(seed)?.at;
-	}
-
-	isWhole(seed: Seed): boolean {
-		return this.maskAt(seed)?.isWhole ?? false;
+	/** Where a seed need not start: walked before, or never read; undefined where it is all open. */
+	at({ node, letter }: Seed): Mask | undefined {
+		const known = this.masks.get(node)?.[letter];
+		if (known?.isWhole) return known;
+		const unread = unreadOf(node, letter);
+		if (unread === undefined) return known;
+		return known === undefined ? maskOf(unread) : either(known, maskOf(unread));
 	}
 
 	/** Everything that a walk labelled. */
@@ -52,14 +52,6 @@ export class Coverage {
 	/** All of a seed's letter, which was walked in every way there is. */
 	addSeed(seed: Seed): void {
 		this.add(seed, maskOf(new Uint8Array(seed.node.row?.letters[seed.letter]?.size ?? 0).fill(1)));
-	}
-
-	private maskAt({ node, letter }: Seed): Mask | undefined {
-		const known = this.masks.get(node)?.[letter];
-		if (known?.isWhole) return known;
-		const unread = unreadOf(node, letter);
-		if (unread === undefined) return known;
-		return known === undefined ? maskOf(unread) : either(known, maskOf(unread));
 	}
 
 	private add({ node, letter }: Seed, mask: Mask): void {

@@ -68,8 +68,9 @@ class Finder {
 		}
 		const found: Walk[] = [];
 		for (let seed = this.queue.shift(); seed !== undefined; seed = this.queue.shift()) {
-			if (this.coverage.isWhole(seed)) continue;
-			for (const walk of walksAt(seed, this.coverage.at(seed))) {
+			const covered = this.coverage.at(seed);
+			if (covered?.isWhole) continue;
+			for (const walk of walksAt(seed, covered?.at)) {
 				this.coverage.addWalk(walk);
 				this.askSiblings(walk);
 				found.push(walk);

@@ -72,7 +72,6 @@ export function operandOf(node: NetNode, side: 'in' | 'out', slot: number): NetT
 /** Nets built before, by the facts of their model. */
 const built = new WeakMap<Facts, Net>();
 
-/** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
 /** A node and how its operator relates its axes. */
 export type Related = Pick<NetNode, 'node' | 'view' | 'row'>;
 
@@ -84,6 +83,7 @@ export function relatedNode(node: Node, facts: Facts): Related {
 	return { node, view, row: rowOf(node, view).row };
 }
 
+/** Builds the net of the main graph. Nodes that only make constants are left out: constants are operands. */
 export function buildNet(model: Model, facts: Facts): Net {
 	const net = built.get(facts) ?? new NetBuilder(model, facts).build();
 	built.set(facts, net);
