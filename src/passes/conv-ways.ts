@@ -1,5 +1,5 @@
 /** Ways to factor a convolution: which schemes fit it, at which ranks, and whether they pay. */
-import { Fault, present } from '../diagnostic.ts';
+import { Fault } from '../diagnostic.ts';
 import { elementCount } from '../ir/graph/graph.ts';
 import { noSpectrum } from '../messages/factorize.ts';
 import { linksOf, macsOfChain, schemes, sizeOfChain, type Scheme } from '../numerics/conv-chain.ts';
@@ -18,16 +18,20 @@ export type Tried = { readonly site: ConvSite; readonly ways: readonly Way[] };
 export function candidate(node: ConvSite['node'], request: PlanRequest): Tried | string {
 	const site = convSite(node);
 	if (typeof site === 'string') return site;
-	const { with: named, amount } = request.step;
-	if (named === undefined && amount?.kind === 'auto') {
-		const possible = schemes.filter((scheme) => scheme !== 'cp' && unfit(scheme, site) === undefined);
-		return { site, ways: possible.map((scheme) => keeping(scheme, automatic.energy, request)) };
-	}
-	const scheme = schemes.find((one) => one === named) ?? 'channels';
-	const reason = unfit(scheme, site);
-	if (reason !== undefined) return reason;
-	const way = wayOf(scheme, site, request);
-	return typeof way === 'string' ? way : { site, ways: [way] };
+	const found = schemesFor(request.step).map((scheme) => unfit(scheme, site) ?? wayOf(scheme, site, request));
+	const ways = found.filter((way) => typeof way !== 'string');
+	const [why = ''] = found.filter((way) => typeof way === 'string');
+	return ways.length === 0 ? why : { site, ways };
+}
+
+/**
+ * The scheme that a statement names; where it names none, those among which the numbers choose. A rank counts something else in each
+ * scheme, so it means the first; a canonical decomposition has no spectrum and is taken by name alone.
+ */
+function schemesFor({ with: named, amount }: PlanRequest['step']): readonly Scheme[] {
+	const one = schemes.find((scheme) => scheme === named);
+	if (one !== undefined) return [one];
+	return amount?.kind === 'rank' ? ['channels'] : schemes.filter((scheme) => scheme !== 'cp');
 }
 
 /** Why a scheme has nothing to take apart here. */
@@ -134,7 +138,7 @@ function saves(scheme: Scheme, site: ConvSite, ranks: readonly number[]): boolea
 
 export type Chosen = Fitted & { readonly scheme: Scheme };
 
-/** Of the ways to try, the one that takes the fewest multiply–adds; or why none pays. */
+/** Of the ways to try, the one that loses least at a given size, else the one that takes the fewest multiply–adds; or why none pays. */
 export async function bestChain(
 	{ site, ways }: Tried,
 	{ step: { amount }, lab }: PlanRequest,
@@ -147,10 +151,12 @@ export async function bestChain(
 			...(await fitKernel(scheme, site, wanted, inputs, lab?.products ?? plainProducts)),
 		});
 	const macs = ({ scheme, ranks }: Chosen): number => workOf(scheme, site, ranks).macs;
-	const best = present(found.toSorted((a, b) => macs(a) - macs(b))[0], 'a way to factor a convolution');
-	const share = macs(best) / plainWork(site).macs;
-	const enough = amount?.kind === 'auto' ? share <= automatic.macs : saves(best.scheme, site, best.ranks);
-	if (enough) return best;
+	const most = automatic.macs * plainWork(site).macs;
+	const pays = (one: Chosen): boolean =>
+		amount?.kind === 'auto' ? macs(one) <= most : saves(one.scheme, site, one.ranks);
+	const cost = amount?.kind === 'ratio' ? ({ lost }: Chosen): number => lost : macs;
+	const [best] = found.filter(pays).toSorted((a, b) => cost(a) - cost(b));
+	if (best !== undefined) return best;
 	return amount?.kind === 'auto'
 		? `keeping ${100 * automatic.energy}% takes more than ${100 * automatic.macs}% of its multiply–adds`
 		: 'keeping that much saves nothing there';

@@ -38,7 +38,7 @@ export const factorizeFilters = defineTechnique<Chains>({
 		target: 'filters',
 		aliases: ['convolutions', 'conv', 'kernels'],
 		summary:
-			'Replace convolutions by chains of thinner ones: the window to few channels and 1×1 behind it, or as `with` says; with data by the variance of what they put out.',
+			'Replace convolutions by chains of thinner ones, in the way that loses least at a `ratio`, costs least at an `energy`, or that `with` says; with data by the variance of what they put out.',
 		example: 'factorize filters rank 16 with tucker',
 		amounts: ['rank', 'energy', 'ratio', 'auto'],
 		bare: false,

@@ -10,6 +10,8 @@ import { type Inputs } from './low-rank.ts';
 export type Fitted = Chain & {
 	/** 1 × outputs: the mean of what is lost, which the bias gives back. Absent without data. */
 	readonly shift?: Matrix;
+	/** The squared error: of the kernel, or of what it puts out on held-out inputs. */
+	readonly lost: number;
 	readonly certificate: Omit<Certificate, 'of'>;
 };
 
@@ -30,18 +32,21 @@ export async function fitKernel(
 ): Promise<Fitted> {
 	const made = async (ranks: Ranks, moments?: Matrix): Promise<Weighed> =>
 		weighed(await factorKernel(scheme, kernel, ranks, moments, products), type);
+	const loss = ({ computed }: Weighed): Promise<number> =>
+		energyOf(difference(kernel.matrix, computed), inputs?.heldOut ?? inputs?.fit, products);
 	if (inputs === undefined) {
 		const plain = await made(wanted);
-		return { ...plain.chain, certificate: await certificateOf(scheme, kernel, plain, undefined, products) };
+		const certificate = await certificateOf(scheme, kernel, plain, undefined, products);
+		return { ...plain.chain, lost: await loss(plain), certificate };
 	}
 	const byOutputs = await made(wanted, inputs.fit);
 	const plain = await made(byOutputs.chain.ranks);
-	const loss = ({ computed }: Weighed): Promise<number> =>
-		energyOf(difference(kernel.matrix, computed), inputs.heldOut, products);
-	const isPlain = inputs.heldOut !== undefined && (await loss(plain)) < (await loss(byOutputs));
+	const [plainly, byData] = [await loss(plain), await loss(byOutputs)];
+	const isPlain = inputs.heldOut !== undefined && plainly < byData;
 	const chosen = isPlain ? plain : byOutputs;
 	return {
 		...chosen.chain,
+		lost: isPlain ? plainly : byData,
 		shift: await products.multiply(inputs.mean, difference(kernel.matrix, chosen.stored)),
 		certificate: await certificateOf(scheme, kernel, chosen, isPlain ? undefined : inputs.fit, products),
 	};

@@ -232,6 +232,31 @@ test('ratio bounds what is stored, auto takes the way with the fewest multiplyâ€
 	assert.match(reasons(none).join(), 'keeping 99% takes more than 80% of its multiplyâ€“adds');
 });
 
+test('without a scheme, a ratio takes the one that loses least of each kernel, an energy the one that costs least', async () => {
+	const model = join(folder, 'chosen.onnx');
+	saveModel(network(), model);
+	const least = async (amount: string): Promise<{ errors: number[]; macs: number }> => {
+		const document = await compile({
+			recipe: `factorize filters ${amount}`,
+			model,
+			threads: 1,
+			verify: false,
+		});
+		const errors = (document.steps[0]!.certificates ?? []).map(({ measured }) => measured);
+		return { errors, macs: document.steps[0]!.macs[1] };
+	};
+	const schemes = ['channels', 'spatial', 'tucker'];
+	const given = await least('ratio 50% align 1');
+	const named = await Promise.all(schemes.map((scheme) => least(`ratio 50% align 1 with ${scheme}`)));
+	assert.equal(
+		given.errors,
+		given.errors.map((_, at) => Math.min(...named.map(({ errors }) => errors[at]!))),
+	);
+	assert.ok(new Set(named.map(({ errors }) => errors[0])).size === schemes.length);
+	const cheapest = await least('energy 60%');
+	for (const scheme of schemes) assert.ok(cheapest.macs <= (await least(`energy 60% with ${scheme}`)).macs);
+});
+
 /** Inputs of few directions with a mean, as features are. */
 function features(path: string): void {
 	const base = Array.from({ length: 3 }, (_, k) => drawn(20 + k, 8));
