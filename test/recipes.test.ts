@@ -7,6 +7,7 @@ import { compile } from '../src/compile.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { type Feeds } from '../src/backends/ort/session.ts';
 import { classifier, classifierFeeds, classifierRows, lm, lmFeeds, lmRows } from './fixtures/text/text.ts';
+import { attentionForms } from './harness/attention.ts';
 import { testFolder } from './harness/folder.ts';
 import { npy } from './harness/data.ts';
 import { modelBuilder } from './harness/model.ts';
@@ -120,6 +121,10 @@ const cases: Readonly<Record<string, Case>> = {
 	'merge-tokens': { model: classifier.model, removes: [1, 1] },
 	narrow: { model: classifier.model, removes: [16] },
 	'no-rotation': { model: saved('rotary.onnx', network([{}, {}, {}])), data: turned, removes: [1] },
+	'queries-quarter': {
+		model: saved('queries.onnx', attentionForms['keys repeated for groups of queries']!.model()),
+		removes: [2],
+	},
 	'recurrent-half': { model: saved('recurrent.onnx', recurrent()), removes: [8] },
 	'rms-norms': { model: lm.model, removes: [8] },
 	'share-basis': text([3]),

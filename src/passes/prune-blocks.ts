@@ -18,6 +18,18 @@ export const pruneHeads = pruneUnits({
 	find: (request) => unitsOfBlocks(request, 'attention', 'heads'),
 });
 
+export const pruneQueries = pruneUnits({
+	target: 'queries',
+	unit: 'query heads',
+	aliases: ['query'],
+	align: 1,
+	summary:
+		'Remove query heads of grouped-query attention each by itself; keys and values go with the last of those that share them. Of fused operators, the same number of every group.',
+	example: 'prune queries 25%',
+	refits: true,
+	find: queriesOf,
+});
+
 export const pruneFfn = pruneUnits({
 	target: 'ffn',
 	unit: 'neurons',
@@ -43,6 +55,23 @@ function unitsOfBlocks(request: PlanRequest, kind: Block['kind'], unit: string):
 		),
 		total: placed.reduce((sum, { block }) => sum + block.units, 0),
 	};
+}
+
+function queriesOf(request: PlanRequest): Found {
+	const groups = layersInScope(request).flatMap(({ layer, given }) =>
+		layer.blocks
+			.filter((block) => inCross(request, block))
+			.flatMap((block) => queryGroup(block, given) ?? []),
+	);
+	return { groups, refused: [], total: groups.reduce((sum, { family }) => sum + family.units, 0) };
+}
+
+function queryGroup(block: Block, layer: number): UnitGroup | undefined {
+	const { queries, family, node } = block;
+	if (queries === undefined) return undefined;
+	const key = `queries/${node.node.id}`;
+	const named = { key, label: `layer ${layer}`, names: namesOfBlock(block) };
+	return { family: queries, layer, ...named, ...(family && { shared: family }) };
 }
 
 function groupOf(block: Block, layer: number): UnitGroup | undefined {

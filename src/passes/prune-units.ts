@@ -2,6 +2,7 @@
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { type Layer } from '../ir/anatomy/parts.ts';
 import { cannotEmpty, noAnatomy, pinned } from '../messages/plan.ts';
+import { type Chosen } from '../ir/axes/cut.ts';
 import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
@@ -25,7 +26,7 @@ import {
 	type Technique,
 	saidOf,
 } from './technique.ts';
-import { isMeasurable, readersOf, type UnitGroup } from './units.ts';
+import { isMeasurable, readersOf, unshared, type UnitGroup } from './units.ts';
 
 export type Target = {
 	readonly target: string;
@@ -144,7 +145,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			groups: candidates.map(rankingOf),
 			...(made && { compensated: made.told }),
 			decision: {
-				...decideCut(partial.map(chosen), spares(partial, candidates, whole), whole.map(chosen)),
+				...decideCut(partial.flatMap(going), spares(partial, candidates, whole), whole.map(chosen)),
 				...(whole.length > 0 && { emptied: whole.flatMap((one) => emptiedOf(one, request, target)) }),
 				...(made && { refits: made.refits }),
 			},
@@ -230,6 +231,12 @@ const chosen = ({ candidate, units }: Selected): { family: Candidate['family']; 
 	units: new Set(units),
 });
 
+/** The units that go, and what they share with none that stays. */
+function going(one: Selected): Chosen[] {
+	const shared = unshared(one.candidate, new Set(one.units));
+	return shared ? [chosen(one), shared] : [chosen(one)];
+}
+
 /** Whether nothing stays of a group. */
 function isWhole({ candidate, units }: Selected): boolean {
 	return units.length === candidate.scores.length;
@@ -250,7 +257,10 @@ function emptiedOf(
 function isGone(layer: Layer | undefined, whole: readonly Selected[]): boolean {
 	const families = new Set(whole.map(({ candidate }) => candidate.family));
 	const blocks = layer?.blocks ?? [];
-	return blocks.length > 0 && blocks.every(({ family }) => family !== undefined && families.has(family));
+	return (
+		blocks.length > 0 &&
+		blocks.every(({ family, queries }) => [family, queries].some((one) => one && families.has(one)))
+	);
 }
 
 /** Kept units for the negative controls: the most important of the last group, of the first, and of one in the middle. */

@@ -10,7 +10,7 @@ import { pruneGroups } from './prune-groups.ts';
 import { pruneHidden } from './prune-hidden.ts';
 import { pruneLayers } from './prune-layers.ts';
 import { pruneNorms } from './prune-norms.ts';
-import { pruneFfn, pruneHeads } from './prune-blocks.ts';
+import { pruneFfn, pruneHeads, pruneQueries } from './prune-blocks.ts';
 import { mergeTokens } from './merge-tokens.ts';
 import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
 import { pruneRecurrent } from './prune-recurrent.ts';
@@ -29,6 +29,7 @@ import { unfuseAttention } from './unfuse-attention.ts';
 
 export const techniques: readonly Technique[] = [
 	pruneHeads,
+	pruneQueries,
 	pruneFfn,
 	pruneLayers,
 	pruneChannels,

@@ -1,6 +1,7 @@
 /** Units that are ranked together, and the operators that read them. */
 import { operandOf, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { type Part, type Term } from '../ir/axes/row.ts';
+import { type Chosen } from '../ir/axes/cut.ts';
 import { type Family } from '../ir/axes/families.ts';
 
 /** The heads of one layer, the neurons of one block, the channels of one set of coupled convolutions. */
@@ -14,6 +15,8 @@ export type UnitGroup = {
 	readonly label: string;
 	/** Names of its nodes and weights, for globs. */
 	readonly names: readonly string[];
+	/** What several units share, and what goes when all of those have: keys and values of query heads. */
+	readonly shared?: Family;
 };
 
 /** An operand of a node that sums a family's units up together with a weight. */
@@ -30,6 +33,24 @@ export type Reader = {
 	readonly inputIndex: Part['index'];
 	readonly weightIndex: Part['index'];
 };
+
+/** What is shared by units that are gone, and by none that stays. */
+export function unshared({ family, shared }: UnitGroup, gone: ReadonlySet<number>): Chosen | undefined {
+	const [left, used] = [new Set<number>(), new Set<number>()];
+	for (const [node, letters] of family.letters) {
+		const at = (name: string): number => node.row?.letters.findIndex((letter) => letter.name === name) ?? -1;
+		const [users, sources] = [letters[at('place')], shared?.letters.get(node)?.[at('picked')]];
+		const picks = node.row?.terms
+			.flatMap(({ side, parts }) => (side === 'out' ? parts : []))
+			.find(({ letter }) => letter === at('picked'))?.index;
+		users?.forEach((user, place) => {
+			const source = sources?.[picks?.[place] ?? -1] ?? -1;
+			if (source >= 0) (gone.has(user) ? left : used).add(source);
+		});
+	}
+	const units = new Set([...left].filter((source) => !used.has(source)));
+	return shared && units.size > 0 ? { family: shared, units } : undefined;
+}
 
 /** Everybody who reads the units through a weight, in graph order. */
 export function readersOf(family: Family): Reader[] {

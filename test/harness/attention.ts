@@ -140,6 +140,15 @@ const repeated: Attend = (b, x) => {
 	return merge(b, attention(b, q, repeat(), repeat()));
 };
 
+/** The same by numbers: heads 0, 0, 1, 1 of keys and values. */
+const gatheredPairs: Attend = (b, x) => {
+	const q = split(b, linear(b, x, d, d));
+	const places = Array.from({ length: heads }, (_, at) => Math.floor((at * pairs) / heads));
+	const repeat = (): string =>
+		b.node('Gather', [split(b, linear(b, x, d, pairs * width), pairs), b.ints(places)], { axis: 1 });
+	return merge(b, attention(b, q, repeat(), repeat()));
+};
+
 /** Rotary positions, the half turned by Slice, Neg, Concat; tables of 64 positions cut to the length. */
 const rotary: Attend = (b, x) => {
 	const length = sizeAt(b, x, 1);
@@ -244,6 +253,7 @@ export const attentionForms: Readonly<Record<string, Form>> = {
 	'packed, Reshape, Transpose, Gather': { ...whole, model: () => layersOf(packedTransposed(gathered)) },
 	'packed, Reshape, Transpose, Slice, Squeeze': { ...whole, model: () => layersOf(packedTransposed(sliced)) },
 	'keys repeated for groups of queries': { units: pairs, width, model: () => layersOf(repeated) },
+	'keys picked for groups of queries': { units: pairs, width, model: () => layersOf(gatheredPairs) },
 	'rotary positions': { ...whole, model: () => layersOf(rotary) },
 	'Attention, fused': { ...whole, fused: 'Attention', model: () => layersOf(fusedAttention) },
 	'MultiHeadAttention, fused': {

@@ -61,15 +61,17 @@ function decomposedBlock(softmax: NetNode, families: readonly Family[]): Block |
 	);
 	const output = values?.outputs[0];
 	if (scores === undefined || values === undefined || output === undefined) return undefined;
-	const candidates = families.filter(
+	const reaching = families.filter(
 		(family) => headLetters(values, family).length > 0 && touchesMatrix(family),
 	);
+	const candidates = reaching.filter((family) => !isByQuery(family));
+	const queries = reaching.find((family) => isByQuery(family) && family.units > 1);
 	const family = candidates.find(({ units }) => units > 0) ?? candidates[0];
 	const choke = family && (chokeAt(output, family) ?? chokeAtProjection(family));
 	const heads =
 		family === undefined ? 1 : Math.max(1, family.units + (family.units === 0 ? family.pinned : 0));
 	const width = output.sizes.at(-1) ?? 1;
-	return block(values, family, choke, heads, width, crossOf(scores));
+	return { ...block(values, family, choke, heads, width, crossOf(scores)), ...(queries && { queries }) };
 }
 
 function block(
@@ -103,7 +105,15 @@ function fusedBlock(node: NetNode, families: readonly Family[]): Block {
 	const choke = family && output && chokeAt(output, family);
 	const heads = node.row?.letters[letter]?.size ?? 1;
 	const width = widthOf(node, heads);
-	return { ...block(node, family, choke, heads, width, false), fused: node.node.op };
+	const each = node.row?.letters.findIndex(({ name }) => name === 'g') ?? -1;
+	const queries = families.find(
+		(one) => one.units > 1 && one.letters.get(node)?.[each] !== undefined && !found.includes(one),
+	);
+	return {
+		...block(node, family, choke, heads, width, false),
+		...(queries && { queries }),
+		fused: node.node.op,
+	};
 }
 
 /** Width of one head: its values side by side on the last axis, or on an axis of their own. */
@@ -138,6 +148,14 @@ function headLetters(values: NetNode, family: Family): number[] {
 	if (labels === undefined) return [];
 	return (values.row?.letters ?? []).flatMap((letter, at) =>
 		letter.name.startsWith('~') && letter.size > 1 && labels[at] !== undefined ? [at] : [],
+	);
+}
+
+/** Whether units are query heads by themselves: what repeats keys and values for them is read by the place of each copy. */
+function isByQuery(family: Family): boolean {
+	return [...family.letters].some(
+		([node, letters]) =>
+			letters[node.row?.letters.findIndex(({ name }) => name === 'place') ?? -1] !== undefined,
 	);
 }
 

@@ -34,6 +34,8 @@ export type Block = {
 	readonly choke: Choke | undefined;
 	/** What goes with the units; absent when nothing of them can go. */
 	readonly family: Family | undefined;
+	/** Of attention whose heads share keys and values: its query heads, each by itself. */
+	readonly queries?: Family;
 	/** Why units cannot go, most frequent reason first. */
 	readonly reasons: readonly string[];
 	readonly linears: readonly Linear[];

@@ -2,7 +2,7 @@
 import { type Attribute } from '../graph/graph.ts';
 import { INT64 } from '../graph/dtype.ts';
 import { built, type Operator, type Removal, type Resized } from './operator.ts';
-import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { RowBuilder, type Part, type Row, type Unrelated } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import { fixedInts, frontAxis, inputSizes, intAttribute, sampledInts, type NodeView } from './view.ts';
 
@@ -24,13 +24,37 @@ function gatherRow(view: NodeView): Row | Unrelated {
 	if (picked !== undefined && indices.length <= 1) {
 		const letter = builder.letter('picked', size);
 		builder.input(0, axis, letter);
-		if (indices.length === 1) builder.output(0, axis, { letter, index: Int32Array.from(picked) });
+		if (indices.length === 1) pickedAxis(builder, axis, letter, picked);
 		else builder.selected.push({ letter, coordinates: picked });
 		return builder.build();
 	}
 	builder.input(0, axis, builder.letter('rows', size, 'indexed'));
 	indices.forEach((extent, at) => builder.through(`i${at}`, extent, [1, at], [0, axis + at]));
 	return builder.build();
+}
+
+/**
+ * Positions go with what they are picked from; where every position is picked several times, as keys and values are for the queries
+ * that share them, also one by one, with their place among the indices.
+ */
+function pickedAxis(builder: RowBuilder, axis: number, letter: number, picked: readonly number[]): void {
+	const from: Part = { letter, index: Int32Array.from(picked) };
+	if (!isRepeat(picked)) {
+		builder.output(0, axis, from);
+		return;
+	}
+	const place = builder.letter('place', picked.length);
+	builder.input(1, 0, place).output(0, axis, from, { letter: place, index: null });
+}
+
+/** Whether positions stand for several: each picked equally often, or, where some of those have gone, copies still side by side. */
+function isRepeat(picked: readonly number[]): boolean {
+	const times = new Map<number, number>();
+	for (const at of picked) times.set(at, (times.get(at) ?? 0) + 1);
+	const [first = 1] = times.values();
+	if (times.size < 2 || times.size === picked.length) return false;
+	const even = [...times.values()].every((count) => count === first);
+	return even || picked.every((at, place) => place === 0 || at >= (picked[place - 1] ?? 0));
 }
 
 function gatherSizes(view: NodeView): (number[] | undefined)[] {
@@ -54,12 +78,15 @@ function gatherValues(view: NodeView): readonly number[] | undefined {
 /** Constant indices point at the kept positions' new places. */
 function resizeGather(view: NodeView, removal: Removal): Resized {
 	const axis = axisOf(view);
-	const kept = removal.kept('in', 0, axis);
-	const picked = fixedInts(view, 1);
-	if (kept === undefined || picked === undefined || (inputSizes(view, 1)?.length ?? 0) > 1) return {};
+	const [kept, gone, picked] = [removal.kept('in', 0, axis), removal.dead('place'), fixedInts(view, 1)];
+	const isMoved = kept !== undefined || gone !== undefined;
+	if (!isMoved || picked === undefined || (inputSizes(view, 1)?.length ?? 0) > 1) return {};
 	const size = inputSizes(view, 0)?.[axis] ?? 0;
-	const places = new Map(Array.from(kept, (position, place) => [position, place]));
-	const pieces = picked.flatMap((index) => places.get(index < 0 ? index + size : index) ?? []);
+	const left = kept ?? Array.from({ length: size }, (_, position) => position);
+	const places = new Map(Array.from(left, (position, place) => [position, place]));
+	const pieces = picked.flatMap((index, at) =>
+		gone?.[at] === 1 ? [] : (places.get(index < 0 ? index + size : index) ?? []),
+	);
 	return { inputs: new Map([[1, { pieces, scalar: inputSizes(view, 1)?.length === 0 }]]) };
 }
 
@@ -174,6 +201,7 @@ export const indexRows: readonly Operator[] = [
 		examples: [
 			{ inputs: [[8, 5], { ints: [7, 0, 2, -3, 3, 2] }] },
 			{ inputs: [[5, 8], { ints: [-2], scalar: true }], attributes: { axis: int(-1) } },
+			{ inputs: [[4, 5], { ints: [0, 0, 1, 1, 2, 2, 3, 3] }] },
 			{ inputs: [[7, 5], indices(7, 3, 5)] },
 			{ inputs: [[3, 7, 5], indices(7, 6)], attributes: { axis: int(1) } },
 			{ inputs: [{ ints: [4, 5, 6] }, { ints: [-1], scalar: true }] },
