@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Exports a torchvision model with seeded random weights.
 
-    python3 bench/peers/export_torchvision.py MODEL out.onnx
+    python3 bench/peers/export_torchvision.py MODEL out.onnx [dynamo]
 
-Needs torch and torchvision; nothing is downloaded. Batch norms get the statistics of one input, so that values stay finite.
+By TorchScript, or with `dynamo` by torch.export, for which onnxscript is needed too. Needs torch and torchvision; nothing is downloaded. Batch norms get the statistics of one input, so that values stay finite.
 The last layers of detectors are made small, so that boxes lie near their anchors and what comes behind them costs the same
 before and after pruning; the least score of a detection is 0.005, so that there are some.
 """
@@ -73,13 +73,17 @@ def settle(model, example):
 
 
 def main():
-    name, path = sys.argv[1:3]
+    name, path, *how = sys.argv[1:]
     model, example = build(name)
     settle(model, example)
     if place_of(name) is models.detection:
         for path_of, module in model.named_modules():
             if path_of.split(".")[-1] in LAST and hasattr(module, "weight"):
                 module.weight.data.mul_(1e-3)
+    if how == ["dynamo"]:
+        with torch.no_grad():
+            torch.onnx.export(model, example, path, dynamo=True, external_data=False, verbose=False)
+        return
     # The exporter has no form for the fused attention kernel, which is not taken in training.
     attentions = [m for m in model.modules() if isinstance(m, torch.nn.MultiheadAttention) and m.dropout == 0]
     for attention in attentions:

@@ -1,11 +1,12 @@
 /**
  * `prune channels 50%` on torchvision models with random weights, beside Torch-Pruning on the same architectures: docs/torchvision.md.
  *
- *     node --import tsx bench/peers/torchvision.ts results.jsonl page.md [--python interpreter] MODEL…
+ *     node --import tsx bench/peers/torchvision.ts results.jsonl page.md [--python interpreter] [--dynamo] MODEL…
  *
  * Every model is exported, built, proven and timed, one after another, and the export deleted; a line of JSON each goes to the first
  * file, and a run that was stopped goes on. The page is written of all lines. The interpreter has torch and torchvision.
- * Torch-Pruning's results are those of `torch-pruning.tsv`.
+ * Torch-Pruning's results are those of `torch-pruning.tsv`. With `--dynamo` the models are exported by `torch.export` and the lines
+ * are a table of their own behind the other on the same page: each run leaves the other's part as it is.
  */
 import { execFile } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +41,11 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 const [results = '', page = '', ...rest] = process.argv.slice(2);
 const python = rest[0] === '--python' ? rest[1] : 'python3';
-const models = rest[0] === '--python' ? rest.slice(2) : rest;
+const given = rest[0] === '--python' ? rest.slice(2) : rest;
+const isDynamo = given[0] === '--dynamo';
+const models = isDynamo ? given.slice(1) : given;
+const head = ['model', 'verdict', 'parameters left', 'multiply-adds left', 'faster by'];
+const second = '## Through the current exporter';
 
 for (const model of models) {
 	if (lines().some((line) => line.model === model)) continue;
@@ -52,14 +57,43 @@ for (const model of models) {
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
-	writeFileSync(page, text(lines()));
+	writePage();
 }
-writeFileSync(page, text(lines()));
+writePage();
+
+/** Both tables; the one that this run is not about stays as it stands. */
+function writePage(): void {
+	const [before = '', behind] = (existsSync(page) ? readFileSync(page, 'utf8') : '').split(`\n${second}\n`);
+	const first = isDynamo ? before : text(lines());
+	const later = isDynamo ? dynamoText(lines()) : behind;
+	writeFileSync(page, later === undefined ? first : `${first}\n${second}\n${later}`);
+}
+
+/** The table of what `torch.export` wrote. */
+function dynamoText(all: readonly Line[]): string {
+	const proven = all.filter(({ ours }) => verdict(ours) === 'proven');
+	const speed = geometricMean(proven.map(({ ours }) => fasterBy(ours) ?? 1));
+	const rows = all.map(({ model, ours }) => [
+		model,
+		verdict(ours),
+		percent(leftOf(ours.params)),
+		percent(leftOf(ours.macs)),
+		times(fasterBy(ours)),
+	]);
+	return `${[
+		'',
+		'The same statement on files of `torch.onnx.export(…, dynamo=True)`, torch 2.15 with onnxscript 0.7.2, opset 20.',
+		`Proven: **${proven.length} of ${all.length}** tried; geometric mean of the speed-up ${times(speed)}.`,
+		'',
+		...[head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
+	].join('\n')}\n`;
+}
 
 /** Why there is no export. */
 async function exported(model: string, path: string): Promise<Ours | undefined> {
 	try {
-		await run(python ?? '', [here('export_torchvision.py'), model, path], { timeout: minutes * 60_000 });
+		const argv = [here('export_torchvision.py'), model, path, ...(isDynamo ? ['dynamo'] : [])];
+		await run(python ?? '', argv, { timeout: minutes * 60_000 });
 		return undefined;
 	} catch (problem) {
 		return { crash: `does not export: ${lastLine((problem as Error).message)}` };
@@ -143,7 +177,6 @@ function text(all: readonly Line[]): string {
 		peer.kept === undefined ? peer.failed : percent(peer.kept),
 		times(peer.speedup),
 	]);
-	const head = ['model', 'verdict', 'parameters left', 'multiply-adds left', 'faster by'];
 	return `${[
 		...intro(tried, theirs),
 		'',

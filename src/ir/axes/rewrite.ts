@@ -7,6 +7,7 @@ import { lookupEdits, lookupsOf, newPlaces } from './lookup.ts';
 import { cutTensor, tensorOf } from '../graph/tensor.ts';
 import { keptPositions, type Cut } from './cut.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
+import { inferFacts, type Facts } from '../graph/facts.ts';
 import { operatorOf } from './table.ts';
 import { type Removal, type Resized, type SizePiece } from './operator.ts';
 import { type Row } from './row.ts';
@@ -34,12 +35,15 @@ class Rewriter {
 	private readonly remapped = new Map<string, ValueName>();
 	/** Constants that others know by their name: setting them under it would reach those too. */
 	private readonly known: ReadonlySet<ValueName>;
+	/** What is fixed for every input, also where `net` was told of given sizes alone. */
+	private readonly free: Facts;
 	private refused: string | undefined;
 
 	constructor(net: Net, cut: Cut, unknown: number | undefined) {
 		this.net = net;
 		this.cut = cut;
 		this.unknown = unknown;
+		this.free = inferFacts(net.model);
 		const { graph } = net.model;
 		this.fresh = freshNames(graph);
 		const identities = graph.nodes.filter(({ op }) => op === 'Identity');
@@ -130,10 +134,7 @@ class Rewriter {
 	private resize(node: NetNode): void {
 		const names = this.inputs.get(node);
 		const touched = this.cut.letters.get(node)?.some(Boolean) ?? false;
-		const resized =
-			touched && node.row
-				? operatorOf(node.node)?.resize?.(node.view, this.removal(node, node.row))
-				: undefined;
+		const resized = touched && node.row ? this.resizedBy(node, node.row) : undefined;
 		if (resized?.refused !== undefined) this.refused ??= `${nodeLabel(node.node)}: ${resized.refused}`;
 		const renamed = names?.some((name, slot) => name !== node.node.inputs[slot]) ?? false;
 		const takesPlace = touched && node.standsIn;
@@ -179,6 +180,17 @@ class Rewriter {
 		};
 	}
 
+	/** A node with sizes that move as the input's do; as the net was told where those cannot be, or cannot follow. */
+	private resizedBy(node: NetNode, row: Row): Resized | undefined {
+		const resize = operatorOf(node.node)?.resize;
+		const free = this.free.view(node.node, node.standsIn ? node.inputs[1]?.constant : undefined);
+		const operands = [...free.inputs, ...free.outputs];
+		const isTold = operands.every((operand) => operand === undefined || operand.sizes !== undefined);
+		const resized = isTold ? resize?.(free, this.removal(node, row)) : undefined;
+		const isFinal = isTold && resized?.refused === undefined;
+		return isFinal ? resized : resize?.(node.view, this.removal(node, row));
+	}
+
 	/** A size vector: a constant where all is known, else its pieces put together from the vector it replaces. */
 	private vector(node: NetNode, slot: number, pieces: readonly SizePiece[], scalar: boolean): ValueName {
 		const known = node.view.inputs[slot]?.type ?? 0;
@@ -195,7 +207,9 @@ class Rewriter {
 		const parts = pieces.map((piece) =>
 			typeof piece === 'number' ? literal([piece], [1]) : this.pick(source, piece.piece, base),
 		);
-		return this.concat(parts, this.fresh(`${base}_sizes`));
+		const sizes = this.fresh(`${base}_sizes`);
+		this.insert('Concat', parts, sizes);
+		return sizes;
 	}
 
 	private pick(source: ValueName, element: number, base: string): ValueName {
@@ -203,11 +217,6 @@ class Rewriter {
 		const output = this.fresh(`${base}_size`);
 		this.edits.push({ kind: 'constant', tensor: tensorOf(index, INT64, [1], [element]) });
 		this.insert('Gather', [source, index], output);
-		return output;
-	}
-
-	private concat(parts: readonly ValueName[], output: ValueName): ValueName {
-		this.insert('Concat', parts, output);
 		return output;
 	}
 
@@ -244,11 +253,14 @@ class Rewriter {
 			return;
 		}
 		const now = this.fresh(`${output}_now`);
+		const [dead, free] = [this.cut.dead.get(input), this.free.of(output)?.known?.fixed];
 		const parts = known.values.map((value, at) =>
-			known.fixed[at] ? this.literalSize(value, output) : this.pick(now, at, output),
+			known.fixed[at] && (dead?.[at] || free?.[at])
+				? this.literalSize(value, output)
+				: this.pick(now, at, output),
 		);
 		this.edits.push({ kind: 'node', node: { ...node.node, outputs: [now] } });
-		this.concat(parts, output);
+		this.insert('Concat', parts, output);
 	}
 
 	private literalSize(value: number, base: string): ValueName {
