@@ -8,7 +8,7 @@ import { type Shapes } from '../ir/graph/bindings.ts';
 import { type Model } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
 import { fillsOf, seedWeights, withFills, type Fills } from '../ir/graph/seed.ts';
-import { cutTensor } from '../ir/graph/tensor.ts';
+import { cutTensor } from '../ir/graph/gather.ts';
 import { hasHalf, widened, widenTensor } from '../ir/graph/widen.ts';
 import { type Proof } from '../ir/proof.ts';
 import { type Lowered, type LowerTask, type StepPlan, type Technique } from './technique.ts';

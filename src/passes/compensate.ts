@@ -2,7 +2,8 @@
 import { present } from '../diagnostic.ts';
 import { type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
-import { cutTensor, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
+import { cutTensor } from '../ir/graph/gather.ts';
+import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { hasBodies, twinned } from '../ir/graph/twin.ts';
 import { type Gram, type GramRequest, type Lab, type Walk } from '../ir/lab.ts';
 import { type Net, type NetNode } from '../ir/axes/net.ts';

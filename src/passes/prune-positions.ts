@@ -6,7 +6,7 @@ import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
 import { nodeLabel, type Tensor } from '../ir/graph/graph.ts';
 import { constantsOf } from '../ir/graph/constants.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
-import { cutTensor } from '../ir/graph/tensor.ts';
+import { cutTensor } from '../ir/graph/gather.ts';
 import { type Net } from '../ir/axes/net.ts';
 import { unsupportedAmount } from '../messages/check.ts';
 import { nothingToDo, stays } from '../messages/exact.ts';

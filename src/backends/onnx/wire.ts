@@ -1,6 +1,7 @@
 /** Protobuf's wire format: fields with their places, read through a window, and chunks to write. Shared by everything ONNX. */
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { Fault } from '../../diagnostic.ts';
+import { giveBack, lend, pieceLength } from '../../ir/graph/buffers.ts';
 import { type Bytes } from '../../ir/graph/graph.ts';
 import { toInt64 } from '../../ir/graph/tensor.ts';
 import { malformed } from '../../messages/model.ts';
@@ -11,12 +12,10 @@ export type Source = {
 	/** Where the file lies, links followed: onnxruntime reads no weights through them. Absent for memory. */
 	readonly path?: string;
 	read(offset: number, length: number): Uint8Array;
-	/** A stretch in pieces; each is good until the next is taken. */
-	pieces(offset: number, length: number): Iterable<Uint8Array>;
+	/** A stretch in pieces of a whole number of `unit` bytes, which divides the length; each is good until the next is taken. */
+	pieces(offset: number, length: number, unit: number): Iterable<Uint8Array>;
 	close(): void;
 };
-
-const pieceLength = 1 << 20;
 
 export function memorySource(bytes: Uint8Array): Source {
 	return {
@@ -44,15 +43,10 @@ export function fileSource(path: string): Source {
 	};
 	const whole = (offset: number, length: number): Uint8Array =>
 		fill(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), offset);
-	function* pieces(offset: number, length: number): Generator<Uint8Array> {
-		const buffer = new Uint8Array(Math.min(length, pieceLength));
-		for (let at = 0; at < length; at += pieceLength)
-			yield fill(buffer.subarray(0, Math.min(pieceLength, length - at)), offset + at);
-	}
 	return {
 		length: size,
 		path: realpathSync(path),
-		pieces,
+		pieces: (...stretch) => inPieces(fill, stretch),
 		close: () => {
 			closeSync(fd);
 		},
@@ -66,6 +60,21 @@ export function fileSource(path: string): Source {
 			return window.slice(offset - start, offset - start + length);
 		},
 	};
+}
+
+/** A stretch of a file by a buffer that is used again. */
+function* inPieces(
+	fill: (bytes: Uint8Array, offset: number) => Uint8Array,
+	[offset, length, unit]: Parameters<Source['pieces']>,
+): Generator<Uint8Array> {
+	const most = unit > pieceLength ? unit : pieceLength - (pieceLength % unit);
+	const buffer = most > pieceLength ? new Uint8Array(most) : lend();
+	try {
+		for (let at = 0; at < length; at += most)
+			yield fill(buffer.subarray(0, Math.min(most, length - at)), offset + at);
+	} finally {
+		if (most <= pieceLength) giveBack(buffer);
+	}
 }
 
 /** Bytes that stay in their source until asked for. */
@@ -84,8 +93,8 @@ export class Extent implements Bytes {
 		return this.source.read(this.offset, this.length);
 	}
 
-	pieces(): Iterable<Uint8Array> {
-		return this.source.pieces(this.offset, this.length);
+	pieces(unit = 1): Iterable<Uint8Array> {
+		return this.source.pieces(this.offset, this.length, unit);
 	}
 }
 

@@ -11,8 +11,11 @@ export type Bytes = {
 	readonly length: number;
 	/** The bytes themselves, little-endian as ONNX `raw_data`; must not be modified. */
 	read(): Uint8Array;
-	/** The same one after the other, each good until the next is taken; absent where they lie in memory already. */
-	pieces?(): Iterable<Uint8Array>;
+	/**
+	 * The same one after the other, each good until the next is taken and of a whole number of `unit` bytes (1); absent where they lie
+	 * in memory already.
+	 */
+	pieces?(unit?: number): Iterable<Uint8Array>;
 };
 
 /** What a codec keeps to write back an object it has read; opaque to everybody else, and carried along by `{ ...node }`. */

@@ -1,7 +1,7 @@
-/** Tensors: making them, reading their numbers, cutting positions out of them lazily. */
+/** Tensors: making them, reading their numbers. */
 import { bug, present } from '../../diagnostic.ts';
-import { byteLength, DOUBLE, elementType, FLOAT, FLOAT16, INT32, INT64 } from './dtype.ts';
-import { elementCount, type Bytes, type Tensor } from './graph.ts';
+import { DOUBLE, FLOAT, FLOAT16, INT32, INT64 } from './dtype.ts';
+import { type Bytes, type Tensor } from './graph.ts';
 
 /** Bytes that lie in memory already. */
 export function inMemory(bytes: Uint8Array): Bytes {
@@ -103,96 +103,6 @@ function asFloat32(bytes: Uint8Array): Float32Array {
 	// Not `slice`, which copies nothing where the bytes are a Buffer.
 	const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
 	return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-}
-
-/**
- * The tensor without the positions of `axis` that `keep` does not list; `keep` is in the order wanted.
- * The bytes are gathered when read, and not held afterwards.
- */
-export function cutTensor(tensor: Tensor, axis: number, keep: ArrayLike<number>): Tensor {
-	const dims = tensor.dims.map((dim, index) => (index === axis ? keep.length : dim));
-	const { origin: _, ...rest } = tensor;
-	if (tensor.bytes === undefined) return { ...rest, dims };
-	const bits = present(elementType(tensor.type), `element type ${tensor.type}`).bits;
-	const base = tensor.bytes;
-	const length = byteLength(tensor.type, elementCount(dims));
-	const read = (): Uint8Array =>
-		bits < 8
-			? gatherBits(base.read(), tensor.dims, bits, axis, keep)
-			: gather(base.read(), tensor.dims, bits / 8, axis, keep);
-	return { ...rest, dims, bytes: { length, read } };
-}
-
-function gather(
-	from: Uint8Array,
-	dims: readonly number[],
-	size: number,
-	axis: number,
-	keep: ArrayLike<number>,
-): Uint8Array {
-	const inner = elementCount(dims.slice(axis + 1)) * size;
-	const outer = elementCount(dims.slice(0, axis));
-	const runs = runsOf(keep);
-	if (inner === 4 && from.byteOffset % 4 === 0 && runs.length > keep.length / 16)
-		return gatherWords(from, outer, dims[axis] ?? 0, keep);
-	const to = new Uint8Array(outer * keep.length * inner);
-	const stride = (dims[axis] ?? 0) * inner;
-	let at = 0;
-	for (let block = 0; block < outer; block++) {
-		for (const [first, count] of runs) {
-			const start = block * stride + first * inner;
-			to.set(from.subarray(start, start + count * inner), at);
-			at += count * inner;
-		}
-	}
-	return to;
-}
-
-/** As `gather`, for single elements of four bytes far apart: columns of a float32 matrix. */
-function gatherWords(from: Uint8Array, outer: number, size: number, keep: ArrayLike<number>): Uint8Array {
-	const words = new Uint32Array(from.buffer, from.byteOffset, outer * size);
-	const positions = Int32Array.from(keep);
-	const to = new Uint32Array(outer * positions.length);
-	let at = 0;
-	for (let block = 0; block < outer; block++) {
-		const start = block * size;
-		for (const position of positions) to[at++] = words[start + position] ?? 0;
-	}
-	return new Uint8Array(to.buffer);
-}
-
-/** Consecutive positions joined, so that whole stretches are copied at once. */
-function runsOf(keep: ArrayLike<number>): [first: number, count: number][] {
-	const runs: [number, number][] = [];
-	for (const position of Array.from(keep)) {
-		const last = runs.at(-1);
-		if (last !== undefined && last[0] + last[1] === position) last[1]++;
-		else runs.push([position, 1]);
-	}
-	return runs;
-}
-
-/** As `gather`, for elements packed two or four to a byte, the first in the low bits (ONNX packing of 4- and 2-bit types). */
-function gatherBits(
-	from: Uint8Array,
-	dims: readonly number[],
-	bits: number,
-	axis: number,
-	keep: ArrayLike<number>,
-): Uint8Array {
-	const perByte = 8 / bits;
-	const mask = (1 << bits) - 1;
-	const wide = Uint8Array.from(
-		{ length: elementCount(dims) },
-		(_, index) => ((from[Math.floor(index / perByte)] ?? 0) >> ((index % perByte) * bits)) & mask,
-	);
-	const kept = gather(wide, dims, 1, axis, keep);
-	const packed = new Uint8Array(Math.ceil(kept.length / perByte));
-	kept.forEach((value, index) => {
-		const at = Math.floor(index / perByte);
-		packed[at] = (packed[at] ?? 0) | (value << ((index % perByte) * bits));
-	});
-	return packed;
 }
 
 const scratch = new DataView(new ArrayBuffer(8));
