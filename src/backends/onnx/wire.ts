@@ -33,20 +33,12 @@ export function fileSource(path: string): Source {
 	const window = new Uint8Array(1 << 16);
 	let start = 0;
 	let filled = 0;
-	const fill = (bytes: Uint8Array, offset: number): Uint8Array => {
-		for (let done = 0; done < bytes.length;) {
-			const count = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
-			if (count === 0) throw new Fault(malformed({ problem: 'the file ends early', offset: offset + done }));
-			done += count;
-		}
-		return bytes;
-	};
 	const whole = (offset: number, length: number): Uint8Array =>
-		fill(new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), offset);
+		fill(fd, new Uint8Array(Buffer.allocUnsafeSlow(length).buffer), offset);
 	return {
 		length: size,
 		path: realpathSync(path),
-		pieces: (...stretch) => inPieces(fill, stretch),
+		pieces: (offset, length, unit) => inPieces(fd, offset, length, unit),
 		close: () => {
 			closeSync(fd);
 		},
@@ -55,25 +47,32 @@ export function fileSource(path: string): Source {
 			if (offset < start || offset + length > start + filled) {
 				start = offset;
 				filled = Math.min(window.length, size - offset);
-				fill(window.subarray(0, filled), offset);
+				fill(fd, window.subarray(0, filled), offset);
 			}
 			return window.slice(offset - start, offset - start + length);
 		},
 	};
 }
 
-/** A stretch of a file by a buffer that is used again. */
-function* inPieces(
-	fill: (bytes: Uint8Array, offset: number) => Uint8Array,
-	[offset, length, unit]: Parameters<Source['pieces']>,
-): Generator<Uint8Array> {
-	const most = unit > pieceLength ? unit : pieceLength - (pieceLength % unit);
-	const buffer = most > pieceLength ? new Uint8Array(most) : lend();
+/** Fills bytes from a place in a file. Throws `Fault` where the file ends. */
+function fill(fd: number, bytes: Uint8Array, offset: number): Uint8Array {
+	for (let done = 0; done < bytes.length;) {
+		const count = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
+		if (count === 0) throw new Fault(malformed({ problem: 'the file ends early', offset: offset + done }));
+		done += count;
+	}
+	return bytes;
+}
+
+/** A stretch of a file in pieces of whole units, by a buffer that is used again. */
+function* inPieces(fd: number, offset: number, length: number, unit: number): Generator<Uint8Array> {
+	const step = unit > pieceLength ? unit : pieceLength - (pieceLength % unit);
+	const buffer = step > pieceLength ? new Uint8Array(step) : lend();
 	try {
-		for (let at = 0; at < length; at += most)
-			yield fill(buffer.subarray(0, Math.min(most, length - at)), offset + at);
+		for (let at = 0; at < length; at += step)
+			yield fill(fd, buffer.subarray(0, Math.min(step, length - at)), offset + at);
 	} finally {
-		if (most <= pieceLength) giveBack(buffer);
+		if (step <= pieceLength) giveBack(buffer);
 	}
 }
 

@@ -36,7 +36,7 @@ type Cut = {
 type Run = readonly [first: number, count: number];
 
 /** A run of fewer bytes is copied word by word: as fast as a copy of its own is to set up. */
-const shortRun = 1024;
+const shortRun = 256;
 
 function cutOf(dims: readonly number[], size: number, axis: number, keep: ArrayLike<number>): Cut {
 	const inner = elementCount(dims.slice(axis + 1)) * size;
