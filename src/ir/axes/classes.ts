@@ -27,6 +27,20 @@ export class Labels {
 		this.array = blankOf(size);
 	}
 
+	/** A seed's: one of its own for every coordinate that is not covered, or that of the coordinate it goes with. */
+	static ofSeed(size: number, covered?: Uint8Array, groups?: Int32Array): Labels {
+		const labels = new Labels(size);
+		const array = new Int32Array(size);
+		for (let at = 0; at < size; at++) {
+			if (covered?.[at] === 1) continue;
+			array[at] = (groups?.[at] ?? at) + 2;
+			labels.count++;
+		}
+		labels.array = array;
+		labels.isShared = false;
+		return labels;
+	}
+
 	/** One and the same array says the same labels. */
 	get at(): Int32Array {
 		return this.array;

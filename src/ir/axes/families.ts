@@ -5,7 +5,7 @@ import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { passes, type Permit } from './barriers.ts';
 import { Labels, NONE, PIN, type Classes } from './classes.ts';
 import { Coverage } from './coverage.ts';
-import { Walk, type Choices, type Seed } from './walk.ts';
+import { Walk, type Course, type Fork, type Seed } from './walk.ts';
 import { type Term } from './row.ts';
 
 export type Family = {
@@ -39,17 +39,36 @@ export function familiesAt(seed: Seed, permit: Permit, covered?: Uint8Array): Fa
 }
 
 function walksAt(seed: Seed, covered: Uint8Array | undefined): Walk[] {
-	const pending: Choices[] = [new Map()];
+	const pending: Course[] = [{ choices: new Map() }];
 	const found: Walk[] = [];
 	for (let tries = 0; tries < branchLimit; tries++) {
-		const choices = pending.shift();
-		if (choices === undefined) break;
-		const walk = new Walk(seed, covered, choices).run();
-		const { fork } = walk;
-		if (fork === undefined) found.push(walk);
-		else for (let way = 0; way < fork.ways; way++) pending.push(new Map([...choices, [fork.key, way]]));
+		const course = pending.shift();
+		if (course === undefined) break;
+		const walk = new Walk(seed, covered, course).run();
+		if (walk.fork === undefined) found.push(walk);
+		else pending.push(...coursesOf(walk.fork, course, seed.node.row?.letters[seed.letter]?.size ?? 0));
 	}
 	return found;
+}
+
+/** One course for each letter of a composite axis: coordinates of the seed that meet in one of the letter's go together. */
+function coursesOf({ key, ways, labels }: Fork, { choices, groups }: Course, size: number): Course[] {
+	return ways.map(({ index }, way) => {
+		const first = new Map<number, number>();
+		const joined = Int32Array.from({ length: size }, (_, at) => at);
+		for (let position = 0; position < labels.length; position++) {
+			const at = (labels[position] ?? NONE) - 2;
+			const coordinate = index === null ? position : (index[position] ?? -1);
+			if (at < 0 || coordinate < 0) continue;
+			const other = first.get(coordinate) ?? at;
+			first.set(coordinate, other);
+			joined[at] = other;
+		}
+		return {
+			choices: new Map([...choices, [key, way]]),
+			groups: groups?.map((at) => joined[at] ?? at) ?? joined,
+		};
+	});
 }
 
 class Finder {

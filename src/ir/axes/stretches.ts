@@ -13,10 +13,10 @@ function useOf(tensor: NetTensor, axis: number): Use | undefined {
 	const [part] = term?.parts ?? [];
 	if (node === undefined || part === undefined || term?.parts.length !== 1 || part.index !== null)
 		return undefined;
-	const reads = new Uint8Array(tensor.sizes[axis] ?? 0);
 	const others = (node.row?.terms ?? []).filter((one) => one !== term);
 	const indices = others.flatMap(({ parts }) => parts.filter(({ letter }) => letter === part.letter));
 	if (indices.length === 0 || indices.some(({ index }) => index === null)) return undefined;
+	const reads = new Uint8Array(tensor.sizes[axis] ?? 0);
 	for (const { index } of indices) for (const at of index ?? []) if (at >= 0) reads[at] = 1;
 	return { node, letter: part.letter, reads };
 }

@@ -14,13 +14,20 @@ export type Seed = { readonly node: NetNode; readonly letter: number };
 /** Which letter a composite axis is read as, where labels alone do not say: by `<node>/<term>`. */
 export type Choices = ReadonlyMap<string, number>;
 
-/** A composite axis where the walk must branch: one walk for each of its letters. */
-export type Fork = { readonly key: string; readonly ways: number };
+/** How a walk goes on where labels alone do not say. */
+export type Course = {
+	readonly choices: Choices;
+	/** Of every coordinate of the seed the first that shares its class, by those choices: what would become one is labelled as one. */
+	readonly groups?: Int32Array;
+};
+
+/** A composite axis where the walk must branch: one walk for each of its letters, which makes some of the labels one. */
+export type Fork = { readonly key: string; readonly ways: readonly Part[]; readonly labels: Int32Array };
 
 type NodeState = {
 	readonly letters: (Labels | undefined)[];
 	/** The parts by which a composite axis is read. */
-	readonly active: Map<string, number[]>;
+	readonly active: Map<Term, readonly Part[]>;
 	/** How many labels there were on a term's axis and letters when they last agreed. */
 	readonly agreed: Map<Term, number>;
 };
@@ -37,14 +44,12 @@ export class Walk {
 	private readonly queued = new Set<NetNode>();
 	private readonly choices: Choices;
 
-	constructor(seed: Seed, covered: Uint8Array | undefined, choices: Choices) {
+	constructor(seed: Seed, covered: Uint8Array | undefined, { choices, groups }: Course) {
 		this.seed = seed;
 		this.choices = choices;
 		const size = seed.node.row?.letters[seed.letter]?.size ?? 0;
 		this.classes = Classes.of(size);
-		const labels = new Labels(size);
-		for (let at = 0; at < size; at++) if (covered?.[at] !== 1) labels.put(at, at + 2);
-		this.state(seed.node).letters[seed.letter] = labels;
+		this.state(seed.node).letters[seed.letter] = Labels.ofSeed(size, covered, groups);
 	}
 
 	run(): this {
@@ -149,7 +154,7 @@ export class Walk {
 		const state = this.state(node);
 		const before = this.countOf(state, term, tensor);
 		if (before === 0 || state.agreed.get(term) === before) return false;
-		const chosen = term.parts.length === 1 || state.active.has(termKey(term));
+		const chosen = term.parts.length === 1 || state.active.has(term);
 		const parts = term.parts.length === 1 ? term.parts : this.activeParts(node, term, tensor);
 		// Choosing the letters of a composite axis labels them.
 		let moved = !chosen && parts.length > 0;
@@ -211,23 +216,24 @@ export class Walk {
 	/** The letters of a composite axis that this walk reads it by; empty while nothing is labelled, or at a fork. */
 	private activeParts(node: NetNode, term: Term, tensor: NetTensor): readonly Part[] {
 		const state = this.state(node);
-		const key = termKey(term);
-		const known = state.active.get(key);
-		const live = term.parts.flatMap((part, at) => (state.letters[part.letter] === undefined ? [] : [at]));
-		if (known !== undefined || live.length > 0) {
-			const active = [...new Set([...(known ?? []), ...live])];
-			state.active.set(key, active);
-			return active.flatMap((at) => term.parts[at] ?? []);
-		}
+		const known = state.active.get(term);
+		const live = term.parts.filter(
+			(part) => state.letters[part.letter] !== undefined && known?.includes(part) !== true,
+		);
+		if (known !== undefined && live.length === 0) return known;
+		const chosen = known === undefined && live.length === 0 ? this.choose(node, term, tensor) : undefined;
+		const active = chosen ?? [...(known ?? []), ...live];
+		if (active.length > 0) state.active.set(term, active);
+		return active;
+	}
+
+	/** The letters that an axis with labels on it is read by for the first time: they get its labels. */
+	private choose(node: NetNode, term: Term, tensor: NetTensor): readonly Part[] {
 		const labels = this.axes.get(tensor)?.[term.axis];
 		if (labels === undefined || labels.count === 0) return [];
 		const chosen = this.chooseParts(node, term, labels);
-		state.active.set(key, chosen);
-		chosen.forEach((at) => {
-			const part = term.parts[at];
-			if (part !== undefined) this.adopt(node, part, labels);
-		});
-		return chosen.flatMap((at) => term.parts[at] ?? []);
+		for (const part of chosen) this.adopt(node, part, labels);
+		return chosen;
 	}
 
 	/** Labels of an axis become labels of the letter; positions that share a coordinate become one class. */
@@ -243,15 +249,15 @@ export class Walk {
 		}
 	}
 
-	private chooseParts(node: NetNode, term: Term, { at: labels }: Labels): number[] {
+	private chooseParts(node: NetNode, term: Term, { at: labels }: Labels): readonly Part[] {
 		const size = (part: Part): number => node.row?.letters[part.letter]?.size ?? 0;
-		const fitting = term.parts.findIndex((part) => fits(part, size(part), labels, this.classes));
-		if (fitting >= 0) return [fitting];
-		if (areDisjoint(term.parts, labels.length)) return term.parts.map((_, at) => at);
+		const fitting = term.parts.find((part) => fits(part, size(part), labels, this.classes));
+		if (fitting !== undefined) return [fitting];
+		if (areDisjoint(term.parts, labels.length)) return term.parts;
 		const key = `${node.index}/${termKey(term)}`;
 		const choice = this.choices.get(key);
-		if (choice !== undefined) return [choice];
-		this.fork = { key, ways: term.parts.length };
+		if (choice !== undefined) return term.parts.slice(choice, choice + 1);
+		this.fork = { key, ways: term.parts, labels };
 		return [];
 	}
 
