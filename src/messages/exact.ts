@@ -18,3 +18,17 @@ export const nothingToDo = defineDiagnostic({
 	message: ({ unit, of }: { unit: string; of: number }) =>
 		of === 0 ? `this model has no ${unit} that could be folded` : `none of the ${of} ${unit} folds exactly`,
 });
+export const keepAndTopk = defineDiagnostic({
+	code: 'plan/keep-and-topk',
+	severity: 'error',
+	explain:
+		'`prune softmax keep 32 with topk` keeps the 32 largest weights of every row of the attentions in scope. Other statements about softmaxes count attentions that change, `prune softmax 2`.',
+	message: ({ keeps }: { keeps: boolean }) =>
+		keeps
+			? '`keep` says how many weights of a row stay, and this statement keeps none apart'
+			: '`with topk` does not say how many weights of a row stay',
+	hint: ({ keeps }) =>
+		keeps
+			? 'say `with topk`, or how many attentions change: `prune softmax 2`'
+			: 'say `keep 32` or `keep 25%`',
+});

@@ -106,6 +106,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 			place,
 		),
 	),
+	'plan/keep-and-topk': marked('prune softmax with topk', 'with topk', (place) =>
+		exact.keepAndTopk({ keeps: false }, place),
+	),
 	'plan/nothing-to-fold': marked('fuse gates', 'fuse gates', (place) =>
 		exact.nothingToDo({ unit: 'gated blocks', of: 0 }, place),
 	),

@@ -3,6 +3,7 @@
  * that only ranks (every reader is ArgMax, or the indices of TopK) goes, since it keeps the order. By consent, `at output`:
  * a softmax at the model's end goes, and the output holds logits.
  */
+import { Fault } from '../diagnostic.ts';
 import { nodeLabel, type Model, type Node } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { isActivationMatMul, isOverLast, leadsToSoftmax, onChannels, sourceOf } from './attention-paths.ts';
@@ -16,6 +17,9 @@ import {
 	type Planned,
 	type PlanRequest,
 } from './technique.ts';
+import { keepAndTopk } from '../messages/exact.ts';
+import { functionWords, planWeighings } from './softmax-functions.ts';
+import { lowerWeighings, type Weighings } from './softmax-graph.ts';
 import { planStill } from './still-attention.ts';
 import { lowerStill, type Stills } from './still-graph.ts';
 import { movedInput, scalarOf } from './trace.ts';
@@ -26,16 +30,16 @@ const exact: readonly Rule[] = [
 ];
 const terminal: readonly Rule[] = [{ name: 'terminal', fold: dropTerminal }];
 
-export const pruneSoftmax = defineTechnique<Folds | Stills>({
+export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings>({
 	words: {
 		name: 'prune-softmax',
 		verb: 'prune',
 		target: 'softmax',
 		aliases: [],
 		summary:
-			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, lossy.',
+			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, `with relu`, `sigmoid` or `topk` weigh by other functions: lossy.',
 		example: 'prune softmax',
-		amounts: ['remove-count', 'remove-share'],
+		amounts: ['remove-count', 'remove-share', 'keep-count', 'keep-share'],
 		bare: true,
 		clauses: ['in', 'except'],
 		choices: {
@@ -43,17 +47,26 @@ export const pruneSoftmax = defineTechnique<Folds | Stills>({
 			with: [
 				{ word: 'mean', summary: 'each position takes the mean of the values that it may see' },
 				{ word: 'constant', summary: 'the mean of the attention weights on data, at a fixed length' },
+				...functionWords,
 			],
 		},
 		metrics: [],
 	},
-	plan: (request) =>
-		request.step.with !== undefined || request.step.amount !== undefined
-			? planStill(request)
-			: Promise.resolve(plan(request)),
-	lower: ({ decision, ...task }) =>
-		'still' in decision ? lowerStill({ ...task, decision }) : lower({ ...task, decision }),
+	plan: planAny,
+	lower: ({ decision, ...task }) => {
+		if ('still' in decision) return lowerStill({ ...task, decision });
+		return 'functions' in decision ? lowerWeighings({ ...task, decision }) : lower({ ...task, decision });
+	},
 });
+
+async function planAny(request: PlanRequest): Promise<Planned<Folds | Stills | Weighings>> {
+	const { with: named, amount, spans, span } = request.step;
+	const by = functionWords.find(({ word }) => word === named)?.word;
+	if (by !== undefined) return planWeighings(by, request);
+	if (amount?.kind === 'keep-count' || amount?.kind === 'keep-share')
+		throw new Fault(keepAndTopk({ keeps: true }, { span: spans.amount ?? span }));
+	return named !== undefined || amount !== undefined ? planStill(request) : plan(request);
+}
 
 function plan(request: PlanRequest): Planned<Folds> {
 	if (request.step.at !== 'output') return planFolds(request, exact, 'softmaxes and scales');

@@ -1,31 +1,26 @@
 /** Graphs whose attentions ignore their input: what a decision of `prune softmax with mean` or `with constant` says, and the plain graph. */
-import { bug, present } from '../diagnostic.ts';
+import { present } from '../diagnostic.ts';
 import { FLOAT } from '../ir/graph/dtype.ts';
 import { type Model, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints, tensorOf } from '../ir/graph/tensor.ts';
-import { type Net, type NetNode } from '../ir/axes/net.ts';
-import { addBehind, addToBias, type Fresh } from './bias.ts';
+import { type Net } from '../ir/axes/net.ts';
+import { nodeAt, shiftEdits, shiftsBehind, type Changing } from './attention-changes.ts';
+import { type Fresh } from './bias.ts';
 import { insert } from './edits.ts';
 import { type Lowered, type LowerTask } from './technique.ts';
 
-export type Still = {
-	/** The product of queries and keys, and the one with the values. */
+export type Still = Changing & {
+	/** The product of queries and keys. */
 	readonly scores: number;
-	readonly values: number;
 	/** Whether all positions see the same, so that one row of weights is enough; else each has its own. */
 	readonly oneRow: boolean;
 	/** Whether a mask stands before the softmax. */
 	readonly masked: boolean;
 	/** Name in the plan's tensors of the weights [1, heads, length, length]; absent for the mean. */
 	readonly weights?: string;
-	/** The output projection, and what its bias takes up; absent where there is none or nothing was measured. */
-	readonly shift?: { readonly node: number; readonly tensor: string };
 };
 export type Stills = { readonly still: readonly Still[] };
-
-export const nodeAt = (net: Net, id: number): NetNode =>
-	net.byNode.get(id) ?? bug('a plan names a node that is not there', { id });
 
 /** Zeros for scores, and one row of weights spread over all positions; or weights that are constants. */
 export function editsFor(net: Net, still: readonly Still[], tensors: ReadonlyMap<string, Tensor>): Edit[] {
@@ -34,16 +29,6 @@ export function editsFor(net: Net, still: readonly Still[], tensors: ReadonlyMap
 		...stillEdits(net, one, tensors, fresh),
 		...shiftEdits(net, one, tensors, fresh),
 	]);
-}
-
-function shiftEdits(net: Net, { shift }: Still, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh): Edit[] {
-	if (shift === undefined) return [];
-	const { node, edits } = addToBias(
-		nodeAt(net, shift.node),
-		present(tensors.get(shift.tensor), shift.tensor),
-		fresh,
-	);
-	return [{ kind: 'node', node }, ...edits];
 }
 
 function stillEdits(net: Net, one: Still, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh): Edit[] {
@@ -95,7 +80,7 @@ export function lowerStill({ net, decision: { still }, tensors, label }: LowerTa
 	const fresh = freshNames(model.graph);
 	const plain = still.flatMap((one): Edit[] => [
 		...muted(net, one, tensors, fresh),
-		...shifted(net, one, tensors, fresh),
+		...shiftsBehind(net, one, tensors, fresh),
 	]);
 	const reference = applyPatch(model, { label: 'reference', edits: plain });
 	const bare = still.map(({ shift: _, ...one }) => one);
@@ -107,13 +92,6 @@ export function lowerStill({ net, decision: { still }, tensors, label }: LowerTa
 			{ says: 'attentions whose scores are multiplied by zero', reference, controls: [control, () => model] },
 		],
 	};
-}
-
-function shifted(net: Net, { shift }: Still, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh): Edit[] {
-	if (shift === undefined) return [];
-	const { node } = nodeAt(net, shift.node);
-	const behind = addBehind(node, present(tensors.get(shift.tensor), shift.tensor), fresh);
-	return [{ kind: 'node', node: behind.node }, ...behind.edits];
 }
 
 function muted(net: Net, one: Still, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh): Edit[] {
