@@ -32,7 +32,7 @@ def count(model):
 
 def reading_axis(node):
     """The axis of the weight that is summed over, where one operand alone is a weight."""
-    if node.op_type == "Conv":
+    if node.op_type in ("Conv", "FusedConv"):
         group = next((a.i for a in node.attribute if a.name == "group"), 1)
         return 1 if group == 1 else None
     if node.op_type == "Gemm":
@@ -77,7 +77,7 @@ def masked(model, pruned):
         if other is None or len(node.input) < 2 or node.input[1] not in old or other.input[1] not in new:
             continue
         if axis is None:
-            if node.op_type == "Conv" and 1 != old[node.input[1]].dims[1] != new[other.input[1]].dims[1]:
+            if node.op_type in ("Conv", "FusedConv") and 1 != old[node.input[1]].dims[1] != new[other.input[1]].dims[1]:
                 return None  # groups: which inputs are left cannot be read off one output
             continue
         before = numpy_helper.to_array(old[node.input[1]])

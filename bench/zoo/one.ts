@@ -25,6 +25,7 @@ async function outcome(recipe: string): Promise<Outcome> {
 			selected: step?.selected,
 			of: step?.of,
 			params: step?.params,
+			macs: step?.macs,
 			...(proof && { proven: proof.ok, weak: proof.weak, weights: proof.weights, error: proof.maxRel }),
 			diagnostics: diagnostics.map(({ code, message }) => `${code}: ${message}`),
 		};

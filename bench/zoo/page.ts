@@ -9,6 +9,7 @@ export type Result = {
 	readonly selected?: number;
 	readonly of?: number;
 	readonly params?: readonly [number, number];
+	readonly macs?: readonly [number, number];
 	readonly proven?: boolean;
 	readonly weak?: boolean;
 	readonly weights?: string;
@@ -42,12 +43,18 @@ function verdictOf(result: Result, { keeps = false }: Target): Verdict {
 	if (result.selected === 0)
 		return said.some((text) => text.startsWith('plan/aligned-away')) ? 'aligned' : 'refused';
 	if (result.weak === true) return 'weak';
-	const [before = 0, after = 0] = result.params ?? [];
-	return keeps || after < before ? 'proven' : 'grown';
+	return keeps || isLess(result.params) || isLess(result.macs) ? 'proven' : 'grown';
 }
 
-const share = ({ params: [before = 1, after = 1] = [1, 1] }: Result): string =>
-	`${((100 * after) / Math.max(1, before)).toFixed(0)} %`;
+type Pair = readonly [before: number, after: number];
+
+const isLess = (pair: Pair | undefined): boolean => pair !== undefined && pair[1] < pair[0];
+const left = ([before, after]: Pair): string => `${((100 * after) / Math.max(1, before)).toFixed(0)} %`;
+
+/** What is left; of models whose weights the graph makes of a number, nothing stored goes, and what is computed does. */
+function share({ params = [1, 1], macs }: Result): string {
+	return macs !== undefined && isLess(macs) && !isLess(params) ? `${left(macs)} of work` : left(params);
+}
 
 /** One cell: what is left of the parameters where it is proven, else a word. */
 function cell(result: Result | undefined, target: Target): string {
@@ -60,8 +67,11 @@ function cell(result: Result | undefined, target: Target): string {
 
 type Find = (model: string, statement: string | undefined) => Result | undefined;
 
-/** @param seconds what one statement was given. */
-export function page(trial: Trial, results: readonly Result[], seconds: number): string {
+/**
+ * @param file the page's own.
+ * @param seconds what one statement was given.
+ */
+export function page(trial: Trial, results: readonly Result[], file: string, seconds: number): string {
 	const { title, targets } = trial;
 	const of: Find = (model, statement) =>
 		results.findLast((one) => one.model === model && one.statement === statement);
@@ -69,12 +79,12 @@ export function page(trial: Trial, results: readonly Result[], seconds: number):
 		.sort()
 		.filter((model) => isListed(trial, model, of));
 	const rows = models.map(
-		(model) => `| ${model} | ${targets.map((target) => both(target, model, of)).join(' | ')} |`,
+		(model) => `| ${marked(model)} | ${targets.map((target) => both(target, model, of)).join(' | ')} |`,
 	);
 	return `${[
 		`# ${title}`,
 		'',
-		intro(trial, seconds),
+		intro(trial, file, seconds),
 		'',
 		`${counted(trial, models, of)}, by the best statement of each cell.`,
 		'',
@@ -85,6 +95,14 @@ export function page(trial: Trial, results: readonly Result[], seconds: number):
 		reasons(trial, models, of),
 	].join('\n')}\n`;
 }
+
+/** Never looked at before the run that is in the table, so that no row of an operator was written for them. */
+const heldOut: ReadonlySet<string> = new Set([
+	...['fr_expression', 'fr_feature', 'fr_pose', 'mlsd_320x320_large', 'mlsd_320x320_tiny', 'silero_vad_v6'],
+	...['light_inception_v1', 'light_inception_v2', 'light_squeezenet', 'light_zfnet512'],
+]);
+
+const marked = (model: string): string => (heldOut.has(model) ? `${model} †` : model);
 
 /** Of statements about layers with attention, models that have none are left out. */
 function isListed({ flag, targets: [first] }: Trial, model: string, of: Find): boolean {
@@ -100,17 +118,17 @@ function both(target: Target, model: string, of: Find): string {
 	return goes ? `${said}, ${cell(consented, target)} with consent` : said;
 }
 
-function intro({ flag, targets }: Trial, seconds: number): string {
-	const file = flag === undefined ? 'docs/zoo.md' : `docs/zoo-tokens.md ${flag}`;
+function intro({ flag, targets }: Trial, file: string, seconds: number): string {
+	const to = flag === undefined ? file : `${file} ${flag}`;
 	const meaning =
 		flag === undefined
 			? `A percentage is the share of parameters that is left, proven equal to the reference with a negative control that shows. Two of them: with kept counts aligned,
-as by default, and with \`align 1\`. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.
+as by default, and with \`align 1\`; **of work** says multiply-adds, where weights are made in the graph and none is stored. **†** held out: not looked at before this run. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.
 **with consent**: behind \`may change "*"\`, where a frozen input or output is the reason.`
 			: `**proven**: equal to its references, with negative controls that show. Models without layers of attention are left out. ${targets.map(({ name, plain }) => `${name}: \`${plain}\``).join(', ')}.`;
 	return `Every model of a folder of exported models, with every statement of \`bench/zoo/targets.ts\`. Written by
 
-    node --import tsx bench/zoo/table.ts ${file} <folder of .onnx files>…
+    node --import tsx bench/zoo/table.ts ${to} <folder of .onnx files>…
 
 ${meaning}
 **weak**: equal, but the control would not have shown. **refused**: see the reasons below. **unrun**: onnxruntime cannot run the model as it is on generated inputs. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.

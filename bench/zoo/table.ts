@@ -2,6 +2,7 @@
  * A table of models × what can be pruned: proven, refused and why, or not applicable; as Markdown.
  *
  *     node --import tsx bench/zoo/table.ts docs/zoo.md <folder or model>…
+ *     node --import tsx bench/zoo/table.ts docs/zoo-held-out.md <folder or model>…
  *     node --import tsx bench/zoo/table.ts docs/zoo-tokens.md --adaptive <folder or model>…
  *
  * Results are kept beside the table as they come in (`<table>.jsonl`), and a model that is there already is not built again.
@@ -29,7 +30,7 @@ for (const path of modelsIn(rest.filter((word) => word !== adaptive.flag))) {
 	]);
 	await trials.build(path, all);
 	await trials.build(path, trial.targets.filter((target) => isFrozen(model, target)).map(withConsent));
-	writeFileSync(table, page(trial, trials.results, seconds));
+	writeFileSync(table, page(trial, trials.results, `docs/${basename(table)}`, seconds));
 }
 
 /** Whether an input or output is in the way of the most that a target asks for. */
