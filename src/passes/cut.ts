@@ -2,6 +2,7 @@
 import { bug, Fault } from '../diagnostic.ts';
 import { cutOf, keptPositions, verifyCut, type Chosen, type Cut } from '../ir/axes/cut.ts';
 import { type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
+import { extentOf } from '../ir/axes/numbers.ts';
 import { rewriteCut } from '../ir/axes/rewrite.ts';
 import { type Model, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
@@ -105,7 +106,7 @@ export function cutFrom(net: Net, decision: CutDecision): Cut {
 			bug('a plan names a tensor that is not there', { tensor: entry.tensor });
 		const axes = dead.get(tensor) ?? [];
 		dead.set(tensor, axes);
-		axes[entry.axis] = flags(tensor.sizes[entry.axis] ?? 0, entry.dead);
+		axes[entry.axis] = flags(extentOf(tensor, entry.axis), entry.dead);
 	}
 	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
 	for (const entry of decision.letters) {

@@ -17,6 +17,12 @@ async function build(model: Model, recipe: string): Promise<Built> {
 	return built;
 }
 
+/** Why a recipe does not build. */
+async function refusalOf(model: Model, recipe: string): Promise<string> {
+	const made = await build(model, recipe).catch((problem: unknown) => problem as Error);
+	return made instanceof Error ? made.message : 'it builds';
+}
+
 const removed = ({ document }: Built): number[] =>
 	document.steps[0]!.removed.map(({ units }) => units.length);
 const dimsOf = ({ model }: Built, name: string): readonly number[] | undefined =>
@@ -141,6 +147,69 @@ test('removes experts that a softmax weighs, which then weighs the others', asyn
 	assert.equal(removed(made), [2]);
 	assert.equal(dimsOf(made, 'router'), [8, 2]);
 	assert.equal(dimsOf(made, 'up'), [2, 8, 12]);
+});
+
+/** Two of four experts a token, chosen by their scores; `apply` is what the chosen do: [tokens, 8] of the weights and numbers [tokens, 2]. */
+function routed(apply: (b: Build, x: string, weights: string, chosen: string) => string): Model {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 8])]);
+	const top = b.node('TopK', [router(b, x, 4), b.ints([2])], { axis: -1 }, '', 2);
+	const y = apply(b, x, b.node('Softmax', [top], { axis: 1 }), `${top}_1`);
+	b.output(b.node('MatMul', [b.node('Add', [x, y]), b.weight([8, 5])]), ['tokens', 5]);
+	return b.build();
+}
+
+/** The matrices of the chosen experts, picked by their numbers. */
+const pickedExperts = routed((b, x, weights, chosen) => {
+	const pick = (name: string, ...dims: readonly number[]): string =>
+		b.node('Gather', [b.weight(dims, name), chosen]);
+	const each = b.node('Unsqueeze', [x, b.ints([1, 2])]);
+	const up = b.node('Relu', [b.node('MatMul', [each, pick('up', 4, 8, 12)])]);
+	const down = b.node('Squeeze', [b.node('MatMul', [up, pick('down', 4, 12, 8)]), b.ints([2])]);
+	const weighed = b.node('Mul', [down, b.node('Unsqueeze', [weights, b.ints([2])])]);
+	return b.node('ReduceSum', [weighed, b.ints([1])], { keepdims: 0 });
+});
+
+/** Every expert on every token, with weights of zero where it is not among the chosen. */
+const scattered = routed((b, x, weights, chosen) => {
+	const rows = b.node('Gather', [b.node('Shape', [x]), b.ints([0])]);
+	const none = b.node('ConstantOfShape', [b.node('Concat', [rows, b.ints([4])], { axis: 0 })]);
+	const all = b.node('ScatterElements', [none, b.node('Cast', [chosen], { to: 7 }), weights], { axis: 1 });
+	const up = b.node('Relu', [b.node('MatMul', [x, b.weight([4, 8, 12], 'up')])]);
+	const each = b.node('MatMul', [up, b.weight([4, 12, 8], 'down')]);
+	const byExpert = b.node('Unsqueeze', [b.node('Transpose', [all], { perm: [1, 0] }), b.ints([2])]);
+	return b.node('ReduceSum', [b.node('Mul', [each, byExpert]), b.ints([0])], { keepdims: 0 });
+});
+
+for (const [name, model] of Object.entries({ 'picked by number': pickedExperts, scattered: scattered })) {
+	test(`removes experts behind TopK: ${name}`, async () => {
+		const made = await build(model, 'prune experts 25%');
+		assert.equal(removed(made), [1]);
+		assert.equal(dimsOf(made, 'router'), [8, 3]);
+		assert.equal(dimsOf(made, 'up'), [3, 8, 12]);
+		assert.equal(dimsOf(made, 'down'), [3, 12, 8]);
+	});
+
+	test(`keeps as many experts as TopK asks for: ${name}`, async () => {
+		assert.match(await refusalOf(model, 'prune experts 3'), /asks for 2/);
+	});
+}
+
+test('experts whose numbers are used otherwise stay', async () => {
+	const model = routed((b, x, weights, chosen) => {
+		const numbers = b.node('Cast', [chosen], { to: 1 });
+		const picked = b.node('Gather', [b.weight([4, 8, 8], 'up'), chosen]);
+		const each = b.node('Squeeze', [
+			b.node('MatMul', [b.node('Unsqueeze', [x, b.ints([1, 2])]), picked]),
+			b.ints([2]),
+		]);
+		const weighed = b.node('Mul', [
+			each,
+			b.node('Unsqueeze', [b.node('Mul', [weights, numbers]), b.ints([2])]),
+		]);
+		return b.node('ReduceSum', [weighed, b.ints([1])], { keepdims: 0 });
+	});
+	assert.match(await refusalOf(model, 'prune experts 25%'), /Mul/);
 });
 
 test.run();

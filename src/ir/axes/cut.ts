@@ -2,6 +2,7 @@
 import { nodeLabel } from '../graph/graph.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { type Family } from './families.ts';
+import { extentOf } from './numbers.ts';
 import { termKey, type Term } from './row.ts';
 import { joinStretches } from './stretches.ts';
 
@@ -101,7 +102,7 @@ function checkRelation(node: NetNode, cut: Cut): string[] {
 		if (tensor === undefined) continue;
 		const set = cut.dead.get(tensor)?.[term.axis];
 		if (set === undefined && !term.parts.some((part) => letters[part.letter])) continue;
-		const said = deadBy(term, letters, tensor.sizes[term.axis] ?? 0);
+		const said = deadBy(term, letters, extentOf(tensor, term.axis));
 		const position = said.findIndex((says, at) => says !== (set?.[at] ?? 0));
 		if (position >= 0) {
 			const where = `position ${position} of axis ${term.axis} (${term.side}put ${term.slot})`;

@@ -15,6 +15,7 @@ import {
 import { sortNodes } from '../graph/order.ts';
 import { valuesInBodies } from '../graph/scope.ts';
 import { operatorOf } from './table.ts';
+import { numberedRow } from './numbers.ts';
 import { isRow, termKey, type Row, type Term } from './row.ts';
 import { shufflesOf, type Shuffle } from './shuffles.ts';
 import { type NodeView } from './view.ts';
@@ -33,6 +34,8 @@ export type NetTensor = {
 	readonly captured: boolean;
 	/** Made inside an opened body: it cannot be an output of the model, as what is measured must be. */
 	readonly inBody: boolean;
+	/** Of integers that number the positions of an axis, how many there are (`numbers.ts`). */
+	numbers?: number;
 	/** Made of constants alone: a weight, whatever unpacks, dequantizes or casts it. */
 	fixed: boolean;
 	producer?: NetNode;
@@ -141,7 +144,8 @@ class NetBuilder {
 			this.operand(name, `@${node.id}.${slot}`),
 		);
 		const outputs = node.outputs.map((name) => this.operand(name, ''));
-		const { row, why } = rowOf(node, view);
+		const { row: own, why } = rowOf(node, view);
+		const row = own && numberedRow(view, own, inputs, outputs);
 		const readsShape = operatorOf(node)?.reads === 'shape';
 		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
 		const standsIn = shuffle !== undefined;

@@ -245,7 +245,7 @@ class Rewriter {
 	private freezeShape(node: NetNode): void {
 		const [input] = node.inputs;
 		const [output = ''] = node.node.outputs;
-		if (input === undefined || !this.cut.dead.get(input)?.some(Boolean)) return;
+		if (!input?.sizes.some((_, axis) => this.cut.dead.get(input)?.[axis])) return;
 		const known = node.view.outputs[0]?.known;
 		const moved =
 			known?.fixed.some((fixed, at) => !fixed && this.cut.dead.get(input)?.[at] !== undefined) ?? true;

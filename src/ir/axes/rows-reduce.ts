@@ -1,7 +1,14 @@
 /** Reductions, and what searches or sums along an axis. https://onnx.ai/onnx/operators/onnx__ReduceSum.html */
 import { INT64 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
-import { built, type Example, type ExampleInput, type Operator } from './operator.ts';
+import {
+	built,
+	type Example,
+	type ExampleInput,
+	type Operator,
+	type Removal,
+	type Resized,
+} from './operator.ts';
 import { RowBuilder, type Role, type Row, type Unrelated } from './row.ts';
 import {
 	fixedInts,
@@ -126,6 +133,15 @@ function topSizes(view: NodeView): (number[] | undefined)[] {
 	return [result, result];
 }
 
+/** As many must stay as are asked for. */
+function enoughToChoose(view: NodeView, removal: Removal): Resized {
+	const left = removal.kept('in', 0, topAxis(view))?.length;
+	const asked = view.outputs[0]?.sizes?.[topAxis(view)] ?? 1;
+	return left !== undefined && left < asked
+		? { refused: `it asks for ${asked}, and fewer would be left to choose from` }
+		: {};
+}
+
 /** Sums from one end of known numbers, for one axis alone. */
 function runningSums(view: NodeView): readonly number[] | undefined {
 	const values = sampledInts(view, 0);
@@ -173,6 +189,7 @@ const searching: readonly Operator[] = [
 	built('TopK', {
 		row: (view) => besides(view, topAxis(view), view.node.outputs.length),
 		sizes: topSizes,
+		resize: enoughToChoose,
 		type: (view, slot) => (slot === 0 ? (view.inputs[0]?.type ?? 0) : INT64),
 		examples: [
 			{ inputs: [[3, 5, 6], { ints: [2] }], outputs: 2 },

@@ -7,6 +7,7 @@ import { blocking, frozenReason, roleReason, type Barrier } from './barriers.ts'
 import { Classes, Labels, NONE } from './classes.ts';
 import { areDisjoint, fits } from './composite.ts';
 import { operandOf, type NetNode, type NetTensor } from './net.ts';
+import { extentOf } from './numbers.ts';
 import { termKey, type Part, type Term } from './row.ts';
 
 export type Seed = { readonly node: NetNode; readonly letter: number };
@@ -94,7 +95,7 @@ export class Walk {
 	private labels(tensor: NetTensor, axis: number): Labels {
 		const axes = this.axes.get(tensor) ?? [];
 		this.axes.set(tensor, axes);
-		return (axes[axis] ??= new Labels(tensor.sizes[axis] ?? 0));
+		return (axes[axis] ??= new Labels(extentOf(tensor, axis)));
 	}
 
 	private letter(node: NetNode, letter: number): Labels {
@@ -204,7 +205,7 @@ export class Walk {
 		const letter = this.state(node).letters[part.letter];
 		if (letter === undefined) return false;
 		const axes = this.axes.get(tensor) ?? [];
-		const labels = axes[axis] ?? new Labels(tensor.sizes[axis] ?? 0);
+		const labels = axes[axis] ?? new Labels(extentOf(tensor, axis));
 		const moved = labels.take(letter, part.index, this.meet(node));
 		if (moved) {
 			axes[axis] = labels;
@@ -286,7 +287,7 @@ function uncarried(node: NetNode): readonly { readonly tensor: NetTensor; readon
 	if (known !== undefined) return known;
 	const axesOf = (side: 'in' | 'out', tensors: NetNode['inputs']): { tensor: NetTensor; axis: number }[] =>
 		tensors.flatMap((tensor, slot) =>
-			(tensor?.sizes ?? []).flatMap((size, axis) =>
+			[...(tensor?.sizes ?? []), tensor?.numbers ?? 0].flatMap((size, axis) =>
 				tensor === undefined || size < 2 || node.terms.has(termKey({ side, slot, axis }))
 					? []
 					: [{ tensor, axis }],
