@@ -18,7 +18,7 @@ import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { configWritten } from './messages/folder.ts';
 import { classesBeside, classLines } from './data/lexicon.ts';
-import { trimTokenizer } from './data/trim-tokenizer.ts';
+import { trimmedVocabulary } from './data/trim-vocabulary.ts';
 
 /** Ids that steps have removed, of how many. */
 type Lost = { readonly unit: string; readonly of: number; readonly ids: ReadonlySet<number> };
@@ -167,22 +167,27 @@ function withoutLabels(settings: Settings, { ids, of }: Lost): Settings {
 /** The target with its side files as the result needs them. A dictionary goes along with a lone file too, as `<model>.keys.txt`. */
 function withSides(target: Target, model: string, lost: Lost | undefined): Target {
 	if (lost === undefined) return target;
-	const changed = lost.unit === 'tokens' ? tokenizerOf(model, lost) : dictionaryOf(model, target, lost);
+	if (lost.unit === 'tokens') return { ...target, sides: withVocabulary(target.sides, model, lost) };
+	const changed = dictionaryOf(model, target, lost);
 	if (changed === undefined) return target;
-	const others = target.sides.filter(({ name }) => name !== changed.name);
-	const goes = others.length < target.sides.length || lost.unit === 'classes';
-	return goes ? { ...target, sides: [...others, changed] } : target;
+	return { ...target, sides: [...target.sides.filter(({ name }) => name !== changed.name), changed] };
 }
 
 const textFile = (name: string, text: string): SideFile => ({ name, read: () => Buffer.from(text) });
 
-function tokenizerOf(model: string, { ids }: Lost): SideFile | undefined {
-	const path = pathBeside(model, 'tokenizer.json');
-	if (path === undefined) return undefined;
-	return textFile(
-		'tokenizer.json',
-		`${JSON.stringify(trimTokenizer(readSettings(path), ids), undefined, '  ')}\n`,
-	);
+/** Files of a tokenizer, where they lie beside the model, without what is gone; the others as they are. */
+function withVocabulary(sides: readonly SideFile[], model: string, { ids }: Lost): readonly SideFile[] {
+	const read = (name: string): string | undefined => {
+		const path = pathBeside(model, name);
+		if (path === undefined) return undefined;
+		if (name.endsWith('.json')) readSettings(path);
+		return readFileSync(path, 'utf8');
+	};
+	const changed = trimmedVocabulary(read, ids);
+	return sides.map((side) => {
+		const text = changed.get(side.name);
+		return text === undefined ? side : textFile(side.name, text);
+	});
 }
 
 function dictionaryOf(model: string, { name: file, sides }: Target, { ids, of }: Lost): SideFile | undefined {

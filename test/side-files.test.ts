@@ -67,6 +67,32 @@ test('a folder keeps a tokenizer that splits texts into what the model has, with
 	}
 });
 
+test('files of slow tokenizers lose the same tokens, and ids stay what they were', async () => {
+	const config = { added_tokens_decoder: { 0: { content: 'a' }, 6: { content: 'aa' } }, do_lower_case: true };
+	const files = {
+		'vocab.json': JSON.stringify(vocab),
+		'merges.txt': `#version: 0.2\n${merges.map((rule) => rule.join(' ')).join('\n')}\n`,
+		'vocab.txt': `${Object.keys(vocab).join('\n')}\n`,
+		'added_tokens.json': JSON.stringify({ abc: 4 }),
+		'tokenizer_config.json': JSON.stringify(config),
+	};
+	for (const [name, text] of Object.entries(files)) folder.file(`slow/${name}`, text);
+	saveModel(encoder(7), folder.at('slow', 'model.onnx'));
+	const options = { model: folder.at('slow'), out: folder.at('slow-out'), threads: 1, samples: 2 };
+	const { diagnostics } = await compile({ recipe: 'prune vocab [5, 6]', ...options });
+	assert.equal(diagnostics, []);
+	const written = Object.fromEntries(
+		Object.keys(files).map((name) => [name, readFileSync(folder.at('slow-out', name), 'utf8')]),
+	);
+	assert.equal(written, {
+		'vocab.json': '{"a":0,"b":1,"c":2,"ab":3,"abc":4}\n',
+		'merges.txt': '#version: 0.2\na b\nab c\n',
+		'vocab.txt': 'a\nb\nc\nab\nabc\n[gone 5]\n[gone 6]\n',
+		'added_tokens.json': files['added_tokens.json'],
+		'tokenizer_config.json': `${JSON.stringify({ ...config, added_tokens_decoder: { 0: { content: 'a' } } }, undefined, 2)}\n`,
+	});
+});
+
 test('a Unigram piece that is gone is taken for nothing that another path spells', () => {
 	const pieces = [
 		['<unk>', 0],
