@@ -3,7 +3,7 @@ import { type Step } from '../ir/recipe/recipe.ts';
 import { eliminate } from '../numerics/elimination.ts';
 import { present } from '../diagnostic.ts';
 import { linearReaders, weightMatrix, type Grams, type Reading } from './grams.ts';
-import { alignFor, orderOf, type Candidate } from './select.ts';
+import { multipleFor, orderOf, type Candidate } from './select.ts';
 import { type Offered } from './technique.ts';
 import { tiesOf } from './tied.ts';
 import { type Lab } from '../ir/lab.ts';
@@ -29,11 +29,8 @@ export async function offerUnits(candidates: readonly Candidate[], terms: Terms)
 	for (const mates of classes) {
 		const first = present(mates[0], 'a candidate');
 		const order = orderOf(first, terms.step.min);
-		const counts = countsFor(
-			first.scores.length,
-			order.length,
-			alignFor(terms.step, first.scores.length, terms.align),
-		);
+		const multiple = multipleFor(terms.step, first, terms.align);
+		const counts = countsFor(first.scores.length, order.length, multiple);
 		const losses: Float64Array[] = [];
 		for (const mate of mates) losses.push(await lossesOf(mate, order, terms));
 		offers.push({

@@ -7,7 +7,7 @@ import { type Fields } from './fields.ts';
 import { CommonLimits, leastOf, Limits } from './limits.ts';
 import { listed } from './listed.ts';
 import { type Allotment } from './technique.ts';
-import { type UnitGroup } from './units.ts';
+import { commonDivisor, type UnitGroup, widthOfUnits } from './units.ts';
 import { alignedAway, everythingSelected, nothingSelected } from '../messages/plan.ts';
 
 /** A group's units with their scores. `given` are the numbers they had in the model as it was given. */
@@ -81,7 +81,7 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 	const selected = candidates.flatMap((candidate) => {
 		if (step.amount === undefined) return [];
 		const total = candidate.scores.length;
-		const aligned = alignFor(step, total, align);
+		const aligned = multipleFor(step, candidate, align);
 		const { min } = step;
 		const { remove, requested } = countToRemove(step.amount, total, { align: aligned, min });
 		if (requested > 0 && remove === 0 && total > min) {
@@ -97,6 +97,16 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 /** Groups narrower than 32 align to 4 where wider ones align to 16 (language reference, alignment). */
 export function alignFor(step: Step, total: number, align: number): number {
 	return step.align ?? (align > 4 && total < 32 ? 4 : align);
+}
+
+/**
+ * To multiples of how many a candidate's kept units go. Alignment is of positions on the axes of weights: units of 16 channels each, as
+ * groups of a convolution are, leave a multiple of 16 whatever goes. A number that the statement gives counts units.
+ */
+export function multipleFor(step: Step, { family, scores }: Candidate, align: number): number {
+	const each = step.align === undefined && align > 1 ? widthOfUnits(family) : 1;
+	const multiple = alignFor(step, scores.length * each, align);
+	return multiple / commonDivisor(multiple, each);
 }
 
 /** Scores in units of their group's mean, so that layers compare. */
@@ -147,12 +157,13 @@ function lowest(ranking: readonly Ranked[], count: number, min = 1, common?: Com
 /** Of what a share takes of one group, the least important, so many that the rest is a multiple of the alignment. */
 function alignedPart(
 	step: Step,
-	{ scores }: Candidate,
+	candidate: Candidate,
 	chosen: readonly Ranked[],
 	align: number,
 ): readonly Ranked[] {
 	if (step.amount === undefined || !isAligned(step.amount)) return chosen;
-	const multiple = alignFor(step, scores.length, align);
+	const { scores } = candidate;
+	const multiple = multipleFor(step, candidate, align);
 	const kept = Math.ceil((scores.length - chosen.length) / multiple) * multiple;
 	return chosen.slice(0, Math.max(0, scores.length - kept));
 }

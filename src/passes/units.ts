@@ -52,6 +52,24 @@ export function unshared({ family, shared }: UnitGroup, gone: ReadonlySet<number
 	return shared && units.size > 0 ? { family: shared, units } : undefined;
 }
 
+export const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
+
+/** What divides the number of positions of a unit on every axis of a matrix or kernel that it cuts. */
+export function widthOfUnits({ axes, units }: Family): number {
+	let width = 0;
+	for (const [{ constant, sizes }, own] of axes) {
+		if (constant === undefined || sizes.length < 2) continue;
+		for (const unitAt of own) {
+			const counts = new Int32Array(units);
+			unitAt?.forEach((unit) => {
+				if (unit >= 0) counts[unit] = (counts[unit] ?? 0) + 1;
+			});
+			for (const count of counts) if (count > 0) width = commonDivisor(width, count);
+		}
+	}
+	return Math.max(1, width);
+}
+
 /** Everybody who reads the units through a weight, in graph order. */
 export function readersOf(family: Family): Reader[] {
 	return [...family.letters]

@@ -50,6 +50,17 @@ test('removes whole groups of a grouped convolution with the channels in and out
 	assert.equal(dimsOf(made, 'wide'), [16, 6, 1, 1]);
 });
 
+test('half of 20 groups of 8 channels is 10, since any number of them leaves a multiple of 8', async () => {
+	const b = modelBuilder();
+	const conv = (x: string, dims: readonly number[], attributes = {}): string =>
+		b.node('Conv', [x, b.weight(dims), b.weight([dims[0] ?? 1])], attributes);
+	const narrow = b.node('Relu', [conv(b.input('x', ['batch', 3, 4, 4]), [160, 3, 1, 1])]);
+	const middle = b.node('Relu', [conv(narrow, [160, 8, 1, 1], { group: 20 })]);
+	b.output(b.node('ReduceMean', [conv(middle, [5, 160, 1, 1])], { axes: [2, 3], keepdims: 0 }));
+	assert.equal(removed(await build(b.build(), 'prune groups 50%')), [10]);
+	assert.equal(removed(await build(b.build(), 'prune channels 50%')), [10]);
+});
+
 const router = (b: Build, x: string, experts: number): string =>
 	b.node('MatMul', [x, b.weight([8, experts], 'router')]);
 
