@@ -197,15 +197,17 @@ export function disturbed(
 	model: Model,
 	value: ValueName,
 	op: 'Mul' | 'Add',
-	by: number,
+	by: number | readonly number[],
 ): Model {
 	const readers = model.graph.nodes.filter((node) => node.inputs.includes(value));
 	// Before opset 7 a number is not broadcast by itself.
 	if (readers.length === 0 || r.opset() < 7) return model;
 	const fresh = freshNames(model.graph);
 	const [constant, wrong] = [fresh('disturbance'), fresh(`${value}_disturbed`)];
+	const [dims, values] = typeof by === 'number' ? [[], [by]] : [[by.length], by];
+	const type = r.net.facts.of(value)?.type ?? FLOAT;
 	const edits: Edit[] = [
-		{ kind: 'constant', tensor: tensorOf(constant, r.net.facts.of(value)?.type ?? FLOAT, [], [by]) },
+		{ kind: 'constant', tensor: tensorOf(constant, type, dims, values) },
 		insert(op, [value, constant], wrong),
 		...readers.map((node): Edit => ({
 			kind: 'node',

@@ -177,7 +177,7 @@ const optional: Readonly<Record<string, number>> = {
 function dropZero(r: Rewriting, node: Node): Folded | string | undefined {
 	const [output = ''] = node.outputs;
 	const slot = optional[node.op];
-	const control = (before: Model): Model => disturbed(r, before, output, 'Add', 1);
+	const control = (before: Model): Model => disturbed(r, before, output, 'Add', everyOther(r, output));
 	if (node.op === 'Add') {
 		const at = node.inputs.findIndex((name) => isZeroBias(r, name));
 		const other = node.inputs[1 - at] ?? '';
@@ -207,4 +207,13 @@ function liesIn(r: Rewriting, constant: ValueName, value: ValueName): boolean {
 		const axis = large.length - small.length + at;
 		return size === 1 || (size === large[axis] && dynamic[axis] !== true);
 	});
+}
+
+/** Ones at every other place of the last axis: the same everywhere would be invisible to norms, which subtract the mean. */
+function everyOther(r: Rewriting, value: ValueName): number | readonly number[] {
+	const { sizes = [], dynamic = [] } = r.net.tensors.get(value) ?? {};
+	const size = sizes.at(-1);
+	return size === undefined || dynamic.at(-1) === true
+		? 1
+		: Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 1 : 0));
 }

@@ -128,4 +128,15 @@ test('zeros go wherever they are added, unless they enlarge the value', async ()
 	assert.ok(reasons(document).some((text) => text.includes('another size')));
 });
 
+test('zeros before norms alone are shown by what norms do see', async () => {
+	const b = modelBuilder();
+	const sum = b.node('Add', [b.input('x', ['batch', 6]), b.floats([0, 0, 0, 0, 0, 0])]);
+	b.output(b.node('LayerNormalization', [sum, b.weight([6]), b.weight([6])]), ['batch', 6]);
+	const { document } = await buildOf({ ...b.build(), opsets: new Map([['', 17]]) }, 'prune bias');
+	assert.equal(
+		[document.steps[0]!.selected, document.proof!.weights, document.proof!.weak],
+		[1, 'own', false],
+	);
+});
+
 test.run();
