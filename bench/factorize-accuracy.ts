@@ -39,7 +39,7 @@ const calibrated = 'calibrate with "$data"; ';
 const statements = asked.flatMap((statement) => [statement, calibrated + statement]);
 
 /** What one statement may take. */
-const seconds = 150;
+const seconds = 240;
 
 const share = ([before, after]: readonly [number, number]): string =>
 	`${((100 * after) / Math.max(1, before)).toFixed(0)} %`;
