@@ -15,7 +15,7 @@ import {
 } from '../../ir/graph/graph.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
 import { badTensor, malformed, structure } from '../../messages/model.ts';
-import { remember } from './origin.ts';
+import { remember, rememberOutside } from './origin.ts';
 import { FieldReader } from './fields.ts';
 import { Extent, fieldsOf, memorySource, type Field, type Message, type Source } from './wire.ts';
 
@@ -194,10 +194,10 @@ class Decoder extends FieldReader {
 		const expected = byteLength(tensor.type, elementCount(tensor.dims));
 		const known = elementType(tensor.type);
 		if (this.int(fields, 14) === 1) {
-			return this.external(this.entries(fields, 13, message), {
-				name: tensor.name,
-				length: expected,
-			});
+			const { name } = tensor;
+			const found = this.external(this.entries(fields, 13, message), { name, length: expected });
+			if (found !== undefined) rememberOutside(message);
+			return found;
 		}
 		const raw = fields.find(({ number }) => number === 9);
 		if (raw !== undefined) {

@@ -26,6 +26,11 @@ export class ExternalFiles {
 		this.model = model;
 	}
 
+	/** Of all files that were opened. */
+	get bytes(): number {
+		return [...this.sources.values()].reduce((sum, { length }) => sum + length, 0);
+	}
+
 	close(): void {
 		for (const source of this.sources.values()) source.close();
 	}

@@ -11,7 +11,10 @@ import { Hashing } from './hash.ts';
 import { fileSource, type Source } from './wire.ts';
 
 export type ModelFile = Place & {
+	/** Of the model file and the files that hold its weights. */
 	readonly bytes: number;
+	/** Whether all of it lies in the model file. */
+	readonly isWhole: boolean;
 	/** Hash of the model file itself, hexadecimal; reading it begins with the first call, in a thread of its own. */
 	sha256(): Promise<string>;
 	/** Frees the files; tensors that were not read cannot be read afterwards. */
@@ -41,7 +44,8 @@ export function loadModel(given: string): Loaded {
 			external.close();
 		};
 		const sha256 = (): Promise<string> => hashing.digest();
-		const file: ModelFile = { ...place, bytes: source.length, sha256, close };
+		const bytes = source.length + external.bytes;
+		const file: ModelFile = { ...place, bytes, isWhole: external.bytes === 0, sha256, close };
 		return { model, file, diagnostics: external.diagnostics };
 	} catch (problem) {
 		source.close();

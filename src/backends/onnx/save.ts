@@ -49,14 +49,14 @@ export function saveModel(model: Model, path: string, options: SaveOptions = {})
 export function stageModel(model: Model, target: Target, options: SaveOptions = {}): Staged {
 	const { root, name, sides } = target;
 	const measured = messageOf(model, options);
-	const { length, outside } = measured;
+	const { outside } = measured;
 	const stage = new Stage(root, options);
 	writeSides(stage, sides, outside);
 	const stale = options.force === true ? dataFilesOf(root, name) : [];
 	const { data, finished } = withDataBeside(stage, model, name, measured, stale);
 	const { original } = options;
 	const written =
-		!outside && model === original?.model && length === original.file.bytes
+		!outside && model === original?.model && original.file.isWhole
 			? stage.copy(name, original.file.path)
 			: stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
 	const bytes = written.bytes + (data?.bytes ?? 0);
@@ -82,12 +82,12 @@ export function writeInto(
 	stage.write(name, gathered(finished), chunkLength(finished));
 }
 
-type MessageOf = { readonly chunks: readonly Chunk[]; readonly length: number; readonly outside: boolean };
+type MessageOf = { readonly chunks: readonly Chunk[]; readonly outside: boolean };
 
 function messageOf(model: Model, { externalData, limit }: SaveOptions): MessageOf {
 	const chunks = modelChunks(model);
 	const length = chunkLength(chunks);
-	return { chunks, length, outside: externalData === 'always' || length > (limit ?? messageLimit) };
+	return { chunks, outside: externalData === 'always' || length > (limit ?? messageLimit) };
 }
 
 function withDataBeside(

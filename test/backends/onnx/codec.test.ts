@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import onnxProto from 'onnx-proto';
@@ -8,9 +16,12 @@ import { decodeModel } from '../../../src/backends/onnx/decode.ts';
 import { encodeModel } from '../../../src/backends/onnx/encode.ts';
 import { loadModel } from '../../../src/backends/onnx/load.ts';
 import { saveModel } from '../../../src/backends/onnx/save.ts';
-import { Fault } from '../../../src/diagnostic.ts';
+import { bug, Fault } from '../../../src/diagnostic.ts';
 import { stream } from '../../../src/data/generate.ts';
+import { FLOAT } from '../../../src/ir/graph/dtype.ts';
+import { elementCount } from '../../../src/ir/graph/graph.ts';
 import { applyPatch } from '../../../src/ir/graph/patch.ts';
+import { tensorOf } from '../../../src/ir/graph/tensor.ts';
 import { encoder } from '../../harness/model.ts';
 
 const test = suite('the ONNX codec');
@@ -65,6 +76,37 @@ test('answers damaged files with diagnostics, never with an exception of another
 			damaged[Math.floor(next() * damaged.length)] = Math.floor(next() * 256);
 		codeOf(() => decodeModel(damaged));
 	}
+});
+
+test('a model whose weights lie beside it is whole wherever it is written, changed or not', () => {
+	const model = encoder(2, { heads: 2, width: 16, hidden: 64 });
+	const path = join(folder, 'beside.onnx');
+	const { bytes } = saveModel(model, path, { externalData: 'always' });
+	const elsewhere = join(folder, 'elsewhere');
+	mkdirSync(elsewhere);
+	const loaded = loadModel(path);
+	assert.is(loaded.file.bytes, bytes);
+	const { graph } = loaded.model;
+	const [[name, { dims }] = bug('no weights'), ...others] = [...graph.initializers];
+	const zeros = tensorOf(name, FLOAT, dims, new Float32Array(elementCount(dims)));
+	const initializers = new Map([...others, [name, zeros]]);
+	const changed = { ...loaded.model, graph: { ...graph, initializers } };
+	saveModel(loaded.model, join(elsewhere, 'same.onnx'), { original: loaded });
+	saveModel(loaded.model, join(elsewhere, 'apart.onnx'), { original: loaded, externalData: 'always' });
+	saveModel(changed, join(elsewhere, 'changed.onnx'), { original: loaded });
+	assert.equal(readdirSync(elsewhere).sort(), ['apart.onnx', 'apart.onnx_data', 'changed.onnx', 'same.onnx']);
+	for (const name of ['same', 'apart', 'changed']) {
+		const written = loadModel(join(elsewhere, `${name}.onnx`));
+		assert.equal(written.diagnostics, [], name);
+		for (const [key, { bytes: weights }] of others)
+			assert.equal(
+				written.model.graph.initializers.get(key)?.bytes?.read(),
+				weights?.read(),
+				`${name} ${key}`,
+			);
+		written.file.close();
+	}
+	loaded.file.close();
 });
 
 test('refuses external data outside the folder of the model', () => {
