@@ -13,6 +13,8 @@ export type RowsOf = {
 	readonly rank: number;
 	readonly axis: number;
 	readonly size: number;
+	/** Positions of the features along the axis, `size` of them; absent: all that there are. */
+	readonly only?: readonly number[];
 };
 
 export type GramRequest = RowsOf & {

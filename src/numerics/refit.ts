@@ -12,7 +12,7 @@ import { centred, checkFinite, covariance, meanOf, pick, pickRows } from './stat
 export type RefitTask = {
 	/** Sums over what the reader reads. With `against`, those are what it should put out, before its bias. */
 	readonly grams: SplitGram;
-	/** Sums over what the reader reads by now, where others before it were changed, against what it read then. */
+	/** Sums over the inputs that stay as they are by now, where others before the reader were changed, against all that it read then. */
 	readonly now?: SplitGram;
 	/** Positions that stay, ascending. */
 	readonly kept: readonly number[];
@@ -93,7 +93,7 @@ async function fitOf(task: RefitTask, part: keyof SplitGram, products: Products)
 		const mean = meanOf(sum, count);
 		const target = (await products.multiply(matrix(1, mean.length, mean), weight)).data;
 		const wanted = { target, variance: dot(weight.data, cross.data) };
-		if (now !== undefined) return { ...wanted, ...(await readNow(now[part], kept, weight, products)) };
+		if (now !== undefined) return { ...wanted, ...(await readNow(now[part], weight, products)) };
 		return { ...wanted, ...momentsOf(whole, mean, kept), cross: pickRows(cross, kept) };
 	}
 	const own = momentsOf(whole, meanOf(sum, count), kept);
@@ -111,17 +111,16 @@ function momentsOf(
 	return { mean: Float64Array.from(kept, (at) => mean[at] ?? 0), covariance: pick(whole, kept, kept) };
 }
 
-/** What is read by now, and its covariance with what the reader put out before. */
+/** What is read by now of the inputs that stay, and its covariance with what the reader put out before. */
 async function readNow(
 	now: Gram,
-	kept: readonly number[],
 	weight: Matrix,
 	products: Products,
 ): Promise<Pick<Fit, 'mean' | 'covariance' | 'cross'>> {
 	const { count, sum, against } = now;
 	const before = present(against, 'sums against what was read before');
-	const shared = pickRows(centred(before.cross, count, sum, before.sum), kept);
-	const own = momentsOf(covariance(now), meanOf(sum, count), kept);
+	const shared = centred(before.cross, count, sum, before.sum);
+	const own = { mean: meanOf(sum, count), covariance: covariance(now) };
 	return { ...own, cross: await products.multiply(shared, weight) };
 }
 

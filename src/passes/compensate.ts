@@ -9,6 +9,7 @@ import { type Gram, type GramRequest, type Lab, type Walk } from '../ir/lab.ts';
 import { type Net, type NetNode } from '../ir/axes/net.ts';
 import { matrix, type Matrix } from '../ir/matrix.ts';
 import { refit, type RefitTask } from '../numerics/refit.ts';
+import { pickRows } from '../numerics/statistics.ts';
 import { rowsRead, storedNumbers, weightMatrix, type Grams, type Reading } from './grams.ts';
 import { biasOf, withInput, type BiasPlace } from './bias.ts';
 import { insideShares } from './borders.ts';
@@ -78,12 +79,9 @@ export async function compensate(selected: readonly Selected[], task: Compensati
 		const seen = await follow.read(stage);
 		for (const [at, { candidate, reading, kept }] of stage.entries()) {
 			const { reader } = reading;
-			const own = { kept, weight: weightMatrix(reader), what: `what ${candidate.label} reads` };
-			const choices = { biasAlone: task.biasAlone === true };
-			const made = await refit(
-				{ ...own, ...choices, ...(seen[at] ?? { grams: reading.grams }) },
-				lab.products,
-			);
+			const asked = seen[at] ?? { grams: reading.grams, kept, weight: weightMatrix(reader) };
+			const what = `what ${candidate.label} reads`;
+			const made = await refit({ ...asked, what, biasAlone: task.biasAlone === true }, lab.products);
 			told.push({
 				layer: candidate.layer,
 				choice: made.choice,
@@ -114,27 +112,29 @@ class Following {
 		this.walk = task.lab.walk();
 	}
 
-	/** What readers read by now, and what they should make of it. */
-	async read(stage: readonly Placed[]): Promise<readonly Pick<RefitTask, 'grams' | 'now'>[]> {
+	/** What readers read by now, and what they should make of it: measured of the inputs that stay alone. */
+	async read(stage: readonly Placed[]): Promise<readonly Omit<RefitTask, 'what'>[]> {
 		if (this.masked === undefined || this.walk === undefined) return [];
 		const twin = twinned(this.task.net.model, refitted(this.masked, this.refits, this.tensors));
 		let { model } = twin;
-		const requests = stage.map(({ reading: { reader }, residual }): GramRequest => {
+		const requests = stage.map(({ reading: { reader }, kept, residual }): GramRequest => {
 			const rows = rowsRead(reader);
-			const value = twin.of(rows.value);
+			const now = { ...rows, value: twin.of(rows.value), size: kept.length, only: kept };
 			if (residual === undefined || twin.of(residual.skip.name) === residual.skip.name)
-				return { ...rows, value, against: rows };
+				return { ...now, against: rows };
 			const target = withTarget(model, residual, twin);
 			model = target.model;
-			return { ...rows, value, against: { ...residual.rows, value: target.value } };
+			return { ...now, against: { ...residual.rows, value: target.value } };
 		});
 		const found = await this.walk.grams(model, requests);
-		return stage.map(({ reading, residual }, at) => {
+		return stage.map(({ reading, kept, residual }, at) => {
 			const now = present(found[at], 'a Gram matrix');
+			const weight = weightMatrix(reading.reader);
 			if (requests[at]?.against?.value === rowsRead(reading.reader).value)
-				return { grams: reading.grams, now };
+				return { grams: reading.grams, now, kept, weight };
 			const part = (gram: Gram): Gram => withoutBias(gram, residual?.bias);
-			return { grams: { fit: part(now.fit), heldOut: part(now.heldOut) } };
+			const grams = { fit: part(now.fit), heldOut: part(now.heldOut) };
+			return { grams, kept: Array.from(kept.keys()), weight: pickRows(weight, kept) };
 		});
 	}
 }

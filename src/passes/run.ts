@@ -227,9 +227,11 @@ class Run {
 
 	/** Milliseconds of a model, by its ratio to the original's of the first measurement: that one is noisier than the ratio. */
 	private async timeOf(lab: Lab, model: Model): Promise<number> {
+		const isOriginal = model === this.original.model;
+		if (isOriginal && this.originalMs !== undefined) return this.originalMs;
 		const { ms, ratio } = await lab.compareTimes(this.original.model, model);
 		this.originalMs ??= ms;
-		return model === this.original.model ? this.originalMs : this.originalMs * ratio;
+		return isOriginal ? this.originalMs : this.originalMs * ratio;
 	}
 
 	/** Time too, where a goal asks for it. */

@@ -94,16 +94,17 @@ export class GramGraph {
 		];
 	}
 
-	/** The model that gives the sums and nothing else. */
-	build(): Model {
+	/** The model that gives the sums, and other values whose types onnxruntime tells itself. */
+	build(others: readonly ValueName[] = []): Model {
 		const { graph } = this.model;
+		const told = others.map((name) => ({ name, type: 0 }));
 		return {
 			...this.model,
 			graph: {
 				...graph,
 				nodes: [...graph.nodes, ...this.nodes],
 				inputs: [...graph.inputs, ...this.inputs],
-				outputs: this.outputs,
+				outputs: [...this.outputs, ...told],
 			},
 		};
 	}
@@ -124,14 +125,18 @@ export class GramGraph {
 	}
 
 	private rowsOf(rows: RowsOf): RowMatrix {
-		const key = `${rows.value} ${rows.axis}`;
+		const key = `${rows.value} ${rows.axis} ${rows.only?.join() ?? ''}`;
 		const known = this.rows.get(key) ?? this.makeRows(rows);
 		this.rows.set(key, known);
 		return known;
 	}
 
-	private makeRows({ value, rank, axis }: RowsOf): RowMatrix {
-		const wide = this.node('Cast', [value], { to: DOUBLE });
+	private makeRows({ value, rank, axis, only }: RowsOf): RowMatrix {
+		const picked =
+			only === undefined
+				? value
+				: this.node('Gather', [value, this.constant(INT64, [only.length], only)], { axis });
+		const wide = this.node('Cast', [picked], { to: DOUBLE });
 		const none = this.constant(DOUBLE, [], [0]);
 		const real = this.realAt(value, rank, axis);
 		// Not a product with zero: padding may hold NaN.

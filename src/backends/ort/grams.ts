@@ -13,7 +13,7 @@ const memory = 2 ** 30;
 const most = 5;
 
 /** Whether the sample at a place is held out. */
-export function isHeldOut(at: number, samples: number): boolean {
+function isHeldOut(at: number, samples: number): boolean {
 	const fold = Math.min(most, Math.max(2, samples));
 	return at % fold === fold - 1;
 }
@@ -27,16 +27,18 @@ export async function measureGrams(
 ): Promise<SplitGram[]> {
 	const layouts = await layoutsOf(model, requests, examples, threads);
 	const results: SplitGram[] = [];
-	for (const chunk of chunksOf(requests))
-		results.push(...(await measureChunk(model, chunk, layouts, examples, threads)));
+	for (const chunk of chunksOf(requests)) {
+		const { grams } = await measureChunk(model, chunk, layouts, { examples, threads });
+		results.push(...grams);
+	}
 	return results;
 }
 
 /** Where the positions of a mask lie in each value, read off one run; values that do not show them are left out. */
-async function layoutsOf(
+export async function layoutsOf(
 	model: Model,
 	requests: readonly GramRequest[],
-	examples: readonly Example[],
+	examples: Running['examples'],
 	threads: number,
 ): Promise<Layouts> {
 	const found = new Map<ValueName, Layout>();
@@ -73,63 +75,72 @@ function chunksOf(requests: readonly GramRequest[]): GramRequest[][] {
 	return chunks;
 }
 
-export type Totals = Map<ValueName, Matrix>;
+type Totals = Map<ValueName, Matrix>;
 
-async function measureChunk(
+type Running = {
+	readonly examples: readonly Pick<Example, 'feeds' | 'mask'>[];
+	readonly threads: number;
+	/** Values to hand out of every example. */
+	readonly carried?: readonly ValueName[];
+};
+
+/** Sums over all examples in one run; examples with a mask and without go through graphs of their own. */
+export async function measureChunk(
 	model: Model,
 	requests: readonly GramRequest[],
 	layouts: Layouts,
-	examples: readonly Example[],
-	threads: number,
-): Promise<SplitGram[]> {
+	{ examples, threads, carried = [] }: Running,
+): Promise<{ readonly grams: SplitGram[]; readonly values: readonly Feeds[] }> {
 	let asked: readonly (readonly Sums[])[] = [];
 	let totals: { readonly fit: Totals; readonly heldOut: Totals } | undefined;
+	const values = examples.map((): Feeds => new Map());
 	for (const isMasked of [true, false]) {
 		if (!examples.some(({ mask }) => (mask !== undefined) === isMasked)) continue;
 		const graph = new GramGraph(model, isMasked ? layouts : undefined);
 		asked = requests.map((request) => graph.add(request));
 		const sums = [...new Map(asked.flat().map((one) => [one.output, one])).values()];
 		totals ??= { fit: zeros(sums), heldOut: zeros(sums) };
-		const session = await openSession(graph.build(), { which: 'calibration', threads });
+		const session = await openSession(graph.build(carried), { which: 'calibration', threads });
 		try {
 			for (const [at, { feeds, mask }] of examples.entries()) {
 				if ((mask !== undefined) !== isMasked) continue;
 				const feed = mask === undefined ? feeds : new Map([...feeds, [graph.mask, { ...mask, type: BOOL }]]);
-				const isJudge = isHeldOut(at, examples.length);
-				await accumulate(session, feed, sums, isJudge ? totals.heldOut : totals.fit);
+				const part = isHeldOut(at, examples.length) ? totals.heldOut : totals.fit;
+				values[at] = await accumulate(session, feed, { sums, totals: part, carried });
 			}
 		} finally {
 			await session.release();
 		}
 	}
 	const { fit, heldOut } = totals ?? { fit: new Map(), heldOut: new Map() };
-	return requests.map((request, at) => ({
+	const grams = requests.map((request, at) => ({
 		fit: gramOf(request, asked[at] ?? [], fit),
 		heldOut: gramOf(request, asked[at] ?? [], heldOut),
 	}));
+	return { grams, values };
 }
 
-export function zeros(sums: readonly Sums[]): Totals {
+function zeros(sums: readonly Sums[]): Totals {
 	return new Map(sums.map(({ output, rows, cols }) => [output, matrix(rows, cols)]));
 }
 
 /** Adds one sample: the sums so far go in, and what comes out is written over them. */
-export async function accumulate(
+async function accumulate(
 	session: Session,
 	feed: Feeds,
-	sums: readonly Sums[],
-	totals: Totals,
-): Promise<void> {
+	to: { readonly sums: readonly Sums[]; readonly totals: Totals; readonly carried: readonly ValueName[] },
+): Promise<Feeds> {
 	const value = ({ output }: Sums): Value => {
-		const { rows, cols, data } = totals.get(output) ?? matrix(0, 0);
+		const { rows, cols, data } = to.totals.get(output) ?? matrix(0, 0);
 		return { type: DOUBLE, dims: [rows, cols], data };
 	};
-	const inputs = new Map([...feed, ...sums.map((one) => [one.input, value(one)] as const)]);
-	await session.runInto(inputs, new Map(sums.map((one) => [one.output, value(one)] as const)));
+	const inputs = new Map([...feed, ...to.sums.map((one) => [one.input, value(one)] as const)]);
+	const outputs = new Map(to.sums.map((one) => [one.output, value(one)] as const));
+	return session.runInto(inputs, outputs, to.carried);
 }
 
 /** The last feature of each side is 1: the last row holds the plain sums, and its end the number of rows. */
-export function gramOf(
+function gramOf(
 	{ size, against }: GramRequest,
 	[own, cross, squares]: readonly Sums[],
 	totals: Totals,

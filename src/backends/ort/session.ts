@@ -20,8 +20,8 @@ export type Feeds = ReadonlyMap<ValueName, Value>;
 export type Session = {
 	/** Runs the model; throws `Fault` when it cannot. Values that are no tensors of numbers are left out. */
 	run(feeds: Feeds, outputs?: readonly ValueName[]): Promise<Map<ValueName, Value>>;
-	/** Runs the model with results written over `results`, whose `data` are arrays of onnxruntime's own kind. */
-	runInto(feeds: Feeds, results: Feeds): Promise<void>;
+	/** Runs the model with results written over `results`, whose `data` are arrays of onnxruntime's own kind; gives the `others`. */
+	runInto(feeds: Feeds, results: Feeds, others?: readonly ValueName[]): Promise<Map<ValueName, Value>>;
 	release(): Promise<void>;
 };
 
@@ -85,8 +85,10 @@ export async function openSession(
 			const results = await session.run(tensors(feeds), wanted).catch(fail);
 			return new Map(Object.entries(results).flatMap(([name, tensor]) => fromOrt(name, tensor)));
 		},
-		runInto: async (feeds, results) => {
-			await session.run(tensors(feeds), tensors(results)).catch(fail);
+		runInto: async (feeds, results, others = []) => {
+			const wanted = { ...tensors(results), ...Object.fromEntries(others.map((name) => [name, null])) };
+			const found = await session.run(tensors(feeds), wanted).catch(fail);
+			return new Map(others.flatMap((name) => fromOrt(name, present(found[name], name))));
 		},
 		release: () => session.release(),
 	};

@@ -29,14 +29,14 @@ const examplesOf = (feeds: readonly Feeds[]): Example[] =>
 		return { feeds: feed, at: 'test', ...(mask && { mask }) };
 	});
 
-/** Rows of a value as plain numbers, with the features last. */
-function plainRows({ dims, data }: Value, axis: number): number[][] {
+/** Rows of a value as plain numbers, with the features that count last. */
+function plainRows({ dims, data }: Value, { axis, only }: RowsOf): number[][] {
 	const [size, inner] = [dims[axis]!, dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)];
 	const outer = dims.slice(0, axis).reduce((product, dim) => product * dim, 1);
 	return Array.from({ length: outer * inner }, (_, row) =>
 		Array.from(
-			{ length: size },
-			(_, at) => data[(Math.floor(row / inner) * size + at) * inner + (row % inner)]!,
+			only ?? Array.from({ length: size }, (_, at) => at),
+			(at) => data[(Math.floor(row / inner) * size + at) * inner + (row % inner)]!,
 		),
 	);
 }
@@ -54,7 +54,7 @@ async function plainGram(
 	const pairs: [x: number[], y: number[]][] = [];
 	for (const feed of feeds) {
 		const results = await session.run(feed);
-		const rows = (one: RowsOf): number[][] => plainRows(results.get(one.value)!, one.axis);
+		const rows = (one: RowsOf): number[][] => plainRows(results.get(one.value)!, one);
 		const others = rows(against ?? own);
 		rows(own).forEach((row, at) => counts(feed, at) && pairs.push([row, others[at]!]));
 	}
@@ -112,6 +112,7 @@ for (const ir of [3, 8] as const) {
 		const requests: GramRequest[] = [
 			{ value: hidden, rank: 3, axis: 2, size: 6 },
 			{ value: turned, rank: 3, axis: 1, size: 6 },
+			{ value: turned, rank: 3, axis: 1, size: 2, only: [1, 4] },
 			{
 				value: hidden,
 				rank: 3,
