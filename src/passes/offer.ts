@@ -1,8 +1,10 @@
 /** What a goal may take of units: how many of each group can go, and what is lost at every count. */
 import { type Step } from '../ir/recipe/recipe.ts';
 import { eliminate } from '../numerics/elimination.ts';
-import { present } from '../diagnostic.ts';
-import { linearReaders, weightMatrix, type Grams, type Reading } from './grams.ts';
+import { Fault, present } from '../diagnostic.ts';
+import { linearReaders, weightMatrix, type Reading } from './grams.ts';
+import { type ScoreContext } from './score-context.ts';
+import { effectOfErrors } from './score-effects.ts';
 import { multipleFor, orderOf, type Candidate } from './select.ts';
 import { type Offered } from './technique.ts';
 import { tiesOf } from './tied.ts';
@@ -16,15 +18,15 @@ type Terms = {
 	readonly step: Step;
 	readonly align: number;
 	readonly unit: string;
-	/** Where statistics are measured; absent without data. */
-	readonly lab?: Lab;
-	readonly grams?: Grams;
+	/** Where statistics are measured. */
+	readonly context: ScoreContext;
 };
 
 /** Groups that share a weight are offered as one. */
 export async function offerUnits(candidates: readonly Candidate[], terms: Terms): Promise<Offered[]> {
 	const ties = tiesOf(candidates);
 	const classes = [...new Set(ties)].map((tie) => candidates.filter((_, at) => ties[at] === tie));
+	const effects = await effectsOf(candidates, terms.context);
 	const offers: Offered[] = [];
 	for (const mates of classes) {
 		const first = present(mates[0], 'a candidate');
@@ -32,7 +34,7 @@ export async function offerUnits(candidates: readonly Candidate[], terms: Terms)
 		const multiple = multipleFor(terms.step, first, terms.align);
 		const counts = countsFor(first.scores.length, order.length, multiple);
 		const losses: Float64Array[] = [];
-		for (const mate of mates) losses.push(await lossesOf(mate, order, terms));
+		for (const mate of mates) losses.push(await lossesOf(mate, order, terms.context, effects?.get(mate.key)));
 		offers.push({
 			keys: mates.map(({ key }) => key),
 			label: `the ${terms.unit} of ${first.label}`,
@@ -53,19 +55,45 @@ function countsFor(total: number, most: number, align: number): number[] {
 	return [0, ...all.filter((_, at) => (all.length - 1 - at) % every === 0)];
 }
 
-/** Share of the readers' variance that is lost with the first so many units of an order, at the place of their number. */
+/** Whether all that a group's units are read by is linear, and measured. */
+function isMeasured(candidate: Candidate, { lab, grams }: ScoreContext): boolean {
+	const linear = linearReaders(candidate).length;
+	return (
+		lab?.calibrated === true &&
+		grams !== undefined &&
+		linear > 0 &&
+		linear === readersOf(candidate.family).length
+	);
+}
+
+/**
+ * What an error in each group does to the outputs, so that layers compare. Absent where that cannot be told of every group, as through
+ * norms that run over what is kept: then an error counts as its share of what the readers put out.
+ */
+async function effectsOf(
+	groups: readonly Candidate[],
+	context: ScoreContext,
+): Promise<ReadonlyMap<string, number> | undefined> {
+	if (!groups.every((group) => isMeasured(group, context))) return undefined;
+	const effects = new Map<string, number>();
+	try {
+		for (const group of groups) effects.set(group.key, await effectOfErrors(group, { ...context, groups }));
+	} catch (problem) {
+		if (problem instanceof Fault) return undefined;
+		throw problem;
+	}
+	return effects;
+}
+
+/** What is lost with the first so many units of an order, at the place of their number: of the outputs, or of what reads the units. */
 async function lossesOf(
 	candidate: Candidate,
 	order: readonly number[],
-	{ lab, grams }: Terms,
+	context: ScoreContext,
+	effect: number | undefined,
 ): Promise<Float64Array> {
-	const linear = linearReaders(candidate).length;
-	if (
-		lab?.calibrated !== true ||
-		grams === undefined ||
-		linear === 0 ||
-		linear < readersOf(candidate.family).length
-	)
+	const { lab, grams } = context;
+	if (lab === undefined || grams === undefined || !isMeasured(candidate, context))
 		return sums(energyOf(candidate, order));
 	const [losses, readings] = [new Float64Array(order.length), await grams.of(candidate)];
 	let variance = 0;
@@ -74,7 +102,8 @@ async function lossesOf(
 		variance += own.variance;
 		own.losses.forEach((loss, at) => (losses[at] = (losses[at] ?? 0) + loss));
 	}
-	return sums(losses.map((loss) => (variance > 0 ? loss / variance : 0)));
+	const weight = effect ?? (variance > 0 ? 1 / variance : 0);
+	return sums(losses.map((loss) => loss * weight));
 }
 
 /** Without statistics of what reads the units: their share of the squares of all scores. */

@@ -108,9 +108,8 @@ async function rankedUnits(request: PlanRequest, target: Target): Promise<Ranked
 
 async function offer(request: PlanRequest, target: Target): Promise<readonly Offered[]> {
 	const { candidates, grams } = await rankedUnits(request, target);
-	const { step, lab } = request;
-	const terms = { step, align: target.align, unit: target.unit };
-	return offerUnits(candidates, { ...terms, ...(lab && { lab }), ...(grams && { grams }) });
+	const context = { ...request, ...(grams && { grams }) };
+	return offerUnits(candidates, { step: request.step, align: target.align, unit: target.unit, context });
 }
 
 async function score(request: PlanRequest, target: Target): Promise<Scored> {

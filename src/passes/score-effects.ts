@@ -47,6 +47,12 @@ const [draws, share] = [2, 1 / 8] as const;
  * squared error of the readers. Scores of all layers compare.
  */
 export async function sensitivityScores(group: UnitGroup, context: ScoreContext): Promise<Float64Array> {
+	const effect = await effectOfErrors(group, context);
+	return (await surgeon(group, context)).map((loss) => loss * effect);
+}
+
+/** Squared change of the outputs over their size, per squared error of what reads a group's units. Throws `Fault` where it cannot be measured. */
+export async function effectOfErrors(group: UnitGroup, context: ScoreContext): Promise<number> {
 	const groups = context.groups ?? [group];
 	const sets = (one: UnitGroup): Set<number>[] => drawnSets(one, context.seed);
 	const effects = await once(groups, 'sensitivity', () => effectsOf(groups, context, 'sensitivity', sets));
@@ -55,7 +61,7 @@ export async function sensitivityScores(group: UnitGroup, context: ScoreContext)
 		0,
 	);
 	const errors = await errorsOf(group, sets(group), context);
-	return (await surgeon(group, context)).map((loss) => (errors > 0 ? (loss * total) / errors : loss));
+	return errors > 0 ? total / errors : 1;
 }
 
 /** The sets that a group's sensitivity is measured with. */
