@@ -24,7 +24,11 @@ export function walkOver(examples: readonly Example[], threads: number): Walk {
 			}));
 			const layouts = await layoutsOf(stretch, requests, fed, threads);
 			const fresh = carried.filter((name) => !infos.has(name));
-			const found = await measureChunk(stretch, requests, layouts, { examples: fed, threads, carried: fresh });
+			const found = await measureChunk(stretch, requests, layouts, {
+				examples: fed,
+				threads,
+				carried: fresh,
+			});
 			const next = known.map((one, at) => new Map([...only(one, carried), ...(found.values[at] ?? [])]));
 			known = fits(next) ? next : examples.map(() => new Map());
 			return found.grams;
