@@ -63,18 +63,33 @@ const layouts: Readonly<Record<string, (dims: readonly number[], node: Node) => 
 	ConvTranspose: transposedConvolution,
 };
 
+/**
+ * Operators that project their first input before they do anything else: they take up what is done to that input, and their
+ * output is another matter. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+ */
+const readers: typeof layouts = { ...layouts, 'com.microsoft.Attention': straight };
+
 const operatorName = ({ domain, op }: Node): string => (domain === '' ? op : `${domain}.${op}`);
 
 /** The node as a projection of its first input, or why it is none. */
 export function projectionAt(r: Rewriting, node: Node): Projection | string {
-	const layout = layouts[operatorName(node)];
+	return laidOut(r, node, layouts);
+}
+
+/** What the node projects its first input with, whatever it makes of the product; or why nothing. */
+export function readerAt(r: Rewriting, node: Node): Projection | string {
+	return laidOut(r, node, readers);
+}
+
+function laidOut(r: Rewriting, node: Node, known: typeof layouts): Projection | string {
+	const layout = known[operatorName(node)];
 	if (layout === undefined) return `${nodeLabel(node)} has no weight to fold into`;
 	const weight = r.constantOf(node.inputs[1]);
 	if (weight === undefined || r.constantOf(node.inputs[0]) !== undefined)
 		return `the weight of ${nodeLabel(node)} is computed, not stored`;
 	if (r.numbers(weight.name) === undefined || !isFloat(weight.type))
 		return `the weight of ${nodeLabel(node)} is not there`;
-	if ((node.op === 'MatMul' || node.op === 'Gemm') && weight.dims.length !== 2)
+	if (!node.op.startsWith('Conv') && weight.dims.length !== 2)
 		return `the weight of ${nodeLabel(node)} is no matrix`;
 	if (number(node, 'transA', 0) === 1) return `${nodeLabel(node)} reads its input transposed`;
 	const other = r.otherReader(weight, node);
@@ -132,7 +147,9 @@ export function setBias(r: Rewriting, projection: Projection, values: Float64Arr
 	const node = present(r.node(projection.node.id), 'a projection');
 	const add = addBehind(r, { ...projection, node });
 	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
-	if (values.every((value) => value === 0)) {
+	// onnxruntime 1.30 ends the process over an Attention without a bias.
+	const isOptional = node.domain === '' || own === '';
+	if (isOptional && values.every((value) => value === 0)) {
 		takeBias(r, node, add, own);
 		return;
 	}

@@ -13,6 +13,7 @@ import {
 	foldBefore,
 	foldBehind,
 	projectionAt,
+	readerAt,
 	resultOf,
 	type Affine,
 	type Projection,
@@ -152,7 +153,7 @@ function readingProjection(
 	axis: number,
 	affine: Affine,
 ): Projection | string {
-	const projection = projectionAt(r, reader);
+	const projection = readerAt(r, reader);
 	if (typeof projection === 'string') return projection;
 	if (reader.inputs.filter((name) => name === value).length !== 1 || reader.inputs[0] !== value)
 		return `${nodeLabel(reader)} reads it in another place`;

@@ -105,6 +105,21 @@ test('scale and shift of norms before projections go into the projections; behin
 	assert.ok(reasons(behind.document).some((text) => /Add .* has no weight to fold into/.test(text)));
 });
 
+test('scale and shift go into the matrix and bias of a fused attention, which keeps a bias of zeros', async () => {
+	const b = modelBuilder();
+	const attended = (x: string, bias: string): string =>
+		b.node('Attention', [x, b.weight([8, 24]), bias], { num_heads: 2 }, 'com.microsoft');
+	const norm = (x: string, shift: string): string => b.node('LayerNormalization', [x, b.positive(8), shift]);
+	const first = attended(norm(b.input('x', ['batch', 'seq', 8]), b.weight([8])), b.weight([24]));
+	const zeros = (size: number): string => b.floats(new Array<number>(size).fill(0));
+	b.output(attended(norm(first, zeros(8)), zeros(24)), ['batch', 'seq', 8]);
+	const { document, model } = await buildOf(b.build(), 'prune norms');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	const fused = model.graph.nodes.filter(({ op }) => op === 'Attention');
+	assert.ok(fused.every(({ inputs }) => inputs[2] !== undefined && inputs[2] !== ''));
+});
+
 /** A layer normalization in single operators, as exporters before opset 17 write it. */
 function written(b: Build, x: string, size: number): string {
 	const centred = b.node('Sub', [x, b.node('ReduceMean', [x], { axes: [-1] })]);
