@@ -18,6 +18,7 @@ import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { configWritten } from './messages/folder.ts';
 import { classesBeside, classLines } from './data/lexicon.ts';
+import { shortened } from './data/text-lengths.ts';
 import { trimmedVocabulary } from './data/trim-vocabulary.ts';
 
 /** Ids that steps have removed, of how many. */
@@ -40,10 +41,11 @@ export function sidesOf(
 	{ original, result, shapes }: { readonly original: Model; readonly result: Model; readonly shapes: Shapes },
 ): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
 	const lost = lostIn(steps);
-	const plain = withSides(targetOf(place, out), place.path, lost);
+	const positions = positionsLeft(steps);
+	const plain = withLengths(withSides(targetOf(place, out), place.path, lost), positions);
 	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
-	const change = { before, after, positions: positionsLeft(steps), lost, network: networkOf(place.path) };
+	const change = { before, after, positions, lost, network: networkOf(place.path) };
 	return withConfig(plain, change);
 }
 
@@ -171,6 +173,17 @@ function withSides(target: Target, model: string, lost: Lost | undefined): Targe
 	const changed = dictionaryOf(model, target, lost);
 	if (changed === undefined) return target;
 	return { ...target, sides: [...target.sides.filter(({ name }) => name !== changed.name), changed] };
+}
+
+/** The target with a tokenizer that gives no more tokens than there are positions. */
+function withLengths(target: Target, positions: number | undefined): Target {
+	if (positions === undefined) return target;
+	const sides = target.sides.map((side) => {
+		const given = Buffer.from(side.read(false)).toString();
+		const text = objectIn(given) && shortened(side.name, given, positions);
+		return text === undefined ? side : textFile(side.name, text);
+	});
+	return { ...target, sides };
 }
 
 const textFile = (name: string, text: string): SideFile => ({ name, read: () => Buffer.from(text) });

@@ -1,5 +1,6 @@
 /** Tokenizers and dictionaries beside models that have lost tokens or classes. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadModel } from '../src/backends/onnx/load.ts';
@@ -8,6 +9,7 @@ import { changedConfig } from '../src/config-file.ts';
 import { withData } from '../src/side-files.ts';
 import { applyPlan, compile } from '../src/compile.ts';
 import { openTokenizer } from '../src/data/tokenize.ts';
+import { shortened } from '../src/data/text-lengths.ts';
 import { trimTokenizer } from '../src/data/trim-tokenizer.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { testFolder } from './harness/folder.ts';
@@ -322,6 +324,38 @@ test('a decoder with caches keeps the layers that it has caches of, and optimum 
 	assert.equal(changedConfig({ ...settings, head_dim: 4 }, decoder, gone, undefined).unfit, []);
 	const uneven = changedConfig(settings, decoder, { ...gone, heads: [4, 3] }, undefined);
 	assert.match(uneven.unfit[0]!.why, /layers have different ones/);
+});
+
+test('texts are no longer than the positions that are left, and modules behind the model go along', async () => {
+	const b = modelBuilder();
+	const ids = b.input('input_ids', ['batch', 'seq'], 7);
+	const length = b.node('Gather', [b.node('Shape', [ids]), b.ints([1], [])]);
+	const rows = b.node('Range', [b.ints([0], []), length, b.ints([1], [])]);
+	const at = b.node('Gather', [b.weight([32, 4]), rows]);
+	b.output(b.node('Add', [b.node('Gather', [b.weight([9, 4]), ids]), at]), ['batch', 'seq', 4]);
+	const [from, to] = [folder.at('long'), folder.at('short')];
+	mkdirSync(join(from, '1_Pooling'), { recursive: true });
+	saveModel(b.build(), join(from, 'model.onnx'));
+	const files: Readonly<Record<string, unknown>> = {
+		'config.json': { max_position_embeddings: 32 },
+		'tokenizer_config.json': { model_max_length: 32, tokenizer_class: 'BertTokenizer' },
+		'tokenizer.json': { ...tokenizer, truncation: { max_length: 20 }, padding: { strategy: { Fixed: 8 } } },
+		'sentence_bert_config.json': { max_seq_length: 24 },
+		'1_Pooling/config.json': { word_embedding_dimension: 4 },
+	};
+	for (const [name, content] of Object.entries(files))
+		writeFileSync(join(from, name), JSON.stringify(content));
+	await compile({ recipe: 'prune positions keep 16', model: from, out: to });
+	const written = (name: string): unknown => JSON.parse(readFileSync(join(to, name), 'utf8'));
+	assert.equal(Object.fromEntries(Object.keys(files).map((name) => [name, written(name)])), {
+		...files,
+		'config.json': { max_position_embeddings: 16 },
+		'tokenizer_config.json': { model_max_length: 16, tokenizer_class: 'BertTokenizer' },
+		'tokenizer.json': { ...tokenizer, truncation: { max_length: 16 }, padding: { strategy: { Fixed: 8 } } },
+		'sentence_bert_config.json': { max_seq_length: 16 },
+	});
+	const unlimited = JSON.stringify({ model_max_length: 1e30 });
+	assert.is(shortened('tokenizer_config.json', unlimited, 16), undefined);
 });
 
 test('weights beside the model are told to Transformers.js', () => {

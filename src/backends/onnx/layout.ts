@@ -81,10 +81,18 @@ export function networkOf(path: string): Network {
 	return found === 'encoder' || found === 'decoder' ? found : 'model';
 }
 
-/** Configuration, tokenizer, licence and card: what lies in the folder itself and is neither weights nor hidden. */
+/** What sentence-transformers runs behind the model, one folder each: `1_Pooling`, `2_Dense`. */
+const modules = /^\d+_[A-Z]\w*$/;
+
+/** Configuration, tokenizer, licence and card: what lies in the folder itself and is neither weights nor hidden; modules whole. */
 function sideFiles(folder: string): SideFile[] {
-	return readdirSync(folder)
-		.filter((name) => !name.startsWith('.') && !weights.test(name) && statSync(join(folder, name)).isFile())
-		.sort()
-		.map((name) => ({ name, read: () => readFileSync(join(folder, name)) }));
+	const entries = readdirSync(folder, { withFileTypes: true });
+	const isSide = (name: string): boolean =>
+		!name.startsWith('.') && !weights.test(name) && statSync(join(folder, name)).isFile();
+	const own = entries.map(({ name }) => name).filter(isSide);
+	const inner = entries
+		.filter((entry) => entry.isDirectory() && modules.test(entry.name))
+		.flatMap(({ name }) => readdirSync(join(folder, name)).map((file) => join(name, file)))
+		.filter((name) => statSync(join(folder, name)).isFile());
+	return [...own, ...inner].sort().map((name) => ({ name, read: () => readFileSync(join(folder, name)) }));
 }
