@@ -4,12 +4,9 @@
  * most, each token as often as it occurs and once more; without, every token counts once.
  */
 import { Fault, present, type Diagnostic } from '../diagnostic.ts';
-import { elementType } from '../ir/graph/dtype.ts';
-import { nodeLabel, type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
+import { type Node, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../ir/graph/patch.ts';
-import { isReadable, numbersOf, tensorOf } from '../ir/graph/tensor.ts';
-import { intAttribute } from '../ir/axes/view.ts';
-import { type Net, type NetNode } from '../ir/axes/net.ts';
+import { numbersOf, tensorOf } from '../ir/graph/tensor.ts';
 import { identity, matrix, type Matrix, type Products } from '../ir/matrix.ts';
 import { type Certificate } from '../ir/proof.ts';
 import { noAnatomy, noGain, pinned } from '../messages/plan.ts';
@@ -18,10 +15,9 @@ import { plainProducts } from '../numerics/plain-products.ts';
 import { type Factors } from '../numerics/svd.ts';
 import { certify } from './certify.ts';
 import { insert } from './edits.ts';
+import { tablesIn, type Table } from './embedding-tables.ts';
 import { rankWanted } from './factor-sites.ts';
 import { stored } from './low-rank.ts';
-import { isCounted } from './position-tables.ts';
-import { sitesInScope } from './sites.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -59,16 +55,9 @@ export const factorizeEmbeddings = defineTechnique<Tables>({
 	lower,
 });
 
-type Site = {
-	readonly table: Tensor;
-	readonly lookups: readonly NetNode[];
-	/** Why it cannot be factored. */
-	readonly why: string | undefined;
-};
-
 async function plan(request: PlanRequest): Promise<Planned<Tables>> {
 	const { step, numbering } = request;
-	const sites = sitesOf(request);
+	const sites = tablesIn(request);
 	if (sites.length === 0) throw new Fault(noAnatomy({ target: 'tables of embeddings' }, { span: step.span }));
 	const tensors = new Map<string, Tensor>();
 	const refused: Diagnostic[] = [];
@@ -98,56 +87,10 @@ async function plan(request: PlanRequest): Promise<Planned<Tables>> {
 	};
 }
 
-/** Stored matrices whose rows ids of the input pick; positions, which are counted and no ids, are another matter. */
-function sitesOf(request: PlanRequest): Site[] {
-	const { net } = request;
-	const inScope = sitesInScope(request);
-	const lookups = net.nodes.filter((node) => isLookup(node) && inScope(node.node));
-	const names = [...new Set(lookups.map(({ node }) => node.inputs[0] ?? ''))];
-	return names.map((name) => {
-		const own = lookups.filter(({ node }) => node.inputs[0] === name);
-		const table = present(own[0]?.inputs[0]?.constant, name);
-		return { table, lookups: own, why: otherReader(net, name) };
-	});
-}
-
-/** https://onnx.ai/onnx/operators/onnx__Gather.html along the rows. */
-function isLookup({ node, view, inputs: [table, ids] }: NetNode): boolean {
-	const { constant } = table ?? {};
-	if (node.op !== 'Gather' || constant?.dims.length !== 2 || intAttribute(view, 'axis', 0) !== 0)
-		return false;
-	const isFloat = elementType(constant.type)?.kind === 'float' && isReadable(constant);
-	return isFloat && ids !== undefined && !ids.fixed && !isCounted(ids);
-}
-
-/** A reader that is neither a lookup nor a product tied to the table. */
-function otherReader({ model }: Net, table: ValueName): string | undefined {
-	const { nodes, outputs } = model.graph;
-	if (outputs.some(({ name }) => name === table)) return 'it is a model output';
-	const odd = nodes.find((node) => node.inputs.includes(table) && !readsWell(nodes, node, table));
-	return odd && `${nodeLabel(odd)} reads it too`;
-}
-
-/** Lookups, and products whose other operand has the table's width: with the table turned by the product, or by a Transpose before it. */
-function readsWell(
-	nodes: readonly Node[],
-	{ op, inputs, outputs, attributes }: Node,
-	table: ValueName,
-): boolean {
-	const isOne = (name: string): boolean => {
-		const attribute = attributes.get(name);
-		return attribute?.kind === 'int' && attribute.value === 1;
-	};
-	if (op === 'Gather') return inputs[0] === table;
-	if (op === 'Gemm') return inputs[1] === table && inputs[0] !== table && isOne('transB') && !isOne('transA');
-	const readers = nodes.filter((node) => node.inputs.includes(outputs[0] ?? ''));
-	return op === 'Transpose' && readers.every((node) => node.op === 'MatMul' && node.inputs[1] === outputs[0]);
-}
-
 type Made = { readonly decided: Tables['tables'][number]; readonly certificates: readonly Certificate[] };
 
 async function factor(
-	site: Site,
+	site: Table,
 	request: PlanRequest,
 	tensors: Map<string, Tensor>,
 ): Promise<Made | Diagnostic> {
@@ -203,7 +146,7 @@ async function certified(
 }
 
 /** Second moments of rows: of each once, and on the user's inputs of each as often as it is picked. */
-async function momentsOf({ lookups, table }: Site, e: Matrix, { lab, model }: PlanRequest): Promise<Matrix> {
+async function momentsOf({ lookups, table }: Table, e: Matrix, { lab, model }: PlanRequest): Promise<Matrix> {
 	const products = lab?.products ?? plainProducts;
 	const once = await products.multiply(e, e, 'tn');
 	if (lab?.calibrated !== true) return once;

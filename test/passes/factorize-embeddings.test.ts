@@ -53,6 +53,19 @@ for (const [name, [head, added]] of Object.entries(forms))
 		assert.is(operators(made)['MatMul']! - operators(given)['MatMul']!, added);
 	});
 
+test('a table that is looked up in a fused operator stays, with the reason', async () => {
+	const b = modelBuilder();
+	const ids = b.input('ids', ['batch', 'seq'], 6);
+	const [words, rows] = [b.weight([40, 12]), b.weight([64, 12])];
+	const inputs = [ids, '', words, rows, '', b.positive(12), b.weight([12])];
+	const x = b.node('EmbedLayerNormalization', inputs, {}, 'com.microsoft', 2);
+	b.output(b.node('MatMul', [x, b.weight([12, 6])]), ['batch', 'seq', 6]);
+	const { document } = await buildOf(b.build(), 'factorize embeddings rank 4');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [0, 1]);
+	const said = /EmbedLayerNormalization .* sums and normalizes what it looks up/;
+	assert.ok(reasons(document).some((text) => said.test(text)));
+});
+
 test('a table that something else reads stays, with the reason; a rank that saves nothing is refused', async () => {
 	const summed = model((b, x, table) =>
 		b.node('Add', [b.node('ReduceSum', [x, b.ints([-1])]), b.node('ReduceSum', [table])]),
