@@ -82,6 +82,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/needs-consent': marked('prune vocab keep 50%', 'prune vocab keep 50%', (place) =>
 		plan.needsConsent({ output: 'logits', from: 30522, to: 15261 }, place),
 	),
+	'plan/columns-stay': marked('prune vocab keep 50%', 'prune vocab keep 50%', (place) =>
+		plan.columnsStay({ output: 'logits', columns: 30522, gone: 15261 }, place),
+	),
 	'plan/unmet-requirement': marked(
 		'require transformer with layers >= 6',
 		'require transformer with layers >= 6',

@@ -177,6 +177,16 @@ export const needsConsent = defineDiagnostic({
 		`this would change the output '${output}': of ${from} columns, ${to} stay`,
 	hint: ({ output }) => `add \`may change "${output}"\`, or leave its weights out with \`except\``,
 });
+export const columnsStay = defineDiagnostic({
+	code: 'plan/columns-stay',
+	severity: 'note',
+	explain:
+		'Ids of the tokenizer are columns of the scores: who feeds the best column back must find it under the old id. Where the statement gives no leave to change the output, columns of tokens that went are put back and hold minus infinity, which a softmax turns into 0 and an argmax never takes.',
+	message: ({ output, columns, gone }: { output: string; columns: number; gone: number }) =>
+		`the output '${output}' keeps its ${columns} columns: the ${gone} of tokens that go hold -Infinity`,
+	hint: ({ output }) =>
+		`a Pad and a Gather write them at each run; \`may change "${output}"\` leaves them out, and numbers the others anew`,
+});
 
 type Unmet = {
 	readonly text: string;

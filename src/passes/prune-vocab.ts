@@ -4,10 +4,21 @@
  */
 import { bug, Fault, present, type Diagnostic } from '../diagnostic.ts';
 import { fewestAligned } from '../ir/recipe/amounts.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { applyPatch } from '../ir/graph/patch.ts';
+import { type Kept } from '../ir/proof.ts';
 import { type Amount } from '../ir/recipe/recipe.ts';
-import { alignedAway, needsConsent, noAnatomy, nothingSelected, pinned } from '../messages/plan.ts';
+import {
+	alignedAway,
+	columnsStay,
+	needsConsent,
+	noAnatomy,
+	nothingSelected,
+	pinned,
+} from '../messages/plan.ts';
 import { keptOf, removalOf, unknownOf, withCoupled } from './choose-vocabulary.ts';
 import { cutFrom, decideCut, lowerCut, type CutDecision } from './cut.ts';
+import { columnsOf, restoreEdits, scoreOutputs, withoutScores, type Restored } from './restore-columns.ts';
 import { namesIn } from './structures.ts';
 import {
 	defineTechnique,
@@ -26,7 +37,10 @@ import {
 } from './vocabulary-parts.ts';
 import { renumbered, shifted } from './vocabulary-reference.ts';
 
-export const pruneVocab = defineTechnique<CutDecision>({
+/** Outputs that keep their columns are named; those that lose them by consent are not. */
+type VocabularyDecision = CutDecision & { readonly restored?: readonly Restored[] };
+
+export const pruneVocab = defineTechnique<VocabularyDecision>({
 	words: {
 		name: 'prune-vocab',
 		verb: 'prune',
@@ -47,7 +61,7 @@ export const pruneVocab = defineTechnique<CutDecision>({
 	lower,
 });
 
-async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
+async function plan(request: PlanRequest): Promise<Planned<VocabularyDecision>> {
 	const { step, numbering } = request;
 	const parts = vocabularyParts(request);
 	if (parts === undefined) throw new Fault(noAnatomy({ target: 'vocabulary' }, { span: step.span }));
@@ -57,12 +71,7 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 	const asked = await keptOf(request, parts, given);
 	const kept = withCoupled(asked, all);
 	const gone = given.flatMap((_, at) => (kept.has(at) ? [] : [at]));
-	checkConsent(request, all, kept.size, gone.length);
-	const unknown = unknownOf(request, kept, given);
-	const cut = decideCut(
-		all.map(({ family, unitAt }) => ({ family, units: new Set(gone.map((at) => unitAt[at] ?? -1)) })),
-		[],
-	);
+	const restored = gone.length === 0 ? [] : restoredOf(request, parts, kept.size);
 	return {
 		plan: {
 			...saidOf(step),
@@ -71,8 +80,15 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 			unit: unitOf(parts),
 			...(isCounted(step.amount) && { metric: step.by ?? 'order of ids' }),
 			removed: [{ layer: 0, units: gone.map((at) => given[at] ?? at) }],
-			refused: notes(request, parts, asked, gone.length),
-			decision: parts.tables.length > 0 ? { ...cut, unknown } : cut,
+			refused: [
+				...notes(request, parts, asked, gone.length),
+				...restored.map((one) => columnsStay({ ...one, gone: gone.length }, { span: step.span })),
+			],
+			decision: {
+				...cutOfTokens(all, gone),
+				...(parts.tables.length > 0 && { unknown: unknownOf(request, kept, given) }),
+				...(restored.length > 0 && { restored }),
+			},
 		},
 		tensors: new Map(),
 		numbering: {
@@ -83,6 +99,14 @@ async function plan(request: PlanRequest): Promise<Planned<CutDecision>> {
 			),
 		},
 	};
+}
+
+function cutOfTokens(parts: readonly Part[], gone: readonly number[]): CutDecision {
+	const unitsIn = (unitAt: Int32Array): Set<number> => new Set(gone.map((at) => unitAt[at] ?? -1));
+	return decideCut(
+		parts.map(({ family, unitAt }) => ({ family, units: unitsIn(unitAt) })),
+		[],
+	);
 }
 
 const unitOf = ({ tables }: Pick<VocabularyParts, 'tables'>): 'tokens' | 'classes' =>
@@ -99,14 +123,21 @@ function keyOf({ tables, heads }: VocabularyParts): string {
 	return `vocab/${present(first, 'a part of the vocabulary').family.seed.node.node.id}`;
 }
 
-function checkConsent(request: PlanRequest, parts: readonly Part[], kept: number, gone: number): void {
-	const changed = gone === 0 ? [] : parts.flatMap(outputsOf);
-	const problems = changed
-		.filter(({ name }) => !isAllowed(request.step, name))
+/**
+ * Outputs that would lose columns without leave: scores of tokens get them back, as the tokenizer goes on counting them.
+ * @throws `Fault` for others: a class of a head has no meaning but its column.
+ */
+function restoredOf(request: PlanRequest, { tables, heads }: VocabularyParts, kept: number): Restored[] {
+	const all = [...tables, ...heads].flatMap(outputsOf).filter(({ name }) => !isAllowed(request.step, name));
+	const lost = [...new Map(all.map((one) => [`${one.name} ${one.axis}`, one])).values()];
+	const scores = tables.length > 0 ? scoreOutputs(request.net) : new Set<string>();
+	const problems = lost
+		.filter(({ name }) => !scores.has(name))
 		.map(({ name, size }) =>
 			needsConsent({ output: name, from: size, to: kept }, { span: request.step.span }),
 		);
 	if (problems.length > 0) throw new Fault(...problems);
+	return lost.map(({ name, axis, size }) => ({ output: name, axis, columns: size }));
 }
 
 function notes(
@@ -134,21 +165,31 @@ function notes(
 }
 
 /**
- * Rewrite: tables and heads cut, ids renumbered in the graph. Reference: the whole model fed the unknown token for those that are
- * gone, outputs read at the kept positions, a softmax over those alone. Controls: every id taken for the next, outputs one place off.
+ * Rewrite: tables and heads cut, ids renumbered in the graph, columns put back where they were. Reference: the whole model fed the
+ * unknown token for those that are gone, outputs read at the kept positions, or minus infinity chosen at the others, a softmax over the
+ * kept alone. Controls: every id taken for the next, outputs one place off.
  */
-function lower(task: LowerTask<CutDecision>): Lowered {
-	const { net, decision } = task;
-	const { claims, kept = new Map(), ...rest } = lowerCut(task);
+function lower(task: LowerTask<VocabularyDecision>): Lowered {
+	const { net, decision, label } = task;
+	const { claims, kept, patch, ...rest } = lowerCut(task);
+	const left: Kept = kept ?? new Map();
 	const [masked] = claims;
 	if (masked === undefined) return bug('a removal that claims nothing');
 	const cut = cutFrom(net, decision);
-	const reference = renumbered(net, masked.reference, cut, decision.unknown, 0);
+	const columns = columnsOf(net, decision.restored ?? [], left);
+	const restored = new Set(columns.map(({ output }) => output));
+	const fed = (further: number): Model => renumbered(net, masked.reference, cut, decision.unknown, further);
+	const seen = (model: Model): Model => withoutScores(model, columns, 'reference');
 	const controls = [
-		...(decision.unknown === undefined
-			? []
-			: [() => renumbered(net, masked.reference, cut, decision.unknown, 1)]),
-		...(kept.size === 0 ? [] : [() => shifted(reference, kept)]),
+		...(decision.unknown === undefined ? [] : [() => seen(fed(1))]),
+		...(left.size === 0 ? [] : [() => seen(shifted(net, fed(0), left))]),
 	];
-	return { ...rest, kept, claims: [{ says: 'the whole vocabulary, fed what stays', reference, controls }] };
+	const edits = patch.edits.filter((edit) => edit.kind !== 'interface' || !restored.has(edit.info.name));
+	const small = applyPatch(net.model, { label, edits });
+	return {
+		...rest,
+		patch: { label, edits: [...edits, ...restoreEdits(small, columns)] },
+		kept: new Map([...left].filter(([name]) => !restored.has(name))),
+		claims: [{ says: 'the whole vocabulary, fed what stays', reference: seen(fed(0)), controls }],
+	};
 }

@@ -4,6 +4,7 @@ import { familiesAt, type Family } from '../ir/axes/families.ts';
 import { lookupsOf } from '../ir/axes/lookup.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { elementType } from '../ir/graph/dtype.ts';
+import { type ValueName } from '../ir/graph/graph.ts';
 import { matchesGlob } from '../ir/glob.ts';
 import { isInScope, namesIn } from './structures.ts';
 import { type PlanRequest } from './technique.ts';
@@ -31,8 +32,15 @@ export function vocabularyParts(request: PlanRequest): VocabularyParts | undefin
 	const tables = all.filter(({ unitAt }) => unitAt.length === size);
 	const outputs = headsOf(request.net, tables).filter(inScope);
 	const width = size > 0 ? size : Math.max(0, ...outputs.map(({ unitAt }) => unitAt.length));
-	const heads = outputs.filter(({ unitAt }) => unitAt.length === width);
+	const heads = outputs.flatMap((part) => fitted(part, width));
 	return width === 0 ? undefined : { size: width, tables, heads };
+}
+
+/** A head of as many columns; where an earlier statement put columns back that hold nothing, the others are counted. */
+function fitted({ family, unitAt }: Part, width: number): Part[] {
+	if (unitAt.length === width) return [{ family, unitAt }];
+	const live = unitAt.filter((unit) => unit >= 0);
+	return live.length === width ? [{ family, unitAt: live }] : [];
 }
 
 function isMeant(request: PlanRequest, family: Family): boolean {
@@ -118,11 +126,23 @@ function headAt(node: NetNode, tensor: NetTensor, axis: number): Part | undefine
 	const families = (term?.parts ?? []).flatMap(({ letter }) => familiesAt({ node, letter }, permit));
 	const family = widest(families.filter((one) => namesIn(one).length > 0));
 	const unitAt = family?.axes.get(tensor)?.[axis];
-	return family && unitAt && areClasses(family, unitAt) ? { family, unitAt } : undefined;
+	if (family === undefined || unitAt === undefined) return undefined;
+	const padding = paddingOf(family);
+	const part = { family, unitAt: unitAt.map((unit) => (padding.has(unit) ? -1 : unit)) };
+	return areClasses(part) ? part : undefined;
+}
+
+/** Units that no weight writes, as the column of minus infinity behind scores that an earlier statement left. */
+function paddingOf({ letters }: Family): Set<number> {
+	return new Set(
+		[...letters].flatMap(([{ row }, units]) =>
+			units.flatMap((own, letter) => (row?.letters[letter]?.role === 'produced' ? [...(own ?? [])] : [])),
+		),
+	);
 }
 
 /** Classes are written and not read again, as hidden features are; and each is one position, as anchors of a detector's channel are not. */
-function areClasses(family: Family, unitAt: Int32Array): boolean {
+function areClasses({ family, unitAt }: Part): boolean {
 	const live = unitAt.filter((unit) => unit >= 0);
 	return new Set(live).size === live.length && readersOf(family).length === 0;
 }
@@ -131,12 +151,14 @@ function widest(families: readonly Family[]): Family | undefined {
 	return families.toSorted((a, b) => b.units - a.units)[0];
 }
 
-/** Graph outputs that lose positions with a family, with their sizes along the axis. */
-export function outputsOf({ family }: Part): { readonly name: string; readonly size: number }[] {
-	return [...family.axes].flatMap(([tensor, axes]) =>
-		tensor.io.includes('output')
-			? axes.flatMap((units) =>
-					units?.some((unit) => unit >= 0) === true ? [{ name: tensor.name, size: units.length }] : [],
+/** An axis of a graph output that loses positions, and its size. */
+export type Lost = { readonly name: ValueName; readonly axis: number; readonly size: number };
+
+export function outputsOf({ family }: Part): Lost[] {
+	return [...family.axes].flatMap(([{ name, io }, axes]) =>
+		io.includes('output')
+			? axes.flatMap((units, axis) =>
+					units?.some((unit) => unit >= 0) === true ? [{ name, axis, size: units.length }] : [],
 				)
 			: [],
 	);

@@ -44,10 +44,13 @@ function oldPlaces(dead: Uint8Array, unknown: number, further: number): number[]
 }
 
 /** Outputs with each kept position in the place of the one before; where one alone is kept, with a neighbour that goes in its place. */
-export function shifted(model: Model, kept: Kept): Model {
+export function shifted(net: Net, model: Model, kept: Kept): Model {
 	const fresh = freshNames(model.graph);
 	const edits = [...kept].flatMap(([name, axes]) =>
-		[...axes].flatMap(([axis, positions]) => shift(model, name, axis, positions, fresh)),
+		[...axes].flatMap(([axis, positions]) => {
+			const size = present(net.tensors.get(name), 'an output').sizes[axis] ?? 0;
+			return shift(model, name, { axis, size, positions }, fresh);
+		}),
 	);
 	return applyPatch(model, { label: 'control', edits });
 }
@@ -55,14 +58,13 @@ export function shifted(model: Model, kept: Kept): Model {
 function shift(
 	{ graph }: Model,
 	name: ValueName,
-	axis: number,
-	positions: Int32Array,
+	{ axis, size, positions }: { axis: number; size: number; positions: Int32Array },
 	fresh: (base: string) => ValueName,
 ): Edit[] {
 	const maker =
 		graph.nodes.find(({ outputs }) => outputs.includes(name)) ?? bug('an output nobody makes', { name });
 	const [index, whole] = [fresh(`${name}_order`), fresh(`${name}_whole`)];
-	const order = Array.from({ length: (positions.at(-1) ?? 0) + 1 }, (_, place) => place);
+	const order = Array.from({ length: size }, (_, place) => place);
 	positions.forEach((place, turn) => {
 		const next =
 			positions.length > 1 ? positions[(turn + 1) % positions.length] : place === 0 ? 1 : place - 1;

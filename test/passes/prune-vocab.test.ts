@@ -51,14 +51,14 @@ function isProven(document: BuildDocument): void {
 }
 
 /** Tokens and positions looked up and added, a layer, and what `head` makes of it. */
-function texts(head: (b: Build, x: string, table: string) => string, dims = [V]): Model {
-	const b = modelBuilder();
+function texts(head: (b: Build, x: string, table: string) => string, dims = [V], opset = 17): Model {
+	const b = modelBuilder({ opset });
 	const ids = b.input('input_ids', ['batch', 'seq'], INT64);
 	const places = b.input('position_ids', ['batch', 'seq'], INT64);
 	const table = b.weight([V, d], 'table');
 	const tokens = b.node('Gather', [table, ids]);
 	const x = b.node('Add', [tokens, b.node('Gather', [b.weight([64, d], 'positions'), places])]);
-	const normed = b.node('LayerNormalization', [x, b.weight([d]), b.weight([d])]);
+	const normed = opset < 17 ? x : b.node('LayerNormalization', [x, b.weight([d]), b.weight([d])]);
 	b.output(head(b, b.node('Tanh', [b.node('MatMul', [normed, b.weight([d, d])])]), table), [
 		'batch',
 		'seq',
@@ -102,14 +102,9 @@ for (const [name, make] of [
 ] as const) {
 	test(`cuts table and ${name} head; kept ids give the same numbers, others those of the unknown token`, async () => {
 		const before = make();
-		const listed = '3\n7\n8\n20\n39\n';
-		const { document, model } = await build(before, 'prune vocab keep "./ids.txt" may change "logits"', {
-			'ids.txt': listed,
-		}).then(async (refused) => {
-			assert.equal(codes(refused.document), ['plan/needs-consent'], 'no output has this name');
-			const output = before.graph.outputs[0]!.name;
-			return build(before, `prune vocab keep "./ids.txt" may change "${output}"`, { 'ids.txt': listed });
-		});
+		const listed = { 'ids.txt': '3\n7\n8\n20\n39\n' };
+		const recipe = `prune vocab keep "./ids.txt" may change "${before.graph.outputs[0]!.name}"`;
+		const { document, model } = await build(before, recipe, listed);
 		isProven(document);
 		const kept = [3, 7, 8, 20, 39];
 		const { table, positions, head } = sizes(model);
@@ -120,6 +115,56 @@ for (const [name, make] of [
 		assert.equal(strange, columnsOf(await run(before, [3, 3, 7]), kept));
 	});
 }
+
+/** Rows of an output, shut columns as `-Infinity`, must be those of the original where tokens stay. */
+function keepsColumns(after: Value, before: Value, kept: readonly number[]): void {
+	const width = before.dims.at(-1)!;
+	const expected = Array.from(before.data, (score, at) => (kept.includes(at % width) ? score : -Infinity));
+	assert.equal([after.dims, Array.from(after.data)], [before.dims, expected]);
+}
+
+for (const [name, make] of [
+	['untied', untied],
+	['tied', tied],
+] as const) {
+	test(`puts the columns of ${name} heads back where no leave is given to drop them, once and again`, async () => {
+		const before = make();
+		const once = await build(before, 'prune vocab keep [3, 7, 8, 20, 39]');
+		assert.equal(codes(once.document), ['plan/columns-stay']);
+		assert.ok(once.document.proof?.ok && !once.document.proof.weak);
+		assert.equal(
+			[sizes(once.model)['table'], sizes(once.model)['head']],
+			[[5, d], name === 'untied' ? [d, 5] : undefined],
+		);
+		const ids = [39, 7, 3, 8, 20, 7];
+		keepsColumns(await run(once.model, ids), await run(before, ids), [3, 7, 8, 20, 39]);
+		const twice = await build(before, 'prune vocab 25..\nprune vocab [0, 7]');
+		assert.equal(codes(twice.document), ['plan/columns-stay', 'plan/columns-stay']);
+		assert.ok(twice.document.steps.every(({ proof }) => proof?.ok && !proof.weak));
+		assert.equal(
+			[sizes(twice.model)['table'], sizes(twice.model)['head']],
+			[[23, d], name === 'untied' ? [d, 23] : undefined],
+		);
+		const last = await run(twice.model, ids);
+		assert.equal(
+			Array.from(last.data, (score) => score === -Infinity),
+			Array.from(last.data, (_, at) => at % V >= 25 || at % V === 0 || at % V === 7),
+		);
+	});
+}
+
+test('puts columns back by an operator set whose Pad has its sizes as attributes', async () => {
+	const before = texts((b, x) => b.node('MatMul', [x, b.weight([d, V], 'head')]), [V], 10);
+	const { document, model } = await build(before, 'prune vocab 30..');
+	assert.ok(document.proof?.ok && !document.proof.weak);
+	keepsColumns(await run(model, [3, 29, 7]), await run(before, [3, 29, 7]), range(0, 30));
+});
+
+test('needs consent where the output holds probabilities', async () => {
+	const before = texts((b, x) => b.node('Softmax', [b.node('MatMul', [x, b.weight([d, V])])]));
+	const { document } = await build(before, 'prune vocab 30..');
+	assert.equal(codes(document), ['plan/needs-consent']);
+});
 
 test('needs no consent where no output has a column for each token', async () => {
 	const before = encoder();

@@ -62,10 +62,12 @@ function outputDrifts(outputs: Outputs): Drift['outputs'] {
 	}));
 }
 
+/** Over all but scores that one of the two rules out: as of columns that go, what stays is compared. */
 function inner(before: Value, after: Value): { dot: number; left: number; right: number; error: number } {
 	let [dot, left, right, error] = [0, 0, 0, 0];
 	for (let at = 0; at < before.data.length; at++) {
 		const [a, b] = [before.data[at] ?? 0, after.data[at] ?? 0];
+		if (a === -Infinity || b === -Infinity) continue;
 		dot += a * b;
 		left += a * a;
 		right += b * b;

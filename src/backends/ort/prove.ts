@@ -216,12 +216,22 @@ function judge(
 		half ||= original.type === FLOAT16;
 		given = Math.max(given, largest(original));
 		left = Math.max(left, largest(reference));
-		own = Math.max(own, distance(original, optimized), ...runs.moves.map((moves) => moves(name, at)));
-		effect = Math.max(effect, distance(original, reference));
+		const rounding = distance(original, optimized);
+		own = Math.max(own, isFinite(rounding) ? rounding : 0, ...runs.moves.map((moves) => moves(name, at)));
+		effect = Math.max(effect, distance(ruledOutAs(reference, original), reference));
 		plain = Math.max(plain, distance(reference, pick(runs.pruned)));
 		fast = Math.max(fast, distance(reference, pick(runs.fast)));
 	}
 	return { name, effect, control: 0, ...verdict({ plain, fast, given, left, own, half, bounded }) };
+}
+
+/** A value that rules out what `reference` does: scores that go are no distance, the plan tells their number. */
+function ruledOutAs(reference: Value, value: Value): Value {
+	if (!Array.from(reference.data).includes(-Infinity)) return value;
+	const data = Float64Array.from(value.data, (score, at) =>
+		reference.data[at] === -Infinity ? -Infinity : score,
+	);
+	return { ...value, data };
 }
 
 type Measured = {

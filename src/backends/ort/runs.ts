@@ -36,20 +36,22 @@ export function widenedFeeds(feeds: readonly Feeds[]): readonly Feeds[] {
 	return feeds.map((feed) => new Map([...feed].map(([name, value]) => [name, wide(value)] as const)));
 }
 
-/** Largest magnitude; infinite when a number is missing. */
+/** Largest magnitude; infinite when a number is missing. Minus infinity, by which a score is ruled out, has none. */
 export function largest({ data }: Value): number {
 	let most = 0;
 	for (const value of Array.from(data))
-		most = Math.max(most, Number.isNaN(value) ? Infinity : Math.abs(value));
+		if (value !== -Infinity) most = Math.max(most, Number.isNaN(value) ? Infinity : Math.abs(value));
 	return most;
 }
 
-/** Largest difference; infinite when shapes differ or a number is missing. */
+/** Largest difference; infinite when shapes differ or a number is missing, none where both rule a score out. */
 export function distance(left: Value, right: Value | undefined): number {
 	if (left.data.length !== right?.data.length) return Infinity;
 	let most = 0;
 	for (let at = 0; at < left.data.length; at++) {
-		const difference = Math.abs((left.data[at] ?? 0) - (right.data[at] ?? 0));
+		const [a, b] = [left.data[at] ?? 0, right.data[at] ?? 0];
+		if (a === b) continue;
+		const difference = Math.abs(a - b);
 		if (Number.isNaN(difference)) return Infinity;
 		if (difference > most) most = difference;
 	}

@@ -97,4 +97,34 @@ test('says nothing of drawn weights that the original itself does not run with',
 	assert.equal(await proveDrawn(models, feeds, 1), undefined);
 });
 
+/** Scores with minus infinity, or what else, added in some columns. */
+function ruling(columns: readonly number[], value = -Infinity): Model {
+	const b = modelBuilder();
+	const product = b.node('MatMul', [b.input('x', ['batch', width]), b.weight([width, width], 'w')]);
+	const added = Array.from({ length: width }, (_, at) => (columns.includes(at) ? value : 0));
+	b.output(b.node('Add', [product, b.floats(added)]));
+	return b.build();
+}
+
+test('scores that are ruled out must be so in both, and the others are compared as closely as without', async () => {
+	const proofBy = (original: Model, pruned: Model): Promise<Proof> =>
+		proveStep(
+			{
+				...{ original, pruned, kept: new Map(), weights: 'own' },
+				claims: [{ says: 'scores', reference: ruling([3, 9]), controls: [() => ruling([3, 9, 0], 1)] }],
+			},
+			feeds,
+			1,
+		);
+	const verdictBy = async (...models: Parameters<typeof proofBy>): Promise<boolean> =>
+		(await proofBy(...models)).ok;
+	const [whole, out] = [ruling([]), ruling([3, 9])];
+	const { ok, effect, tolerance } = await proofBy(whole, out);
+	assert.equal([ok, effect], [true, 0]);
+	assert.ok(tolerance > 0 && tolerance < 1e-3, `${tolerance}`);
+	for (const original of [whole, out])
+		for (const wrong of [whole, ruling([3]), ruling([3, 9, 10]), ruling([3, 9], -1e30)])
+			assert.not(await verdictBy(original, wrong));
+});
+
 test.run();
