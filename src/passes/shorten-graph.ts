@@ -1,9 +1,10 @@
 /** What every rewrite does that shortens a sequence: operands that meet tokens are cut along, and sizes keep their meaning. */
-import { Fault } from '../diagnostic.ts';
+import { bug, Fault } from '../diagnostic.ts';
 import { type NetNode, type NetTensor } from '../ir/axes/net.ts';
 import { intAttribute } from '../ir/axes/view.ts';
 import { nodeLabel, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
+import { numbersOf } from '../ir/graph/tensor.ts';
 import { tokensStay } from '../messages/tokens.ts';
 import { type Drawing } from './draw.ts';
 import { isWhole, type Followed, type Side } from './follow-tokens.ts';
@@ -46,6 +47,7 @@ export class Shortening {
 		for (const side of this.followed.sides) this.feed(side.node, side.slot, this.sideOf(side));
 		for (const node of this.followed.shapes) if (node.inputs[0] !== this.start) this.restoreSizes(node);
 		for (const node of this.followed.vectors) this.feed(node, 1, this.sizesOf(node));
+		for (const { producer } of this.followed.axes.keys()) if (producer?.standsIn) this.takePlace(producer);
 	}
 
 	/** Nodes that read or make something else now. */
@@ -60,6 +62,12 @@ export class Shortening {
 			...now,
 			inputs: now.inputs.map((input, at) => (at === slot ? name : input)),
 		});
+	}
+
+	/** A node that stands for a chain of the graph goes into the graph for it: the chain's sizes are those of the full length. */
+	private takePlace(node: NetNode): void {
+		const order = node.inputs[1]?.constant ?? bug('a node that stands in without an order');
+		this.feed(node, 1, this.draw.ints([...numbersOf(order)], order.name));
 	}
 
 	private sideOf({ node, slot, axes, own, shared }: Side): ValueName {
