@@ -17,7 +17,7 @@ import {
 	writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Fault } from './diagnostic.ts';
+import { bug, Fault } from './diagnostic.ts';
 import { exists, failed } from './messages/write.ts';
 
 export type Written = { readonly bytes: number; readonly sha256?: string };
@@ -56,7 +56,11 @@ export class Stage {
 
 	/** Writes a file whole and to the disk. `name` may lie in folders. Throws `Fault`; then nothing is left of any file. */
 	write(name: string, pieces: Iterable<Uint8Array>, length: number, hashed = false): Written {
-		return this.place(name, length, (path) => writeWhole(path, pieces, hashed));
+		return this.place(name, length, (path) => {
+			const written = writeWhole(path, pieces, hashed);
+			if (written.bytes !== length) bug('a file of another length', { name, length, bytes: written.bytes });
+			return written;
+		});
 	}
 
 	/** Copies a file whole and to the disk, as `write` does; blocks are shared where the file system can. Throws `Fault`. */

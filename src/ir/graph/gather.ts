@@ -90,15 +90,19 @@ function cutBytes(base: Bytes, length: number, cut: Cut): Bytes {
 	};
 }
 
-/** From pieces of whole blocks. */
+/** From pieces of whole blocks, however many there are in each. */
 function* blockPieces(pieces: Iterable<Uint8Array>, cut: Cut): Generator<Uint8Array> {
+	const { block, kept } = cut;
+	const step = block * Math.max(1, Math.floor(pieceLength / block));
 	const buffer = lend();
 	try {
-		for (const piece of pieces) {
-			const to = buffer.subarray(0, (piece.length / cut.block) * cut.kept);
-			gather(to, piece, cut);
-			yield to;
-		}
+		for (const piece of pieces)
+			for (let start = 0; start < piece.length; start += step) {
+				const from = piece.subarray(start, start + step);
+				const to = buffer.subarray(0, (from.length / block) * kept);
+				gather(to, from, cut);
+				yield to;
+			}
 	} finally {
 		giveBack(buffer);
 	}

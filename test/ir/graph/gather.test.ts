@@ -96,4 +96,19 @@ test('rows beyond a buffer come in pieces too', () => {
 	}
 });
 
+test('what comes whole from a cut that keeps another order is cut on in pieces', () => {
+	const [rows, wide] = [600, 300];
+	const values = Float32Array.from({ length: rows * wide }, (_, at) => at);
+	const bytes = inFile(new Uint8Array(values.buffer), 1 << 18);
+	const down = Array.from({ length: rows }, (_, at) => rows - 1 - at);
+	const even = Array.from({ length: wide / 2 }, (_, at) => 2 * at);
+	const turned = cutTensor({ name: 'w', type: FLOAT, dims: [rows, wide], bytes }, 0, down);
+	const cut = cutTensor(turned, 1, even).bytes;
+	const numbers = new Float32Array(joined(piecesOf(cut ?? bytes)).buffer);
+	assert.equal(
+		[...numbers],
+		down.flatMap((row) => even.map((column) => row * wide + column)),
+	);
+});
+
 test.run();
