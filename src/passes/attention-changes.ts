@@ -104,31 +104,23 @@ export function soleProduct({ outputs: [output] }: NetNode): NetNode | string {
 		: values;
 }
 
-/** What an output projection takes up, in its bias. */
-export function shiftEdits(
-	net: Net,
-	{ shift }: Changing,
-	tensors: ReadonlyMap<string, Tensor>,
-	fresh: Fresh,
-): Edit[] {
-	if (shift === undefined) return [];
-	const { node, edits } = addToBias(
-		nodeAt(net, shift.node),
-		present(tensors.get(shift.tensor), shift.tensor),
-		fresh,
-	);
-	return [{ kind: 'node', node }, ...edits];
-}
+type Shifts = (net: Net, changing: Changing, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh) => Edit[];
 
-/** The same behind the projection. */
-export function shiftsBehind(
-	net: Net,
-	{ shift }: Changing,
-	tensors: ReadonlyMap<string, Tensor>,
-	fresh: Fresh,
-): Edit[] {
-	if (shift === undefined) return [];
-	const { node } = nodeAt(net, shift.node);
-	const behind = addBehind(node, present(tensors.get(shift.tensor), shift.tensor), fresh);
-	return [{ kind: 'node', node: behind.node }, ...behind.edits];
-}
+/** What an output projection takes up, added to it in one way or another. */
+const shiftsBy =
+	(add: typeof addToBias): Shifts =>
+	(net, { shift }, tensors, fresh) => {
+		if (shift === undefined) return [];
+		const { node, edits } = add(
+			nodeAt(net, shift.node),
+			present(tensors.get(shift.tensor), shift.tensor),
+			fresh,
+		);
+		return [{ kind: 'node', node }, ...edits];
+	};
+
+/** In its bias. */
+export const shiftEdits = shiftsBy(addToBias);
+
+/** Behind it. */
+export const shiftsBehind = shiftsBy(({ node }, shift, fresh) => addBehind(node, shift, fresh));
