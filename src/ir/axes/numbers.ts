@@ -16,20 +16,9 @@ export function extentOf({ sizes, numbers }: NetTensor, axis: number): number {
 type Operands = readonly (NetTensor | undefined)[];
 
 /** Operators whose outputs hold some of the values of their first input. */
-const moving: ReadonlySet<string> = new Set([
-	...[
-		'Reshape',
-		'Flatten',
-		'Squeeze',
-		'Unsqueeze',
-		'Transpose',
-		'Expand',
-		'Identity',
-		'Cast',
-		'Slice',
-		'Split',
-	],
-]);
+const moving: ReadonlySet<string> = new Set(
+	'Reshape Flatten Squeeze Unsqueeze Transpose Expand Identity Cast Slice Split'.split(' '),
+);
 /** Operators that pick or write along an axis of their first input by the numbers in the second. */
 const picking: ReadonlySet<string> = new Set(['Gather', 'GatherElements', 'ScatterElements']);
 
