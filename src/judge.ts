@@ -9,7 +9,7 @@ import { type Model } from './ir/graph/graph.ts';
 import { type Kept } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { qualitiesOf } from './passes/expect.ts';
-import { type Qualities } from './passes/goal-words.ts';
+import { type Qualities } from './passes/goals/goal-words.ts';
 
 export type Judging = {
 	readonly modelPath: string;

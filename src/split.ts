@@ -9,7 +9,7 @@ import { bindShapes, samples, type Shapes } from './ir/graph/bindings.ts';
 import { type Model, type ValueName } from './ir/graph/graph.ts';
 import { numbersOf } from './ir/graph/tensor.ts';
 import { cannotSplit, stagesDiffer } from './messages/exit.ts';
-import { splitExits, withExitTaken, type SplitStage } from './passes/split-exits.ts';
+import { splitExits, withExitTaken, type SplitStage } from './passes/exits/split-exits.ts';
 import { Stage } from './stage.ts';
 
 export type SplitOptions = {

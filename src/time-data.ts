@@ -6,7 +6,7 @@ import { openData } from './data/inputs.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { noData } from './messages/data.ts';
-import { withTaken } from './passes/exit-taken.ts';
+import { withTaken } from './passes/exits/exit-taken.ts';
 import { classesOf } from './quality/outputs.ts';
 
 export type TimedOnData = {

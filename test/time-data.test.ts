@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { present } from '../src/diagnostic.ts';
-import { withTaken } from '../src/passes/exit-taken.ts';
+import { withTaken } from '../src/passes/exits/exit-taken.ts';
 import { timeOnData } from '../src/time-data.ts';
 import { npy } from './harness/data.ts';
 import { buildOf } from './harness/exact.ts';

@@ -9,7 +9,7 @@ import { examples } from '../messages/examples.ts';
 import { samples } from '../messages/samples.ts';
 import { renderDiagnostics } from '../report/diagnostics.ts';
 import { catalogue } from '../messages/catalogue.ts';
-import { metrics } from '../passes/scores.ts';
+import { metrics } from '../passes/scores/scores.ts';
 import { techniques } from '../passes/table.ts';
 import { operatorLines } from '../report/operators.ts';
 import { anatomyTable, blockers, count, groupTable, percent, table } from '../report/tables.ts';

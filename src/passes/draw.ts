@@ -4,7 +4,7 @@ import { FLOAT, INT64 } from '../ir/graph/dtype.ts';
 import { type Attribute, type ValueName } from '../ir/graph/graph.ts';
 import { freshNames, type Edit } from '../ir/graph/patch.ts';
 import { ints, tensorOf } from '../ir/graph/tensor.ts';
-import { amountTensor, type TokenAmount } from './token-stage.ts';
+import { amountTensor, type TokenAmount } from './tokens/token-stage.ts';
 
 type Plain = number | readonly number[];
 

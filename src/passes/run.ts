@@ -20,11 +20,11 @@ import {
 	type Between,
 	type Done,
 } from './carry-out.ts';
-import { cutSavings } from './cut-costs.ts';
-import { latencySavings } from './latency-table.ts';
-import { reachAround, reachByDial } from './dial-goals.ts';
-import { reachGoals, type GoalTask, type Solved } from './goals.ts';
-import { type Costs, type Qualities } from './goal-words.ts';
+import { cutSavings } from './goals/cut-costs.ts';
+import { latencySavings } from './goals/latency-table.ts';
+import { reachAround, reachByDial } from './goals/dial-goals.ts';
+import { reachGoals, type GoalTask, type Solved } from './goals/goals.ts';
+import { type Costs, type Qualities } from './goals/goal-words.ts';
 import { rangesOverRemoved } from './scope.ts';
 import {
 	firstNumbering,

@@ -1,31 +1,31 @@
 /** Every technique, one line each, and the words they bring to the language. */
 import { type MetricWords } from '../ir/recipe/vocabulary.ts';
-import { exit } from './exit.ts';
-import { factorizeFilters } from './factorize-filters.ts';
-import { factorizeAttention, factorizeFfn, factorizeHead } from './factorize.ts';
-import { factorizeEmbeddings } from './factorize-embeddings.ts';
-import { pruneChannels, pruneFilters } from './prune-channels.ts';
-import { pruneExperts } from './prune-experts.ts';
-import { pruneGroups } from './prune-groups.ts';
-import { pruneHidden } from './prune-hidden.ts';
-import { pruneLayers } from './prune-layers.ts';
-import { pruneNorms } from './prune-norms.ts';
-import { pruneFfn, pruneHeads, pruneQueries } from './prune-blocks.ts';
-import { mergeTokens } from './merge-tokens.ts';
-import { pruneTokens, tokenMetrics } from './prune-tokens.ts';
-import { pruneRecurrent } from './prune-recurrent.ts';
-import { fuseLayers } from './fuse-layers.ts';
-import { fuseGates, fuseLinears, fuseQkv } from './fuse.ts';
-import { pruneBias } from './prune-bias.ts';
-import { prunePositions } from './prune-positions.ts';
-import { pruneSoftmax } from './prune-softmax.ts';
-import { pruneVocab } from './prune-vocab.ts';
-import { pruneWeights } from './prune-weights.ts';
-import { metrics as unitMetrics } from './scores.ts';
-import { share } from './share.ts';
-import { shareAttention, shareFfn } from './share-layers.ts';
+import { exit } from './exits/exit.ts';
+import { factorizeFilters } from './low-rank/factorize-filters.ts';
+import { factorizeAttention, factorizeFfn, factorizeHead } from './low-rank/factorize.ts';
+import { factorizeEmbeddings } from './low-rank/factorize-embeddings.ts';
+import { pruneChannels, pruneFilters } from './units/prune-channels.ts';
+import { pruneExperts } from './units/prune-experts.ts';
+import { pruneGroups } from './units/prune-groups.ts';
+import { pruneHidden } from './units/prune-hidden.ts';
+import { pruneLayers } from './layers/prune-layers.ts';
+import { pruneNorms } from './norms/prune-norms.ts';
+import { pruneFfn, pruneHeads, pruneQueries } from './units/prune-blocks.ts';
+import { mergeTokens } from './tokens/merge-tokens.ts';
+import { pruneTokens, tokenMetrics } from './tokens/prune-tokens.ts';
+import { pruneRecurrent } from './units/prune-recurrent.ts';
+import { fuseLayers } from './layers/fuse-layers.ts';
+import { fuseGates, fuseLinears, fuseQkv } from './exact/fuse.ts';
+import { pruneBias } from './exact/prune-bias.ts';
+import { prunePositions } from './positions/prune-positions.ts';
+import { pruneSoftmax } from './attention/prune-softmax.ts';
+import { pruneVocab } from './vocabulary/prune-vocab.ts';
+import { pruneWeights } from './units/prune-weights.ts';
+import { metrics as unitMetrics } from './scores/scores.ts';
+import { share } from './exact/share.ts';
+import { shareAttention, shareFfn } from './layers/share-layers.ts';
 import { type Technique } from './technique.ts';
-import { unfuseAttention } from './unfuse-attention.ts';
+import { unfuseAttention } from './attention/unfuse-attention.ts';
 
 export const techniques: readonly Technique[] = [
 	pruneHeads,

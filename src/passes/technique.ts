@@ -10,7 +10,7 @@ import { type Lexicon } from '../ir/lexicon.ts';
 import { type Certificate, type Claim, type Kept } from '../ir/proof.ts';
 import { type Step } from '../ir/recipe/recipe.ts';
 import { type TechniqueWords } from '../ir/recipe/vocabulary.ts';
-import { type UnitGroup } from './units.ts';
+import { type UnitGroup } from './units/units.ts';
 
 /**
  * All that is needed to carry a step out again, as plain JSON (tensors apart): no scoring, no search. What is in it is

@@ -11,8 +11,8 @@ import { elementCount, type Model } from '../../src/ir/graph/graph.ts';
 import { opened } from '../../src/ir/graph/open.ts';
 import { applyPatch } from '../../src/ir/graph/patch.ts';
 import { verifyModel } from '../../src/ir/graph/verify.ts';
-import { decideCut, lowerCut } from '../../src/passes/cut.ts';
-import { Limits } from '../../src/passes/limits.ts';
+import { decideCut, lowerCut } from '../../src/passes/units/cut.ts';
+import { Limits } from '../../src/passes/scores/limits.ts';
 import { Draw, type Exactness } from './kit.ts';
 import { buildModel, type Recipe } from './recipe.ts';
 

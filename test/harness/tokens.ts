@@ -6,7 +6,7 @@ import { present } from '../../src/diagnostic.ts';
 import { INT64 } from '../../src/ir/graph/dtype.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { runRecipe } from '../../src/passes/run.ts';
-import { positionsName } from '../../src/passes/token-stage.ts';
+import { positionsName } from '../../src/passes/tokens/token-stage.ts';
 import { buildOf } from './exact.ts';
 import { modelBuilder, type Build } from './model.ts';
 

@@ -5,7 +5,7 @@ import { openSession } from '../../src/backends/ort/session.ts';
 import { buildNet } from '../../src/ir/axes/net.ts';
 import { FLOAT } from '../../src/ir/graph/dtype.ts';
 import { inferFacts } from '../../src/ir/graph/facts.ts';
-import { insideShares } from '../../src/passes/borders.ts';
+import { insideShares } from '../../src/passes/units/borders.ts';
 import { modelBuilder } from '../harness/model.ts';
 
 const test = suite('borders');

@@ -9,7 +9,7 @@ import { type Graph, type Model } from '../../src/ir/graph/graph.ts';
 import { type Lab } from '../../src/ir/lab.ts';
 import { numbersOf } from '../../src/ir/graph/tensor.ts';
 import { matrix } from '../../src/ir/matrix.ts';
-import { confidenceFor } from '../../src/passes/exit-agreement.ts';
+import { confidenceFor } from '../../src/passes/exits/exit-agreement.ts';
 import { type PlanRequest } from '../../src/passes/technique.ts';
 import { upperBound } from '../../src/numerics/binomial.ts';
 import { buildOf } from '../harness/exact.ts';

@@ -16,7 +16,7 @@ import { type Lab } from '../../src/ir/lab.ts';
 import { matrix } from '../../src/ir/matrix.ts';
 import { eliminate } from '../../src/numerics/elimination.ts';
 import { plainProducts } from '../../src/numerics/plain-products.ts';
-import { countsAfter, pathOf, type CostModel } from '../../src/passes/goal-path.ts';
+import { countsAfter, pathOf, type CostModel } from '../../src/passes/goals/goal-path.ts';
 import { runRecipe, type RunResult } from '../../src/passes/run.ts';
 import { type Offered } from '../../src/passes/technique.ts';
 import { classifier, lm, proven } from '../fixtures/text/text.ts';

@@ -1,7 +1,7 @@
 /** Nodes that compute what another has computed: which go, and which only look alike. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Repetitions } from '../../src/passes/repeated-nodes.ts';
+import { Repetitions } from '../../src/passes/exits/repeated-nodes.ts';
 import { buildOf } from '../harness/exact.ts';
 import { classes } from '../harness/exits.ts';
 import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';

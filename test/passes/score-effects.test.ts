@@ -5,9 +5,9 @@ import { openSession } from '../../src/backends/ort/session.ts';
 import { compile } from '../../src/compile.ts';
 import { applyPatch } from '../../src/ir/graph/patch.ts';
 import { floats, numbersOf } from '../../src/ir/graph/tensor.ts';
-import { layerScores } from '../../src/passes/layer-scores.ts';
-import { pruneLayers } from '../../src/passes/prune-layers.ts';
-import { drawnSets } from '../../src/passes/score-effects.ts';
+import { layerScores } from '../../src/passes/layers/layer-scores.ts';
+import { pruneLayers } from '../../src/passes/layers/prune-layers.ts';
+import { drawnSets } from '../../src/passes/scores/score-effects.ts';
 import { type PlanRequest } from '../../src/passes/technique.ts';
 import { classifier } from '../fixtures/text/text.ts';
 import {

@@ -8,7 +8,7 @@ import { matrix, type Matrix as Own } from '../../src/ir/matrix.ts';
 import { FLOAT } from '../../src/ir/graph/dtype.ts';
 import { floats } from '../../src/ir/graph/tensor.ts';
 import { stream } from '../../src/data/generate.ts';
-import { sharedBasis } from '../../src/passes/shared-basis.ts';
+import { sharedBasis } from '../../src/passes/low-rank/shared-basis.ts';
 import { plainProduct, plainProducts } from '../../src/numerics/plain-products.ts';
 import { accuracyOf, classifier, classifierRows, lm, proven } from '../fixtures/text/text.ts';
 import { buildOf, reasons } from '../harness/exact.ts';

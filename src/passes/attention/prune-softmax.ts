@@ -1,0 +1,192 @@
+/**
+ * Softmaxes and their scales. Exact: the constant that scores are multiplied with goes into the query projection, and a softmax
+ * that only ranks (every reader is ArgMax, or the indices of TopK) goes, since it keeps the order. By consent, `at output`:
+ * a softmax at the model's end goes, and the output holds logits.
+ */
+import { Fault } from '../../diagnostic.ts';
+import { nodeLabel, type Model, type Node } from '../../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
+import {
+	isActivationMatMul,
+	isOverLast,
+	leadsToSoftmax,
+	onChannels,
+	sourceOf,
+} from '../exact/attention-paths.ts';
+import { disturbed, lowerFolds, planFolds, type Folded, type Folds, type Rule } from '../exact/exact.ts';
+import { foldBehind } from '../exact/projection.ts';
+import { type Rewriting } from '../exact/rewriting.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+} from '../technique.ts';
+import { keepAndTopk } from '../../messages/exact.ts';
+import { functionWords, planWeighings } from './softmax-functions.ts';
+import { lowerWeighings, type Weighings } from './softmax-graph.ts';
+import { planStill } from './still-attention.ts';
+import { lowerStill, type Stills } from './still-graph.ts';
+import { movedInput, scalarOf } from '../exact/trace.ts';
+
+const exact: readonly Rule[] = [
+	{ name: 'ranking', fold: dropRanking },
+	{ name: 'scale', fold: foldScale },
+];
+const terminal: readonly Rule[] = [{ name: 'terminal', fold: dropTerminal }];
+
+export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings>({
+	words: {
+		name: 'prune-softmax',
+		verb: 'prune',
+		target: 'softmax',
+		aliases: [],
+		summary:
+			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, `with relu`, `sigmoid` or `topk` weigh by other functions: lossy.',
+		example: 'prune softmax',
+		amounts: ['remove-count', 'remove-share', 'keep-count', 'keep-share'],
+		bare: true,
+		clauses: ['in', 'except'],
+		choices: {
+			at: [{ word: 'output', summary: 'drop the softmax at the end: the output holds logits' }],
+			with: [
+				{ word: 'mean', summary: 'each position takes the mean of the values that it may see' },
+				{ word: 'constant', summary: 'the mean of the attention weights on data, at a fixed length' },
+				...functionWords,
+			],
+		},
+		metrics: [],
+	},
+	plan: planAny,
+	lower: ({ decision, ...task }) => {
+		if ('still' in decision) return lowerStill({ ...task, decision });
+		return 'functions' in decision ? lowerWeighings({ ...task, decision }) : lower({ ...task, decision });
+	},
+});
+
+async function planAny(request: PlanRequest): Promise<Planned<Folds | Stills | Weighings>> {
+	const { with: named, amount, spans, span } = request.step;
+	const by = functionWords.find(({ word }) => word === named)?.word;
+	if (by !== undefined) return planWeighings(by, request);
+	if (amount?.kind === 'keep-count' || amount?.kind === 'keep-share')
+		throw new Fault(keepAndTopk({ keeps: true }, { span: spans.amount ?? span }));
+	return named !== undefined || amount !== undefined ? planStill(request) : plan(request);
+}
+
+function plan(request: PlanRequest): Planned<Folds> {
+	if (request.step.at !== 'output') return planFolds(request, exact, 'softmaxes and scales');
+	const planned = planFolds(request, terminal, 'softmaxes at outputs');
+	return { ...planned, plan: { ...planned.plan, requested: 'at output', exact: false } };
+}
+
+function lower(task: LowerTask<Folds>): Lowered {
+	const lowered = lowerFolds(task, [...exact, ...terminal]);
+	const ids = task.decision.folds.flatMap(({ rule, node }) => (rule === 'terminal' ? [node] : []));
+	if (ids.length === 0) return lowered;
+	const { model } = task.net;
+	const dropped = model.graph.nodes.filter(({ id }) => ids.includes(id));
+	const claim = {
+		says: 'the model before, a softmax put behind the new output',
+		reference: model,
+		controls: [() => applyPatch(model, lowered.patch)],
+		rewritten: (after: Model) => dropped.reduce(restored, after),
+	};
+	return { patch: lowered.patch, claims: [claim] };
+}
+
+/** The softmax back behind the logits that took its output's name. */
+function restored(after: Model, softmax: Node): Model {
+	const [output = ''] = softmax.outputs;
+	const logits = freshNames(after.graph)(`${output}_logits`);
+	const renamed = (names: readonly string[]): string[] =>
+		names.map((name) => (name === output ? logits : name));
+	const edits = after.graph.nodes
+		.filter(({ inputs, outputs }) => inputs.includes(output) || outputs.includes(output))
+		.map((node): Edit => ({
+			kind: 'node',
+			node: { ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) },
+		}));
+	const { id: _, ...rest } = softmax;
+	const back: Edit = { kind: 'insert', node: { ...rest, inputs: [logits], outputs: [output] } };
+	return applyPatch(after, { label: 'softmax restored', edits: [...edits, back] });
+}
+
+const isSoftmax = ({ op }: Node): boolean => op === 'Softmax' || op === 'LogSoftmax';
+
+function dropTerminal(r: Rewriting, node: Node): Folded | string | undefined {
+	const [output = ''] = node.outputs;
+	if (!isSoftmax(node) || !r.net.model.graph.outputs.some(({ name }) => name === output)) return undefined;
+	const [reader] = r.numbersReaders(output);
+	if (reader !== undefined) return `${nodeLabel(reader)} reads it too`;
+	r.bypass(node.id);
+	return {};
+}
+
+function dropRanking(r: Rewriting, node: Node): Folded | string | undefined {
+	const [output = ''] = node.outputs;
+	const readers = r.numbersReaders(output);
+	if (!isSoftmax(node) || !readers.some(({ op }) => op === 'ArgMax' || op === 'TopK')) return undefined;
+	const outside = r.seenOutside(output);
+	if (outside !== undefined) return outside;
+	if (!isOverLast(r, node)) return 'it is over another axis than the last';
+	const other = readers.find((reader) => !ranks(r, reader, output));
+	if (other !== undefined) return `${nodeLabel(other)} reads its numbers`;
+	r.bypass(node.id);
+	return { control: (before) => disturbed(r, before, node.inputs[0] ?? '', 'Mul', -1) };
+}
+
+/** Whether a reader asks for the order of the last axis alone. */
+function ranks(r: Rewriting, reader: Node, value: string): boolean {
+	const attribute = reader.attributes.get('axis');
+	const axis = attribute?.kind === 'int' ? attribute.value : reader.op === 'TopK' ? -1 : 0;
+	const last = axis === -1 || axis === (r.sizesOf(value)?.length ?? 0) - 1;
+	if (reader.op === 'ArgMax') return last;
+	const [values = ''] = reader.outputs;
+	const unread = values === '' || (r.readersOf(values).length === 0 && r.seenOutside(values) === undefined);
+	return reader.op === 'TopK' && last && unread && reader.inputs[0] === value;
+}
+
+/** A constant factor of scores, behind their product or on the way into it, goes into the projection of the queries (or keys). */
+function foldScale(r: Rewriting, node: Node): Folded | string | undefined {
+	const [scalar, value] = [scalarOf(r, node), movedInput(r, node)];
+	if (scalar === undefined || scalar === 1 || value === undefined) return undefined;
+	const place = placeOf(r, node, value);
+	if (place === undefined) return undefined;
+	if (r.sizesOf(value)?.length !== r.sizesOf(node.outputs[0] ?? '')?.length)
+		return 'its constant has more axes than the scores';
+	if (typeof place === 'string') return place;
+	const source = sourceOf(r, place.product, place.slot);
+	if (typeof source === 'string') return source;
+	const { projection, leaf } = source;
+	const scale = onChannels(
+		leaf.channels,
+		projection.outputs,
+		() => scalar,
+		() => 1,
+	);
+	foldBehind(r, projection, { scale, shift: new Float64Array(projection.outputs) });
+	r.bypass(node.id, node.inputs.indexOf(value));
+	return {};
+}
+
+type Place = { readonly product: Node; readonly slot: number };
+
+/** The product that a factor belongs to, and the operand whose projection takes it. */
+function placeOf(r: Rewriting, node: Node, value: string): Place | string | undefined {
+	const maker = r.makerOf(value);
+	if (maker !== undefined && isActivationMatMul(r, maker)) {
+		if (!leadsToSoftmax(r, node)) return undefined;
+		return r.sharedWith(value, node) ?? { product: maker, slot: 0 };
+	}
+	let next = node.outputs[0] ?? '';
+	for (let steps = 0; steps < 8; steps++) {
+		const [reader, other] = r.numbersReaders(next);
+		if (reader === undefined || other !== undefined) return undefined;
+		if (isActivationMatMul(r, reader))
+			return leadsToSoftmax(r, reader) ? { product: reader, slot: reader.inputs.indexOf(next) } : undefined;
+		if (movedInput(r, reader) !== next) return undefined;
+		next = reader.outputs[0] ?? '';
+	}
+	return undefined;
+}

@@ -1,0 +1,122 @@
+/** The two products of an attention written in single operators, and the ways between them. */
+import { nodeLabel, type Node, type ValueName } from '../../ir/graph/graph.ts';
+import { biasOf, projectionAt, resultOf, type Projection } from './projection.ts';
+import { type Rewriting } from './rewriting.ts';
+import { channelsOf, leavesOf, movedInput, otherLeaf, scalarOf, type Channels, type Leaf } from './trace.ts';
+
+export function isActivationMatMul(r: Rewriting, node: Node | undefined): boolean {
+	return node?.op === 'MatMul' && node.inputs.every((name) => r.constantOf(name) === undefined);
+}
+
+/** Whether a softmax normalizes the last axis of what it reads. */
+export function isOverLast(r: Rewriting, { inputs, attributes }: Node): boolean {
+	const rank = r.sizesOf(inputs[0] ?? '')?.length ?? 0;
+	const attribute = attributes.get('axis');
+	const axis = attribute?.kind === 'int' ? attribute.value : r.opset() >= 13 ? -1 : 1;
+	return axis === -1 || axis === rank - 1;
+}
+
+/** Whether a softmax follows before the next product. */
+export function leadsToSoftmax(r: Rewriting, product: Node): boolean {
+	let names = [...product.outputs];
+	for (let steps = 0; steps < 8; steps++) {
+		const readers = names.flatMap((name) => r.readersOf(name));
+		if (readers.some(({ op }) => op === 'Softmax')) return true;
+		names = readers
+			.filter(({ op }) => op !== 'MatMul' && op !== 'Gemm')
+			.flatMap(({ outputs }) => [...outputs]);
+	}
+	return false;
+}
+
+/** From the scores to their softmax by steps that leave a shift of a whole row a shift of the whole row; else what stops it. */
+export function softmaxAfter(r: Rewriting, product: Node): Node | string {
+	let node = product;
+	for (let steps = 0; steps < 8; steps++) {
+		const [value = ''] = node.outputs;
+		const outside = r.seenOutside(value);
+		if (outside !== undefined) return outside;
+		const [reader, other] = r.numbersReaders(value);
+		if (reader === undefined || other !== undefined) return `the scores are read by more than their softmax`;
+		if (reader.op === 'Softmax')
+			return isOverLast(r, reader) ? reader : `${nodeLabel(reader)} is over another axis`;
+		if (!keepsShifts(r, reader, value))
+			return `${nodeLabel(reader)} stands between the scores and their softmax`;
+		node = reader;
+	}
+	return 'no softmax follows the scores';
+}
+
+function keepsShifts(r: Rewriting, reader: Node, value: ValueName): boolean {
+	if (scalarOf(r, reader) !== undefined || reader.op === 'Identity' || reader.op === 'Dropout') return true;
+	if (reader.op === 'Add') return reader.inputs.filter((name) => name === value).length === 1;
+	const [from, to] = [r.sizesOf(value), r.sizesOf(reader.outputs[0] ?? '')];
+	if (reader.op === 'Reshape') return from !== undefined && from.at(-1) === to?.at(-1);
+	if (reader.op !== 'Where' || reader.inputs[0] === value) return false;
+	// What fills masked places must weigh nothing beside any score.
+	const fill = r.numbers(reader.inputs.slice(1).find((name) => name !== value));
+	return fill !== undefined && Array.from(fill).every((one) => one <= -1e4);
+}
+
+/** A projection found upstream of a value through operators that only move numbers, and the leaf that the value feeds. */
+export type Source = {
+	readonly projection: Projection;
+	/** The projection's result, its bias included. */
+	readonly value: ValueName;
+	readonly bias: Float64Array | undefined;
+	readonly leaf: Leaf;
+	readonly leaves: readonly Leaf[];
+};
+
+/** The projection whose channels reach input `slot` of `reader`, and nobody else; or why not. */
+export function sourceOf(r: Rewriting, reader: Node, slot: number): Source | string {
+	let value = reader.inputs[slot] ?? '';
+	let maker = r.makerOf(value);
+	for (let steps = 0; maker !== undefined && steps < 16; steps++) {
+		const from = movedInput(r, maker);
+		if (from === undefined) break;
+		value = from;
+		maker = r.makerOf(value);
+	}
+	if (maker === undefined) return `'${value}' is a model input`;
+	const product =
+		maker.op === 'Add' ? r.makerOf(maker.inputs.find((name) => r.constantOf(name) === undefined)) : maker;
+	const projection = product === undefined ? nodeLabel(maker) : projectionAt(r, product);
+	if (typeof projection === 'string') return `${nodeLabel(maker)} makes it`;
+	if (resultOf(r, projection).id !== maker.id || projection.node.domain !== '')
+		return `${nodeLabel(maker)} makes it`;
+	return withLeaves(r, projection, value, reader, slot);
+}
+
+function withLeaves(
+	r: Rewriting,
+	projection: Projection,
+	value: ValueName,
+	reader: Node,
+	slot: number,
+): Source | string {
+	const bias = biasOf(r, projection);
+	if (typeof bias === 'string') return bias;
+	const channels = channelsOf(r, value);
+	if (channels === undefined) return `sizes at ${nodeLabel(projection.node)} cannot be told`;
+	const leaves = leavesOf(r, value, channels);
+	const [leaf, twice] = leaves.filter(
+		(one) => one.reader?.id === reader.id && one.value === reader.inputs[slot],
+	);
+	if (leaf === undefined || twice !== undefined || reader.inputs[0] === reader.inputs[1])
+		return `${nodeLabel(reader)} reads it in two places`;
+	return otherLeaf(leaves, leaf) ?? { projection, value, bias, leaf, leaves };
+}
+
+/** One number a channel: `inside` for those that a leaf holds, `outside` for others. */
+export function onChannels(
+	{ at }: Channels,
+	size: number,
+	inside: (channel: number) => number,
+	outside: (channel: number) => number,
+): Float64Array {
+	const reached = new Set(at);
+	return Float64Array.from({ length: size }, (_, channel) =>
+		reached.has(channel) ? inside(channel) : outside(channel),
+	);
+}

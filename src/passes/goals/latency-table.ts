@@ -1,0 +1,134 @@
+/** What a model's parts take at several widths, measured apart: the time that removing units saves, before anything is removed. */
+import { cutOf } from '../../ir/axes/cut.ts';
+import { type Family } from '../../ir/axes/families.ts';
+import { type Net } from '../../ir/axes/net.ts';
+import { rewriteCut } from '../../ir/axes/rewrite.ts';
+import { inferFacts } from '../../ir/graph/facts.ts';
+import { bindShapes, typical, type Shapes } from '../../ir/graph/bindings.ts';
+import { type Model } from '../../ir/graph/graph.ts';
+import { partOf, type Part } from '../../ir/graph/part.ts';
+import { applyPatch } from '../../ir/graph/patch.ts';
+import { savingsOver, type Savings } from './savings.ts';
+import { type Offered } from '../technique.ts';
+
+/** Widths at which parts are measured, the whole one and the narrowest among them; linear in between. */
+const widths = 6;
+
+type TimeParts = (parts: readonly Part[]) => Promise<readonly (number | undefined)[]>;
+export type Clock = {
+	/** Milliseconds of each part, undefined for one that does not run by itself. */
+	readonly timeParts: TimeParts;
+	/** Milliseconds of the model as it is. */
+	readonly whole: number;
+};
+
+/** Nodes that the same families make smaller. */
+type Piece = {
+	readonly nodes: ReadonlySet<number>;
+	readonly families: readonly number[];
+	/** Time at each width over that of the whole one. */
+	readonly ratios: readonly number[];
+	/** Milliseconds whole. */
+	readonly whole: number;
+};
+
+/**
+ * All families are narrowed at once, one model a width; a piece that several of them narrow gets its ratio in equal parts from
+ * each. Families are told by their place among those of all offers.
+ */
+export async function latencySavings(
+	net: Net,
+	offers: readonly Offered[],
+	shapes: Shapes,
+	{ timeParts, whole: total }: Clock,
+): Promise<Savings> {
+	const families = offers.flatMap((offer) => offer.families.map((family) => ({ family, offer })));
+	const found = piecesOf(
+		net,
+		families.map(({ family }) => family),
+	);
+	const times = await timesOf(net, offers, found, shapes, timeParts);
+	const pieces = found.flatMap(({ nodes, families: own }, at): Piece[] => {
+		const row = times.map((column) => column[at]);
+		const [whole] = row;
+		if (whole === undefined || row.includes(undefined)) return [];
+		return [{ nodes, families: own, whole, ratios: row.map((time) => (time ?? whole) / whole) }];
+	});
+	// Apart, parts miss fusions over their borders; together they cannot take longer than the whole.
+	const scale = Math.min(1, total / pieces.reduce((sum, { whole }) => sum + whole, 0));
+	return savingsOf(
+		pieces.map((piece) => ({ ...piece, whole: piece.whole * scale })),
+		families.map(({ offer }) => offer),
+	);
+}
+
+function piecesOf(net: Net, families: readonly Family[]): Pick<Piece, 'nodes' | 'families'>[] {
+	const pieces = new Map<string, { nodes: Set<number>; families: readonly number[] }>();
+	for (const node of net.nodes) {
+		const own = families.flatMap((family, at) =>
+			family.letters.get(node)?.some((owners) => owners?.some((unit) => unit >= 0)) ? [at] : [],
+		);
+		if (own.length === 0) continue;
+		const key = own.join();
+		const piece = pieces.get(key) ?? { nodes: new Set(), families: own };
+		piece.nodes.add(node.node.id);
+		pieces.set(key, piece);
+	}
+	return [...pieces.values()];
+}
+
+/** How many units of an offer are gone at a width. */
+function countAt({ counts }: Offered, width: number): number {
+	return counts[Math.round((width / (widths - 1)) * (counts.length - 1))] ?? 0;
+}
+
+/** By width, the time of each piece. */
+async function timesOf(
+	net: Net,
+	offers: readonly Offered[],
+	pieces: readonly Pick<Piece, 'nodes'>[],
+	shapes: Shapes,
+	timeParts: TimeParts,
+): Promise<(number | undefined)[][]> {
+	const parts = Array.from({ length: widths }, (_, width) => {
+		const model = narrowed(net, offers, width);
+		const facts = model && inferFacts(model, bindShapes(model, typical, shapes));
+		return pieces.map(({ nodes }) => model && facts && partOf(model, facts, nodes));
+	});
+	const asked = parts.flat().flatMap((part) => part ?? []);
+	const times = await timeParts(asked);
+	let next = 0;
+	return parts.map((column) => column.map((part) => (part === undefined ? undefined : times[next++])));
+}
+
+/** The model with all offers cut to a width; undefined where an operator cannot follow. */
+function narrowed(net: Net, offers: readonly Offered[], width: number): Model | undefined {
+	const chosen = offers.flatMap((offer) => {
+		const units = new Set(offer.order.slice(0, countAt(offer, width)));
+		return offer.families.map((family) => ({ family, units }));
+	});
+	const rewritten = rewriteCut(net, cutOf(chosen));
+	return 'refused' in rewritten
+		? undefined
+		: applyPatch(net.model, { label: 'narrowed', edits: rewritten.edits });
+}
+
+function savingsOf(pieces: readonly Piece[], offers: readonly Offered[]): Savings {
+	const savedOf = ({ families, ratios, whole }: Piece, removed: readonly number[]): number => {
+		const left = families.reduce((product, family) => {
+			const ratio = ratioAt(ratios, offers[family], removed[family] ?? 0);
+			return product * ratio ** (1 / families.length);
+		}, 1);
+		return whole * (1 - left);
+	};
+	return savingsOver(pieces, offers.length, { familiesOf: ({ families }) => families, savedOf });
+}
+
+/** Between the two measured widths around a count. */
+function ratioAt(ratios: readonly number[], offer: Offered | undefined, count: number): number {
+	if (offer === undefined) return 1;
+	const points = ratios.map((ratio, width) => [countAt(offer, width), ratio] as const);
+	const after = points.findIndex(([at]) => at >= count);
+	const [[from, low] = [0, 1], [to, high] = [0, 1]] = [points[Math.max(0, after - 1)], points[after]];
+	return to === from ? high : low + ((high - low) * (count - from)) / (to - from);
+}

@@ -1,0 +1,53 @@
+/** How important a layer is, measured. */
+import { Fault } from '../../diagnostic.ts';
+import { FLOAT } from '../../ir/graph/dtype.ts';
+import { freshNames } from '../../ir/graph/patch.ts';
+import { drawAt } from '../../ir/graph/random.ts';
+import { type Fed, type Lab } from '../../ir/lab.ts';
+import { needsData } from '../../messages/plan.ts';
+import { blended } from './blend-layers.ts';
+import { countedOutputs, withInputs } from '../scores/knobs.ts';
+import { type Candidate } from './prune-layers.ts';
+import { type PlanRequest } from '../technique.ts';
+
+/** Throws `Fault` where nothing may be run. */
+export async function layerScores(
+	request: PlanRequest,
+	candidates: readonly Candidate[],
+	metric: string,
+): Promise<number[]> {
+	const { step, model, lab, seed } = request;
+	if (metric === 'random') return candidates.map(({ given }) => drawAt(seed, given));
+	if (lab === undefined) throw new Fault(needsData({ metric }, { span: step.spans.by ?? step.span }));
+	if (metric === 'ablation') return ablations(request, candidates, lab);
+	const pairs = candidates.map(({ steps }) => [steps[0]?.before ?? '', steps.at(-1)?.after ?? ''] as const);
+	const likeness = await lab.similarity(model, pairs);
+	return likeness.map(({ cosine, angle }) => (metric === 'angular' ? angle : 1 - cosine));
+}
+
+/** Change of the outputs when a layer alone is bypassed: every layer has an input that scales what it adds. */
+async function ablations(
+	{ net }: PlanRequest,
+	candidates: readonly Candidate[],
+	lab: Lab,
+): Promise<number[]> {
+	const fresh = freshNames(net.model.graph);
+	const knobs = candidates.map(({ given, steps }) => ({
+		name: fresh(`layer_${given}_knob`),
+		type: net.facts.of(steps[0]?.before ?? '')?.type ?? FLOAT,
+		dims: [],
+	}));
+	const blends = candidates.flatMap(({ steps }, at) =>
+		steps.map(({ before, after }) => ({
+			...{ from: after, to: before, scale: knobs[at]?.name ?? '', constants: [] },
+		})),
+	);
+	const fed = (value: number) =>
+		knobs.map(({ name, type }): readonly [string, Fed] => [name, { type, dims: [], data: [value] }]);
+	const changes = await lab.changes(blended(withInputs(net.model, knobs), blends.toReversed()), {
+		outputs: countedOutputs(net),
+		neutral: new Map(fed(1)),
+		settings: fed(0).map((one) => new Map([one])),
+	});
+	return [...changes];
+}

@@ -1,0 +1,169 @@
+/** Removal of units through the axis engine: the cut spelled out as JSON, and what it does to a graph. */
+import { bug, Fault } from '../../diagnostic.ts';
+import { cutOf, keptPositions, verifyCut, type Chosen, type Cut } from '../../ir/axes/cut.ts';
+import { type Net, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
+import { extentOf } from '../../ir/axes/numbers.ts';
+import { rewriteCut } from '../../ir/axes/rewrite.ts';
+import { type Model, type ValueName } from '../../ir/graph/graph.ts';
+import { applyPatch } from '../../ir/graph/patch.ts';
+import { type Kept } from '../../ir/proof.ts';
+import { broken } from '../../messages/plan.ts';
+import { emptyEdits, type Emptied } from './empty.ts';
+import { refitEdits, refitted, type Fit, type RefitDecision } from './compensate.ts';
+import { maskModel, masksOf, type Mask } from './masks.ts';
+import { type Lowered, type LowerTask } from '../technique.ts';
+
+/** Dead positions of an axis or letter, as places in the order of `0…size`. */
+type DeadAxis = { readonly tensor: string; readonly axis: number; readonly dead: readonly number[] };
+type DeadLetter = { readonly node: number; readonly letter: number; readonly dead: readonly number[] };
+
+export type CutDecision = {
+	readonly axes: readonly DeadAxis[];
+	readonly letters: readonly DeadLetter[];
+	/** Where indices of rows that go are sent, a row that stays; absent where no row is picked by number. */
+	readonly unknown?: number;
+	/** What the reference multiplies with zero. */
+	readonly masks: readonly Mask[];
+	/** Masks of negative controls: each one unit more than was removed. */
+	readonly controls: readonly (readonly Mask[])[];
+	/** Whole masks of more controls, one unit less than was removed: where nothing is left that could go. */
+	readonly fewer?: readonly (readonly Mask[])[];
+	/** Products of which nothing is left, where whole structures go. */
+	readonly emptied?: readonly Emptied[];
+	/** New weights of readers, where removal is compensated. */
+	readonly refits?: readonly RefitDecision[];
+};
+
+/** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
+export function decideCut(
+	chosen: readonly Chosen[],
+	spare: readonly Chosen[],
+	whole: readonly Chosen[] = [],
+): CutDecision {
+	const all = [...chosen, ...whole];
+	const controls = spare.flatMap((one) => {
+		const masks = masksOf(one);
+		// A mean over nothing is no number: such a control cannot be run.
+		const averages = masks.some(({ how }) => how === 'without');
+		return averages && isEmptied(cutOf([...chosen, one])) ? [] : [masks];
+	});
+	const fewer = whole
+		.slice(0, 1)
+		.map((one) => all.map((other) => (other === one ? withoutFirst(one) : other)).flatMap(masksOf));
+	return {
+		...spellOut(cutOf(chosen)),
+		...(fewer.length > 0 && { fewer }),
+		masks: all.flatMap(masksOf),
+		controls,
+	};
+}
+
+/** The same without its first unit, which then stays. */
+function withoutFirst({ family, units }: Chosen): Chosen {
+	return { family, units: new Set([...units].slice(1)) };
+}
+
+/** Whether some axis would have no position left. */
+function isEmptied({ dead }: Cut): boolean {
+	return [...dead.values()].some((axes) => axes.some((set) => set?.every(Boolean)));
+}
+
+function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
+	return {
+		axes: [...cut.dead].flatMap(([tensor, sets]) =>
+			[...sets.entries()].flatMap(([axis, set]) =>
+				set ? [{ tensor: tensor.key, axis, dead: places(set) }] : [],
+			),
+		),
+		letters: [...cut.letters].flatMap(([node, sets]) =>
+			[...sets.entries()].flatMap(([letter, set]) =>
+				set ? [{ node: node.node.id, letter, dead: places(set) }] : [],
+			),
+		),
+	};
+}
+
+function places(set: Uint8Array): number[] {
+	const dead: number[] = [];
+	for (let at = 0; at < set.length; at++) if (set[at] === 1) dead.push(at);
+	return dead;
+}
+
+function flags(size: number, dead: readonly number[]): Uint8Array {
+	const set = new Uint8Array(size);
+	dead.forEach((position) => {
+		set[position] = 1;
+	});
+	return set;
+}
+
+/** The cut that a decision spells out. */
+export function cutFrom(net: Net, decision: CutDecision): Cut {
+	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
+	for (const entry of decision.axes) {
+		const tensor =
+			net.tensors.get(entry.tensor) ??
+			bug('a plan names a tensor that is not there', { tensor: entry.tensor });
+		const axes = dead.get(tensor) ?? [];
+		dead.set(tensor, axes);
+		axes[entry.axis] = flags(extentOf(tensor, entry.axis), entry.dead);
+	}
+	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
+	for (const entry of decision.letters) {
+		const node =
+			net.byNode.get(entry.node) ?? bug('a plan names a node that is not there', { node: entry.node });
+		const sets = letters.get(node) ?? [];
+		letters.set(node, sets);
+		sets[entry.letter] = flags(node.row?.letters[entry.letter]?.size ?? 0, entry.dead);
+	}
+	return { dead, letters };
+}
+
+/**
+ * Rewrite: weights and size slots cut, then readers refitted. Reference: zeros multiplied in at every reader's input, and
+ * the same readers' weights and biases replaced whole.
+ */
+export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecision>): Lowered {
+	const cut = cutFrom(net, decision);
+	const problems = verifyCut(net, cut);
+	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
+	const rewritten = rewriteCut(net, cut, decision.unknown);
+	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
+	const { masks, controls, fewer = [], refits = [] } = decision;
+	const masked = (all: readonly Mask[], name: string): Model =>
+		refitted(maskModel(net, all, name), refits, tensors);
+	const refitting = refits.length > 0 ? ', and new weights there' : '';
+	const claim = {
+		says: `zeros multiplied in where the units are read${refitting}`,
+		reference: masked(masks, 'reference'),
+		controls: [...controls.map((more) => [...masks, ...more]), ...fewer].map(
+			(list) => () => masked(list, 'control'),
+		),
+	};
+	const edits = [...rewritten.edits, ...emptyEdits(net, decision.emptied ?? [])];
+	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
+	const fit: Fit = (node, slot) => {
+		const operand = net.byNode.get(node)?.inputs[slot];
+		return (operand?.sizes ?? []).map((_, axis) => operand && keptPositions(cut, operand, axis));
+	};
+	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, fit)] };
+	const positions: Lowered['positions'] = (value, axis) => {
+		const tensor = net.tensors.get(value);
+		return tensor && keptPositions(cut, tensor, axis);
+	};
+	return { patch, claims: [claim], kept: keptOf(cut), positions };
+}
+
+/** What is left of graph inputs and outputs whose shape the cut changes. */
+function keptOf(cut: Cut): Kept {
+	const kept = new Map<ValueName, Map<number, Int32Array>>();
+	for (const [tensor, sets] of cut.dead) {
+		if (tensor.io.length === 0) continue;
+		sets.forEach((_, axis) => {
+			const positions = keptPositions(cut, tensor, axis);
+			if (positions !== undefined)
+				kept.set(tensor.name, (kept.get(tensor.name) ?? new Map<number, Int32Array>()).set(axis, positions));
+		});
+	}
+	return kept;
+}

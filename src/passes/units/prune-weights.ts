@@ -1,0 +1,192 @@
+/**
+ * Single weights become zeros: the smallest of each tensor (magnitude pruning, Han et al., arXiv:1506.02626), or all but n of every m
+ * neighbours along what is summed over (N:M, Zhou et al., arXiv:2102.04010). Shapes stay, and so does the time on a CPU.
+ */
+import { bug, Fault, present, type Diagnostic } from '../../diagnostic.ts';
+import { linearOf } from '../../ir/anatomy/parts.ts';
+import { elementType } from '../../ir/graph/dtype.ts';
+import { constantsOf } from '../../ir/graph/constants.ts';
+import { elementCount, type Node, type Tensor } from '../../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
+import { isReadable, numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
+import { intAttribute } from '../../ir/axes/view.ts';
+import { type NetNode } from '../../ir/axes/net.ts';
+import { type Amount } from '../../ir/recipe/recipe.ts';
+import { stays } from '../../messages/exact.ts';
+import { noAnatomy } from '../../messages/plan.ts';
+import { insert } from '../edits.ts';
+import { sitesInScope } from '../sites.ts';
+import {
+	defineTechnique,
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+	saidOf,
+} from '../technique.ts';
+
+/** Which weights of a tensor become zeros: a share of them, or all but `keep` of every `of` along an axis. */
+type Rule = { readonly share: number } | { readonly keep: number; readonly of: number };
+type Zeros = {
+	readonly rule: Rule;
+	/** The constant that a node reads, and the axis that the node sums over. */
+	readonly weights: readonly { readonly node: number; readonly slot: number; readonly axis: number }[];
+};
+type Site = Zeros['weights'][number] & { readonly tensor: Tensor; readonly label: string };
+
+export const pruneWeights = defineTechnique<Zeros>({
+	words: {
+		name: 'prune-weights',
+		verb: 'prune',
+		target: 'weights',
+		aliases: ['weight'],
+		summary:
+			'Set single weights of products and convolutions to zero: the smallest of each tensor, or with `2:4` all but two of every four. Smaller when compressed, not faster on a CPU.',
+		example: 'prune weights 50%',
+		amounts: ['remove-share', 'keep-share', 'pattern'],
+		bare: false,
+		clauses: ['in', 'except'],
+		metrics: [],
+	},
+	plan: (request) => Promise.resolve(plan(request)),
+	lower,
+});
+
+function ruleOf(amount: Amount | undefined): Rule {
+	switch (amount?.kind) {
+		case 'pattern':
+			return { keep: amount.keep, of: amount.of };
+		case 'remove-share':
+			return { share: amount.share };
+		case 'keep-share':
+			return { share: 1 - amount.share };
+		default:
+			return bug('an amount that single weights do not have', { amount });
+	}
+}
+
+function plan(request: PlanRequest): Planned<Zeros> {
+	const { step, net, numbering } = request;
+	const inScope = sitesInScope(request);
+	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? (siteAt(node) ?? []) : []));
+	if (sites.length === 0) throw new Fault(noAnatomy({ target: 'weights' }, { span: step.span }));
+	const rule = ruleOf(step.amount);
+	const own = sites.filter((site) => isOwn(site, sites, net.model.graph.nodes));
+	const shared = sites.filter((site) => !own.includes(site)).map(({ label }) => label);
+	const why = 'an operator that is no product reads the same weights';
+	const refused: Diagnostic[] =
+		shared.length === 0 ? [] : [stays({ unit: 'weights', why, labels: shared }, { span: step.span })];
+	const tensors = [...new Map(own.map((site) => [site.tensor.name, site])).values()];
+	const zeros = tensors.reduce((sum, site) => sum + zeroed(site.tensor, site.axis, rule).zeros, 0);
+	return {
+		plan: {
+			...saidOf(step),
+			selected: zeros,
+			of: tensors.reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0),
+			unit: 'weights (zeros: smaller when compressed, not faster on a CPU)',
+			removed: [],
+			refused,
+			decision: { rule, weights: own.map(({ node, slot, axis }) => ({ node, slot, axis })) },
+		},
+		tensors: new Map(),
+		numbering,
+	};
+}
+
+function siteAt(node: NetNode): Site | undefined {
+	const linear = linearOf(node);
+	const isConvolution = node.node.op === 'Conv' && node.node.domain === '';
+	const slot = linear?.slot ?? (isConvolution ? 1 : -1);
+	const tensor = node.inputs[slot]?.constant;
+	if (tensor === undefined || !isReadable(tensor) || elementType(tensor.type)?.kind !== 'float')
+		return undefined;
+	const label = `${node.node.op} '${node.node.name || (node.node.outputs[0] ?? '')}'`;
+	const name = node.node.inputs[slot] ?? '';
+	const depthwise = isConvolution && intAttribute(node.view, 'group', 1) > 1 && tensor.dims[1] === 1;
+	// A depthwise kernel sums over its window alone.
+	const axis = linear?.inAxis ?? (depthwise ? tensor.dims.length - 1 : 1);
+	return { node: node.node.id, slot, axis, tensor: { ...tensor, name }, label };
+}
+
+function isOwn({ tensor }: Site, sites: readonly Site[], nodes: readonly Node[]): boolean {
+	const readers = nodes.filter(({ inputs }) => inputs.includes(tensor.name));
+	return readers.every(({ id }) => sites.some(({ node }) => node === id));
+}
+
+type Masked = { readonly mask: Float32Array; readonly zeros: number };
+
+/** Ones for the weights that stay; of equal ones those that come first go. */
+function zeroed(tensor: Tensor, axis: number, rule: Rule): Masked {
+	const sizes = Float64Array.from(numbersOf(tensor), Math.abs);
+	const mask = new Float32Array(sizes.length).fill(1);
+	const groups =
+		'share' in rule
+			? [{ at: Array.from(sizes, (_, at) => at), gone: Math.floor(rule.share * sizes.length + 0.5) }]
+			: neighbours(tensor.dims, axis, rule);
+	let zeros = 0;
+	for (const { at, gone } of groups) {
+		const order = at.toSorted((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0) || a - b);
+		for (const index of order.slice(0, gone)) mask[index] = 0;
+		zeros += gone;
+	}
+	return { mask, zeros };
+}
+
+type Group = { readonly at: number[]; readonly gone: number };
+
+/** Runs of `of` neighbours along an axis; a shorter one at the end keeps as many as the others. */
+function neighbours(
+	dims: readonly number[],
+	axis: number,
+	{ keep, of }: { keep: number; of: number },
+): Group[] {
+	const [size, inner] = [dims[axis] ?? 1, elementCount(dims.slice(axis + 1))];
+	const groups: Group[] = [];
+	for (let outer = 0; outer < elementCount(dims.slice(0, axis)); outer++)
+		for (let column = 0; column < inner; column++)
+			for (let from = 0; from < size; from += of) {
+				const length = Math.min(of, size - from);
+				const at = Array.from({ length }, (_, k) => (outer * size + from + k) * inner + column);
+				groups.push({ at, gone: Math.max(0, length - keep) });
+			}
+	return groups;
+}
+
+/** Reference: the weights as they were, times a mask of ones and zeros in the graph. */
+function lower({ net: { model }, decision: { rule, weights }, label }: LowerTask<Zeros>): Lowered {
+	const fresh = freshNames(model.graph);
+	const constants = constantsOf(model.graph);
+	const made = new Map<string, { readonly sparse: string; readonly product: string }>();
+	const edits = new Map<number, Node>();
+	const plain = new Map<number, Node>();
+	const [own, others]: [Edit[], Edit[]] = [[], []];
+	for (const { node: id, slot, axis } of weights) {
+		const node =
+			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
+		const name = node.inputs[slot] ?? '';
+		const tensor = present(constants.get(name), name);
+		if (!made.has(name)) {
+			const names = { sparse: fresh(`${name}_sparse`), product: fresh(`${name}_masked`) };
+			const [ones, { mask }] = [fresh(`${name}_mask`), zeroed(tensor, axis, rule)];
+			const values = Float64Array.from(numbersOf(tensor), (value, at) => value * (mask[at] ?? 0));
+			own.push({ kind: 'constant', tensor: tensorOf(names.sparse, tensor.type, tensor.dims, values) });
+			others.push({ kind: 'constant', tensor: tensorOf(ones, tensor.type, tensor.dims, mask) });
+			others.push(insert('Mul', [name, ones], names.product));
+			made.set(name, names);
+		}
+		const { sparse, product } = present(made.get(name), name);
+		const reading = (from: Node | undefined, to: string): Node => ({
+			...(from ?? node),
+			inputs: (from ?? node).inputs.map((input, at) => (at === slot ? to : input)),
+		});
+		edits.set(id, reading(edits.get(id), sparse));
+		plain.set(id, reading(plain.get(id), product));
+	}
+	const nodes = (of: ReadonlyMap<number, Node>): Edit[] =>
+		[...of.values()].map((node) => ({ kind: 'node', node }));
+	const reference = applyPatch(model, { label: 'reference', edits: [...others, ...nodes(plain)] });
+	return {
+		patch: { label, edits: [...own, ...nodes(edits)] },
+		claims: [{ says: 'the weights times a mask of ones and zeros', reference, controls: [() => model] }],
+	};
+}
