@@ -142,11 +142,12 @@ function gatherRuns(to: Uint8Array, from: Uint8Array, { inner, block, runs }: Cu
 }
 
 function gatherWords(to: Uint8Array, from: Uint8Array, block: number, words: Int32Array): void {
-	const source = new Uint32Array(from.buffer, from.byteOffset, from.byteLength >> 2);
-	const target = new Uint32Array(to.buffer, to.byteOffset, to.byteLength >> 2);
-	let at = 0;
-	for (let start = 0; start < source.length; start += block)
-		for (const word of words) target[at++] = source[start + word] ?? 0;
+	// Signed, and an indexed loop: unsigned words are floating-point numbers to V8, and this runs over every weight.
+	const source = new Int32Array(from.buffer, from.byteOffset, from.byteLength >> 2);
+	const target = new Int32Array(to.buffer, to.byteOffset, to.byteLength >> 2);
+	const count = words.length;
+	for (let start = 0, first = 0; start < source.length; start += block, first += count)
+		for (let word = 0; word < count; word++) target[first + word] = source[start + (words[word] ?? 0)] ?? 0;
 }
 
 /** Elements packed two or four to a byte, the first in the low bits (ONNX packing of 4- and 2-bit types). */

@@ -22,10 +22,13 @@ export class Limits {
 
 	constructor(family: Family) {
 		const axesOf: number[][] = Array.from({ length: family.units }, () => []);
-		const seen = new Set<string>();
+		// Axes that are labelled alike are one array, or the same numbers in several.
+		const seen = new Set<Int32Array | string>();
 		for (const axes of family.axes.values()) {
 			for (const units of axes) {
-				const owners = units && ownersOf(units, family.units);
+				if (units === undefined || seen.has(units)) continue;
+				seen.add(units);
+				const owners = ownersOf(units, family.units);
 				const key = owners?.join(',') ?? '';
 				if (owners === undefined || seen.has(key)) continue;
 				seen.add(key);
@@ -47,12 +50,14 @@ export class Limits {
 
 /** The units that an axis consists of; undefined when it has other positions too, or all units of the family. */
 function ownersOf(units: Int32Array, all: number): number[] | undefined {
-	const owners = new Set<number>();
+	const isOwner = new Uint8Array(all);
+	let count = 0;
 	for (const unit of units) {
 		if (unit < 0) return undefined;
-		owners.add(unit);
+		count += 1 - (isOwner[unit] ?? 1);
+		isOwner[unit] = 1;
 	}
-	return owners.size < all ? [...owners].sort((a, b) => a - b) : undefined;
+	return count < all ? [...isOwner.keys()].filter((unit) => isOwner[unit] === 1) : undefined;
 }
 
 /**

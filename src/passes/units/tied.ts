@@ -67,8 +67,17 @@ export function splitters(net: Net, candidates: readonly Candidate[]): Map<Candi
 
 const isShareable = ({ constant, sizes }: NetTensor): boolean => constant !== undefined && sizes.length > 1;
 
+/** What `usesCut` found of a family: every statement asks several times. */
+const counted = new WeakMap<Family, ReadonlyMap<string, number>>();
+
+function usesCut({ family }: Pick<Candidate, 'family'>): ReadonlyMap<string, number> {
+	const uses = counted.get(family) ?? countUses(family);
+	counted.set(family, uses);
+	return uses;
+}
+
 /** How many uses of each tensor are cut in one way. Slices that each read a stretch of it cut it together. */
-function usesCut({ family }: Pick<Candidate, 'family'>): Map<string, number> {
+function countUses(family: Family): Map<string, number> {
 	const uses = new Map<
 		string,
 		{ readonly tensor: NetTensor; readonly units: Int32Array; readonly axis: number }[]
