@@ -83,7 +83,13 @@ async function main(): Promise<void> {
 		const before = await runOver(job);
 		const whole = await spentOn(async () => {
 			const out = join(folder, 'out.onnx');
-			const built = await compile({ recipe: recipeOn(job.data), model: job.model, out, threads });
+			const built = await compile({
+				recipe: recipeOn(job.data),
+				model: job.model,
+				out,
+				threads,
+				cache: false,
+			});
 			if (!built.ok) throw new Error(built.diagnostics.map(({ message }) => message).join('\n'));
 		});
 		const behind = await runOver(job);

@@ -6,6 +6,7 @@ import { type Loaded } from './backends/onnx/load.ts';
 import { stageModel, type Staged } from './backends/onnx/save.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { measureDrift } from './backends/ort/drift.ts';
+import { usualMemory, type StatisticsMemory } from './backends/ort/remember.ts';
 import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { costOf, type Cost } from './ir/cost.ts';
@@ -82,6 +83,7 @@ class Build {
 	private readonly options: CompileOptions;
 	private readonly frame: BuildDocument;
 	private readonly losses: string | undefined;
+	private readonly memory: StatisticsMemory | undefined;
 
 	constructor(loaded: Loaded, options: CompileOptions, frame: BuildDocument, losses?: string) {
 		this.losses = losses;
@@ -89,6 +91,7 @@ class Build {
 		this.options = options;
 		this.frame = frame;
 		this.diagnostics = [...frame.diagnostics];
+		this.memory = usualMemory(options.cache);
 	}
 
 	async recipe(recipe: Recipe): Promise<BuildDocument> {
@@ -103,7 +106,7 @@ class Build {
 		const data = this.dataFor(recipe);
 		const inputs = await this.inputsFor(shapes, data);
 		const labOn = ({ calibration, words }: InputSet, own: boolean): Lab =>
-			labOf(calibration, words, own, this.threads(), shapes);
+			labOf(calibration, words, own, this.threads(), shapes, this.memory);
 		const result = await runRecipe(recipe, this.loaded.model, {
 			...this.running(shapes, inputs),
 			lab: labOn(inputs, data !== undefined),
@@ -259,6 +262,11 @@ class Build {
 		return { ...this.options, modelPath: this.loaded.file.path, threads: this.threads() };
 	}
 
+	private remembered(): Pick<BuildDocument, 'statistics'> {
+		const counts = this.memory?.counts;
+		return counts !== undefined && counts.fromCache > 0 ? { statistics: { ...counts } } : {};
+	}
+
 	/** Gives the result its name when all promises hold. */
 	private settle(staged: Staged | undefined, expectations: readonly Judged[]): boolean {
 		const failed = expectations.filter(({ ok }) => !ok);
@@ -302,6 +310,7 @@ class Build {
 				...(staged && { sha256: staged.sha256 ?? sha256 }),
 			},
 			inputs: inputs.words,
+			...this.remembered(),
 			steps: this.steps,
 			...(worst && { proof: { ...worst, weak } }),
 			diagnostics: this.diagnostics,

@@ -36,6 +36,8 @@ export type CompileOptions = {
 	readonly keepGoing?: boolean;
 	/** Times both models. */
 	readonly bench?: boolean;
+	/** Takes statistics of the same model and data from the user's cache, and keeps new ones there; true unless said otherwise. */
+	readonly cache?: boolean;
 	/** A file that must hold what comes out: its graph and weights are compared. */
 	readonly against?: string;
 	readonly signal?: AbortSignal;
@@ -57,6 +59,7 @@ export type StepReport = Omit<StepPlan, 'decision'> & {
 	readonly macs: readonly [number, number];
 	readonly proof?: Proof;
 };
+export type Statistics = { readonly fromCache: number; readonly measured: number };
 /** The document that `prunec build --json` prints. */
 export type BuildDocument = {
 	readonly schema: 'prunec/build@1';
@@ -70,6 +73,8 @@ export type BuildDocument = {
 	readonly model?: ModelReport;
 	readonly output?: Partial<ModelReport>;
 	readonly inputs?: string;
+	/** How many statistics were known from earlier runs, and how many were measured; absent where none was known. */
+	readonly statistics?: Statistics;
 	readonly steps: readonly StepReport[];
 	readonly proof?: Proof;
 	readonly drift?: Drift;

@@ -1,5 +1,6 @@
 /** Scores of everything in a model that statements rank: what `inspect --scores` shows. Nothing is changed. */
 import { type Loaded } from './backends/onnx/load.ts';
+import { usualMemory } from './backends/ort/remember.ts';
 import { labOf } from './backends/ort/lab.ts';
 import { readInputs } from './data/calibration.ts';
 import { Fault } from './diagnostic.ts';
@@ -20,6 +21,8 @@ export type ScoreOptions = {
 	readonly seed?: number;
 	readonly threads?: number;
 	readonly samples?: number;
+	/** As of `CompileOptions`. */
+	readonly cache?: boolean;
 	readonly onProgress?: (message: string) => void;
 };
 
@@ -38,7 +41,14 @@ export async function scoreModel(loaded: Loaded, options: ScoreOptions): Promise
 		...{ shapes, seed, samples, modelPath: loaded.file.path },
 		...(data !== undefined && { data: { path: data } }),
 	});
-	const lab = labOf(inputs.calibration, inputs.words, data !== undefined, threads, shapes);
+	const lab = labOf(
+		inputs.calibration,
+		inputs.words,
+		data !== undefined,
+		threads,
+		shapes,
+		usualMemory(options.cache),
+	);
 	const request = requestOf(loaded, { ...options, shapes, seed }, lab);
 	const targets: ScoredTarget[] = [];
 	for (const technique of techniques) {

@@ -6,7 +6,7 @@ const text = (value: string | string[] | undefined): string | undefined =>
 const texts = (value: string | string[] | undefined): string[] =>
 	Array.isArray(value) ? value : value === undefined ? [] : [value];
 
-const building = ['expression', 'param', 'shape', 'data', 'numbers', 'locked'] as const;
+const building = ['expression', 'param', 'shape', 'data', 'numbers', 'cache', 'locked'] as const;
 
 const changing: readonly Declared[] = [
 	{
@@ -105,7 +105,7 @@ const reading: readonly Declared[] = [
 	{
 		usage: 'inspect <model>',
 		about: 'Show layers, heads, feed-forward blocks, and what blocks what.',
-		flags: ['scores', 'data', 'numbers', 'report', 'force', 'shape', 'onlyJson'],
+		flags: ['scores', 'data', 'numbers', 'cache', 'report', 'force', 'shape', 'onlyJson'],
 		examples: ['inspect model.onnx --shape x=1x8x32 --json', 'inspect model.onnx --scores l2'],
 		run: async ([model], flags) =>
 			flags.scores === undefined

@@ -30,6 +30,7 @@ const lines = {
 		flags: [['--data <path>']],
 		text: 'on data: mean, p95, agreement, and where models with exits leave',
 	},
+	cache: { flags: [['--no-cache']], text: 'measure statistics anew, and keep none' },
 	verify: { flags: [['--no-verify']], text: 'skip proof and drift; the report says so' },
 	bench: { flags: [['--bench']], text: 'time both models' },
 	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },

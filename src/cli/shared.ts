@@ -27,6 +27,7 @@ export type Flags = {
 	readonly threads?: string;
 	readonly samples?: string;
 	readonly verify?: boolean;
+	readonly cache?: boolean;
 	readonly keepGoing?: boolean;
 	readonly force?: boolean;
 	readonly json?: boolean;
@@ -168,6 +169,7 @@ export function pipelineOptions(flags: Flags): Omit<CompileOptions, 'recipe' | '
 		...(flags.out !== undefined && { out: flags.out }),
 		...(flags.data !== undefined && { data: flags.data }),
 		...(flags.verify === false && { verify: false }),
+		...(flags.cache === false && { cache: false }),
 		...(flags.force === true && { force: true }),
 		...(flags.keepGoing === true && { keepGoing: true }),
 		...(flags.bench === true && { bench: true }),

@@ -47,6 +47,17 @@ export function transposed({ rows, cols, data }: Matrix): Matrix {
 	return result;
 }
 
+/** A square matrix with its lower triangle on both sides, in place. */
+export function mirrored(square: Matrix): Matrix {
+	const { rows: size, data } = square;
+	const block = 32;
+	for (let r0 = 0; r0 < size; r0 += block)
+		for (let c0 = 0; c0 <= r0; c0 += block)
+			for (let r = r0; r < Math.min(size, r0 + block); r++)
+				for (let c = c0; c < Math.min(r, c0 + block); c++) data[c * size + r] = data[r * size + c] ?? 0;
+	return square;
+}
+
 export function identity(size: number): Matrix {
 	const result = matrix(size, size);
 	for (let at = 0; at < size; at++) result.data[at * size + at] = 1;

@@ -5,10 +5,14 @@ import { type Reported, type ReportedStep } from './reported.ts';
 import { count, percent, table } from './tables.ts';
 
 /** What a comparison of two models has of it too. */
-type Told = Pick<Reported, 'steps' | 'model' | 'output' | 'inputs' | 'drift' | 'expectations'>;
+type Told = Pick<Reported, 'steps' | 'model' | 'output' | 'inputs' | 'statistics' | 'drift' | 'expectations'>;
 
-export function buildReport({ steps, model, output, inputs, drift, expectations }: Told): string {
+export function buildReport({ steps, model, output, inputs, statistics, drift, expectations }: Told): string {
 	const lines = steps.flatMap((step, at) => stepLines(step, at + 1));
+	if (statistics !== undefined) {
+		const { fromCache, measured } = statistics;
+		lines.push(`statistics from cache: ${fromCache} of ${fromCache + measured}`);
+	}
 	if (drift !== undefined) lines.push('', driftLine(drift), `inputs   ${inputs ?? ''}`);
 	for (const { text, value, ok } of expectations)
 		lines.push(

@@ -42,6 +42,7 @@ export type Reported = {
 	readonly model?: Required<Sizes> & { readonly path: string };
 	readonly output?: Sizes & { readonly path?: string };
 	readonly inputs?: string;
+	readonly statistics?: { readonly fromCache: number; readonly measured: number };
 	readonly steps: readonly ReportedStep[];
 	readonly drift?: Drift;
 	readonly latency?: Latency;

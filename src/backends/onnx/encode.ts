@@ -62,16 +62,24 @@ export function encodeForSession(model: Model): { readonly bytes: Uint8Array; re
  * written the same; weights are read one at a time.
  */
 export function fingerprint(graph: Graph): string {
-	const place: Place = ({ bytes }) =>
-		bytes && {
-			location: createHash('sha256').update(bytes.read()).digest('hex'),
-			offset: 0,
-			length: bytes.length,
-		};
-	return createHash('sha256')
-		.update(joinChunks(graphChunks(graph, place)))
-		.digest('hex');
+	return sha256(joinChunks(graphChunks(graph, hashed)));
 }
+
+/** The same of a whole model, opened or not: versions and functions too. */
+export function modelFingerprint(model: Model): string {
+	return sha256(joinChunks(modelChunks(model, hashed)));
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+/** Weights never change, and models that follow one from another have most of them in common. */
+const hashes = new WeakMap<Bytes, string>();
+
+const hashed: Place = ({ bytes }) => {
+	if (bytes === undefined) return undefined;
+	const hash = hashes.get(bytes) ?? sha256(bytes.read());
+	hashes.set(bytes, hash);
+	return { location: hash, offset: 0, length: bytes.length };
+};
 
 export function modelChunks(given: Model, place: Place = inline): Chunk[] {
 	const model = closed(given);

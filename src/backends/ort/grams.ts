@@ -3,7 +3,7 @@ import { type Example } from '../../data/sample.ts';
 import { BOOL, DOUBLE } from '../../ir/graph/dtype.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Gram, type GramRequest, type SplitGram } from '../../ir/lab.ts';
-import { matrix, rowsOf, type Matrix } from '../../ir/matrix.ts';
+import { matrix, mirrored, rowsOf, type Matrix } from '../../ir/matrix.ts';
 import { GramGraph, layoutOf, withShapes, type Layout, type Layouts, type Sums } from './gram-graph.ts';
 import { openSession, type Feeds, type Session, type Value } from './session.ts';
 
@@ -150,6 +150,8 @@ function gramOf(
 	const gram = matrix(size, size);
 	for (let row = 0; row < size; row++)
 		gram.data.set(all.data.subarray(row * (size + 1), row * (size + 1) + size), row * size);
+	// Both sides to the last bit, so that half of it says all.
+	mirrored(gram);
 	const last = rowsOf(all, size, size + 1).data;
 	const base: Gram = { count: last[size] ?? 0, sum: last.slice(0, size), gram };
 	if (against === undefined) return base;

@@ -17,17 +17,34 @@ import { measureLikeness } from './likeness.ts';
 import { holding, type Holds } from './padding.ts';
 import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
+import { remembering, type StatisticsMemory } from './remember.ts';
 import { rowsOf } from './rows.ts';
 import { openSession, type Value } from './session.ts';
 import { walkOver } from './walk.ts';
 
+/** @param memory statistics measured before, and where to keep those that are measured now; absent: all are measured. */
 export function labOf(
 	examples: readonly Example[],
 	inputs: string,
 	calibrated: boolean,
 	threads: number,
 	shapes: Shapes = new Map(),
+	memory?: StatisticsMemory,
 ): Lab {
+	const lab = {
+		...measuringLab(examples, inputs, calibrated, threads, shapes),
+		halves: () => halved(examples, (some) => labOf(some, inputs, calibrated, threads, shapes, memory)),
+	};
+	return memory === undefined ? lab : remembering(lab, examples, threads, memory);
+}
+
+function measuringLab(
+	examples: readonly Example[],
+	inputs: string,
+	calibrated: boolean,
+	threads: number,
+	shapes: Shapes,
+): Omit<Lab, 'halves'> {
 	const collect = collector(examples, threads);
 	return {
 		inputs,
@@ -52,7 +69,6 @@ export function labOf(
 			);
 			return rowsOf(model, values, chosen, run);
 		},
-		halves: () => halved(examples, (some) => labOf(some, inputs, calibrated, threads, shapes)),
 		walk: () => walkOver(examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
