@@ -45,12 +45,7 @@ async function compileOne(options: CompileOptions, losses?: string): Promise<Bui
 	const { recipe, diagnostics, frame } = checkedRecipe(options);
 	if (recipe === undefined) return frame;
 	return guarded(frame, options.model, (loaded) =>
-		new Build(
-			loaded,
-			options,
-			{ ...frame, diagnostics: [...diagnostics, ...loaded.diagnostics] },
-			losses,
-		).recipe(recipe),
+		new Build(loaded, options, { ...frame, diagnostics }, losses).recipe(recipe),
 	);
 }
 

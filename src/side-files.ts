@@ -9,7 +9,7 @@ import {
 	type SideFile,
 	type Target,
 } from './backends/onnx/layout.ts';
-import { loadModel } from './backends/onnx/load.ts';
+import { loadStructure } from './backends/onnx/load.ts';
 import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
 import { readSettings, pathBeside, type Settings } from './data/beside.ts';
 import { Stage } from './stage.ts';
@@ -111,7 +111,7 @@ export function updateConfig(
 }
 
 function structureAt(path: string, shapes: Shapes): Structure {
-	const { model, file } = loadModel(path);
+	const { model, file } = loadStructure(path);
 	try {
 		return structureOf(model, shapes);
 	} finally {

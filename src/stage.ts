@@ -17,6 +17,7 @@ import {
 	writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { causeOf } from './cause.ts';
 import { bug, Fault } from './diagnostic.ts';
 import { exists, failed } from './messages/write.ts';
 
@@ -148,20 +149,6 @@ function attempt<T>(path: string, needed: number, work: () => T): T {
 		if (problem instanceof Fault || (problem as NodeJS.ErrnoException).code === undefined) throw problem;
 		throw new Fault(failed({ path, cause: causeOf(problem), ...(needed > 0 && { needed }) }));
 	}
-}
-
-const causes: Readonly<Record<string, string>> = {
-	ENOSPC: 'no space left',
-	EACCES: 'permission denied',
-	EPERM: 'permission denied',
-	EROFS: 'the file system is read-only',
-	EDQUOT: 'no space left in the quota',
-	EFBIG: 'the file system takes no files of this size',
-};
-
-function causeOf(problem: unknown): string {
-	const { code, message } = problem as NodeJS.ErrnoException;
-	return causes[code ?? ''] ?? message;
 }
 
 /** A write may take less than it was given: the rest is written again until it is whole or the disk says why not. */

@@ -1,6 +1,6 @@
 /** `init`: a starter recipe for a model. */
 import { basename } from 'node:path';
-import { loadModel } from '../backends/onnx/load.ts';
+import { loadStructure } from '../backends/onnx/load.ts';
 import { Stage } from '../stage.ts';
 import { starterRecipe } from '../starter.ts';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ import { complain, pipelineOptions, print, type Flags, type Status } from './sha
 export async function init(path: string, flags: Flags): Promise<Status> {
 	const { shapes = new Map<string, readonly number[]>(), force } = pipelineOptions(flags);
 	const { out } = flags;
-	const loaded = loadModel(path);
+	const loaded = loadStructure(path);
 	try {
 		const text = await starterRecipe(loaded, shapes, out ?? 'recipe.prune');
 		complain(loaded.diagnostics);

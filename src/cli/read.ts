@@ -1,5 +1,5 @@
 /** `inspect`, `explain`, `list`: commands that only look. */
-import { loadModel } from '../backends/onnx/load.ts';
+import { loadStructure } from '../backends/onnx/load.ts';
 import { inspectModel } from '../examine.ts';
 import { noSuchCode } from '../messages/cli.ts';
 import { Fault, type Diagnostic } from '../diagnostic.ts';
@@ -16,7 +16,7 @@ import { anatomyTable, blockers, count, groupTable, percent, table } from '../re
 import { complain, pipelineOptions, print, printJson, Usage, type Flags, type Status } from './shared.ts';
 
 export function inspect(path: string, flags: Flags): Status {
-	const loaded = loadModel(path);
+	const loaded = loadStructure(path);
 	try {
 		const found = inspectModel(loaded, pipelineOptions(flags).shapes);
 		const { anatomy, removable, cost } = found;

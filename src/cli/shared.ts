@@ -190,7 +190,7 @@ function shape(text: string): [string, number[]] {
 }
 
 /** Codes of what stopped a command before it could judge anything: the arguments, a file, a missing runtime. */
-const couldNotRun = /^(cli|write)\/|^model\/not-found$|^run\/no-onnxruntime$/;
+const couldNotRun = /^(cli|write)\/|^model\/(not-found|external-missing)$|^run\/no-onnxruntime$/;
 
 /** `0` without errors; else whose fault it is. */
 export function statusOf(diagnostics: readonly Diagnostic[], ok = true): Status {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadModel } from '../backends/onnx/load.ts';
+import { loadStructure } from '../backends/onnx/load.ts';
 import { Fault } from '../diagnostic.ts';
 import { rootOf } from '../imports/root.ts';
 import { findAnatomy, type Anatomy } from '../ir/anatomy/anatomy.ts';
@@ -77,7 +77,7 @@ export class Models {
 		const changed = statSync(path).mtimeMs;
 		const before = this.opened.get(path);
 		if (before?.changed === changed) return before.known;
-		const { model, file } = loadModel(path);
+		const { model, file } = loadStructure(path);
 		try {
 			const net = buildNet(model, inferFacts(model, new Map()));
 			const known = { name, net, anatomy: findAnatomy(net) };

@@ -5,7 +5,7 @@ export const notFound = defineDiagnostic({
 	code: 'model/not-found',
 	severity: 'error',
 	explain:
-		'The model file does not exist or cannot be opened. Paths are taken from the folder the command runs in.',
+		'The model file, or a file that goes along with it, does not exist or cannot be opened. Paths are taken from the folder the command runs in.',
 	message: ({ path, cause }: { path: string; cause: string }) => `cannot open '${path}': ${cause}`,
 });
 export const malformed = defineDiagnostic({
@@ -34,12 +34,35 @@ export const externalPath = defineDiagnostic({
 });
 export const externalMissing = defineDiagnostic({
 	code: 'model/external-missing',
-	severity: 'warning',
+	severity: 'error',
 	explain:
-		'The weights lie in a file beside the model that is not there. The structure can be inspected; nothing can be cut or run.',
-	message: ({ name, location }: { name: string; location: string }) =>
-		`external data of tensor '${name}' is missing: '${location}'`,
-	hint: ({ location }) => `put '${location}' beside the model`,
+		'The weights lie in a file beside the model that is not there or cannot be read. Nothing can be planned, run or written without them; `prunec inspect` and `prunec init` look at the structure alone, and only warn.',
+	message: ({ name, path, cause }: { name: string; path: string; model: string; cause: string }) =>
+		`external data of tensor '${name}' cannot be read from '${path}': ${cause}`,
+	hint: ({ path, model }) =>
+		`the model is several files: put '${path}' where '${model}' looks for it, readable, under this very name`,
+});
+export const externalShort = defineDiagnostic({
+	code: 'model/external-short',
+	severity: 'error',
+	explain:
+		'The file with the weights ends before a tensor does: a copy that was cut off, a Git LFS pointer in its place, or the data of another export of the model.',
+	message: ({
+		name,
+		path,
+		needed,
+		found,
+	}: {
+		name: string;
+		path: string;
+		needed: number;
+		found: number;
+		isPointer: boolean;
+	}) => `external data of tensor '${name}' ends at byte ${needed} of '${path}', which has ${found}`,
+	hint: ({ isPointer }) =>
+		isPointer
+			? 'this is a Git LFS pointer, not the data: `git lfs pull` fetches them'
+			: 'fetch it again, and compare its size and checksum with the source it came from',
 });
 export const structure = defineDiagnostic({
 	code: 'model/structure',

@@ -26,7 +26,16 @@ const ran: Readonly<Record<string, Sample>> = {
 		}),
 	),
 	'model/external-missing': plain(
-		model.externalMissing({ name: 'encoder.weight', location: 'model.onnx.data' }),
+		model.externalMissing({
+			...{ name: 'encoder.weight', path: 'models/model.onnx.data', model: 'model.onnx' },
+			cause: 'there is no such file',
+		}),
+	),
+	'model/external-short': plain(
+		model.externalShort({
+			...{ name: 'encoder.weight', path: 'models/model.onnx.data' },
+			...{ needed: 438_001_664, found: 134, isPointer: true },
+		}),
 	),
 	'model/structure': plain(model.structure({ problem: "'Add_3' reads 'x7' before it is made" })),
 	'run/no-onnxruntime': plain(run.noRuntime({})),

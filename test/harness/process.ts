@@ -98,6 +98,13 @@ export const fullAfter = (space: number): string =>
 /** A function of `node:fs` that always fails. */
 export const failing = (name: string, code: string): string => patched(name, `() => fail('${code}')`);
 
+/** A function of `node:fs` that is not permitted on paths of this ending. */
+export const forbidden = (name: string, ending: string): string =>
+	patched(
+		name,
+		`(path, ...rest) => String(path).endsWith('${ending}') ? fail('EACCES') : real(path, ...rest)`,
+	);
+
 /** A process that dies, as by SIGKILL, when it is about to give the `count`th name. */
 export const killedAtRename = (count: number): string =>
 	patched(

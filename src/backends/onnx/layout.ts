@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
+import { causeOf } from '../../cause.ts';
 import { Fault } from '../../diagnostic.ts';
 import { notFound } from '../../messages/model.ts';
 
@@ -26,6 +27,20 @@ const usual = ['model.onnx', 'onnx/model.onnx', 'encoder_model.onnx', 'onnx/enco
 /** The model file that a path means. Throws `Fault` for a folder with no model in it, or with several and none of the usual names. */
 export function placeOf(path: string): Place {
 	if (!existsSync(path) || !statSync(path).isDirectory()) return { path };
+	return reading(path, () => placeIn(path));
+}
+
+/** Throws `Fault` for what the system does not let be read. */
+function reading<T>(path: string, work: () => T): T {
+	try {
+		return work();
+	} catch (problem) {
+		if ((problem as NodeJS.ErrnoException).code === undefined) throw problem;
+		throw new Fault(notFound({ path, cause: causeOf(problem) }));
+	}
+}
+
+function placeIn(path: string): Place {
 	const found = usual.find((name) => existsSync(join(path, name)));
 	if (found !== undefined) return { path: join(path, found), folder: path };
 	const names = ['', 'onnx'].flatMap((inner) => modelsIn(path, inner));
@@ -86,6 +101,13 @@ const modules = /^\d+_[A-Z]\w*$/;
 
 /** Configuration, tokenizer, licence and card: what lies in the folder itself and is neither weights nor hidden; modules whole. */
 function sideFiles(folder: string): SideFile[] {
+	return reading(folder, () => sidesIn(folder)).map((name) => {
+		const path = join(folder, name);
+		return { name, read: () => reading(path, () => readFileSync(path)) };
+	});
+}
+
+function sidesIn(folder: string): string[] {
 	const entries = readdirSync(folder, { withFileTypes: true });
 	const isSide = (name: string): boolean =>
 		!name.startsWith('.') && !weights.test(name) && statSync(join(folder, name)).isFile();
@@ -94,5 +116,5 @@ function sideFiles(folder: string): SideFile[] {
 		.filter((entry) => entry.isDirectory() && modules.test(entry.name))
 		.flatMap(({ name }) => readdirSync(join(folder, name)).map((file) => join(name, file)))
 		.filter((name) => statSync(join(folder, name)).isFile());
-	return [...own, ...inner].sort().map((name) => ({ name, read: () => readFileSync(join(folder, name)) }));
+	return [...own, ...inner].sort();
 }

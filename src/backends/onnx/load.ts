@@ -1,5 +1,6 @@
 /** Opens model files. Weights stay where they lie until somebody asks for their numbers. */
 import { statSync } from 'node:fs';
+import { causeOf } from '../../cause.ts';
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Model } from '../../ir/graph/graph.ts';
 import { verifyModel } from '../../ir/graph/verify.ts';
@@ -21,14 +22,28 @@ export type ModelFile = Place & {
 	close(): void;
 };
 
-export type Loaded = {
-	readonly model: Model;
-	readonly file: ModelFile;
-	readonly diagnostics: readonly Diagnostic[];
-};
+export type Loaded = { readonly model: Model; readonly file: ModelFile };
+/** A model whose weights may be absent; `diagnostics` says which, as warnings. */
+export type LoadedStructure = Loaded & { readonly diagnostics: readonly Diagnostic[] };
 
-/** Reads the structure of a model, a file or a folder that holds one. Throws `Fault`: the file cannot be opened, is malformed, or refers outside its folder. */
+/**
+ * Reads the structure of a model, a file or a folder that holds one, and finds its weights. Throws `Fault`: a file cannot be opened, is
+ * malformed or too short, or the model refers outside its folder.
+ */
 export function loadModel(given: string): Loaded {
+	const { model, file, missing } = read(given);
+	if (missing.length === 0) return { model, file };
+	file.close();
+	throw new Fault(...missing);
+}
+
+/** The same, where nothing but the structure is looked at: external data that cannot be read is only warned of. */
+export function loadStructure(given: string): LoadedStructure {
+	const { missing, ...loaded } = read(given);
+	return { ...loaded, diagnostics: missing.map((one) => ({ ...one, severity: 'warning' })) };
+}
+
+function read(given: string): Loaded & { readonly missing: readonly Diagnostic[] } {
 	const place = placeOf(given);
 	const { path } = place;
 	const source = open(path);
@@ -46,7 +61,7 @@ export function loadModel(given: string): Loaded {
 		const sha256 = (): Promise<string> => hashing.digest();
 		const bytes = source.length + external.bytes;
 		const file: ModelFile = { ...place, bytes, isWhole: external.bytes === 0, sha256, close };
-		return { model, file, diagnostics: external.diagnostics };
+		return { model, file, missing: external.diagnostics };
 	} catch (problem) {
 		source.close();
 		external.close();
@@ -60,9 +75,6 @@ function open(path: string): Source {
 		return fileSource(path);
 	} catch (problem) {
 		if (problem instanceof Fault) throw problem;
-		const missing = (problem as NodeJS.ErrnoException).code === 'ENOENT';
-		throw new Fault(
-			notFound({ path, cause: missing ? 'there is no such file' : (problem as Error).message }),
-		);
+		throw new Fault(notFound({ path, cause: causeOf(problem) }));
 	}
 }

@@ -97,7 +97,6 @@ test('a model whose weights lie beside it is whole wherever it is written, chang
 	assert.equal(readdirSync(elsewhere).sort(), ['apart.onnx', 'apart.onnx_data', 'changed.onnx', 'same.onnx']);
 	for (const name of ['same', 'apart', 'changed']) {
 		const written = loadModel(join(elsewhere, `${name}.onnx`));
-		assert.equal(written.diagnostics, [], name);
 		for (const [key, { bytes: weights }] of others)
 			assert.equal(
 				written.model.graph.initializers.get(key)?.bytes?.read(),

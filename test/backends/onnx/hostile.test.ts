@@ -130,10 +130,9 @@ function outcome(entries: Entries): string {
 	writeFileSync(path, external(entries));
 	return (
 		codeOf(() => {
-			const { model, file, diagnostics } = loadModel(path);
-			const read = model.graph.initializers.get('w')?.bytes?.read().length;
+			const { model, file } = loadModel(path);
+			model.graph.initializers.get('w')?.bytes?.read();
 			file.close();
-			if (read === undefined) throw new Fault(...diagnostics);
 		}) ?? 'read'
 	);
 }
@@ -163,8 +162,8 @@ test('external data is read only from regular files in the folder of the model',
 test('offsets, lengths and keys of external data are held to the tensor and the file', () => {
 	const at = (...more: Entries): string => outcome([['location', 'w.bin'], ...more]);
 	assert.is(at(['offset', '48'], ['length', '16']), 'read');
+	assert.is(at(['offset', '49']), 'model/external-short');
 	for (const more of [
-		[['offset', '49']],
 		[['offset', '-1']],
 		[['offset', '1e1']],
 		[['offset', '0x10']],
