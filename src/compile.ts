@@ -167,7 +167,7 @@ class Build {
 				this.options.onProgress?.(`step ${at}: ${done.plan.statement}`);
 				this.options.onPatch?.(done.lowered.patch);
 				const proof =
-					this.options.verify === false
+					this.options.verify === false || done.after === done.before
 						? undefined
 						: await proveDone(done, inputs.proofFor(kept), this.threads());
 				kept = new Map([...kept, ...done.kept]);
@@ -176,7 +176,7 @@ class Build {
 		};
 	}
 
-	private report({ plan, costs }: Done, proof: Proof | undefined): void {
+	private report({ plan, costs, before: from, after: to }: Done, proof: Proof | undefined): void {
 		const [before, after] = costs();
 		const { decision: _, ...rest } = plan;
 		this.steps.push({
@@ -184,6 +184,7 @@ class Build {
 			params: [before.params, after.params],
 			macs: [before.macs, after.macs],
 			...(proof && { proof }),
+			...(from === to && { unchanged: true }),
 		});
 		if (proof?.weak && plan.selected > 0) this.diagnostics.push(proofWeak({ statement: plan.statement }));
 		this.diagnostics.push(...plan.refused);
@@ -204,7 +205,9 @@ class Build {
 		const staged = out === undefined ? undefined : this.stage(marked, out, force, shapes);
 		try {
 			const models = { original: this.loaded.model, pruned: marked, kept };
-			const drift = verify === false ? undefined : await measureDrift(models, inputs.heldOut, this.threads());
+			const drift = this.isDriftWanted(marked, recipe)
+				? await measureDrift(models, inputs.heldOut, this.threads())
+				: undefined;
 			const accuracy = verify === false ? undefined : await sharesOf(recipe, models, shapes, this.judging());
 			const latency = this.isTimed(recipe)
 				? await timeBoth([this.loaded.model, marked], shapes, this.threads())
@@ -225,6 +228,12 @@ class Build {
 			staged?.discard();
 			throw problem;
 		}
+	}
+
+	/** An unchanged model has no drift; where a recipe promises what it is, it is measured all the same. */
+	private isDriftWanted(result: Model, recipe: Recipe | undefined): boolean {
+		const isChanged = result !== this.loaded.model;
+		return this.options.verify !== false && (isChanged || (recipe?.expectations ?? []).length > 0);
 	}
 
 	/** Of the model before the first step and after the last. */

@@ -58,6 +58,8 @@ export type StepReport = Omit<StepPlan, 'decision'> & {
 	readonly params: readonly [number, number];
 	readonly macs: readonly [number, number];
 	readonly proof?: Proof;
+	/** The step changed no node and no tensor: there is nothing to prove. */
+	readonly unchanged?: true;
 };
 export type Statistics = { readonly fromCache: number; readonly measured: number };
 /** The document that `prunec build --json` prints. */

@@ -33,14 +33,12 @@ function stepLines(step: ReportedStep, at: number): string[] {
 		(line) => line !== undefined,
 	);
 	const numbers = step.certificates?.length ? [numbersLine(step.certificates)] : [];
-	return [
-		what,
-		...where,
-		...numbers,
-		...refit,
-		...(step.reached ?? []).map(goalLine),
-		...(step.proof ? [proofLine(step.proof)] : ['proof    not run (--no-verify)']),
-	];
+	return [what, ...where, ...numbers, ...refit, ...(step.reached ?? []).map(goalLine), proofLine(step)];
+}
+
+function proofLine({ proof, unchanged }: ReportedStep): string {
+	if (unchanged === true) return 'proof    nothing to prove: no node and no tensor changed';
+	return proof === undefined ? 'proof    not run (--no-verify)' : equalLine(proof);
 }
 
 function goalLine({ goal, unit, predicted, measured }: NonNullable<ReportedStep['reached']>[number]): string {
@@ -88,7 +86,7 @@ const ranWith: Readonly<Record<Proof['weights'], string>> = {
 	widened: ', in single precision',
 };
 
-function proofLine(proof: Proof): string {
+function equalLine(proof: Proof): string {
 	const verdict = proof.ok ? (proof.weak ? 'equal, but weak' : 'equal') : 'DIFFERENT';
 	return `proof    ${verdict} to its reference (${proof.reference}) on ${proof.samples} inputs${ranWith[proof.weights]}: error ${proof.maxAbs.toExponential(1)} (tolerance ${proof.tolerance.toExponential(1)}, effect ${proof.effect.toExponential(1)}, control ${proof.control.toExponential(1)}${proof.stops === true ? ', or it stops' : ''})`;
 }

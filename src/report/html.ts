@@ -1,7 +1,6 @@
 /** The report of a build as one page that needs nothing else: no script, no font, no image; pictures are SVG in the page. */
 import { type Diagnostic } from '../diagnostic.ts';
 import { amount } from '../messages/amounts.ts';
-import { type Proof } from '../ir/proof.ts';
 import { escaped } from './escape.ts';
 import { bars, heatMap, type Bar } from './pictures.ts';
 import { type Reported, type ReportedStep } from './reported.ts';
@@ -89,7 +88,7 @@ function stepSection(step: ReportedStep, at: number): string {
 			removedPicture(step),
 			scorePicture(step),
 			refits(step),
-			proofLine(step.proof),
+			proofLine(step),
 		].join('\n'),
 	);
 }
@@ -137,7 +136,8 @@ function refits({ compensated = [] }: ReportedStep): string {
 	return table(['layer', 'reader', 'error, refitted', 'bias alone', 'as it was'], rows);
 }
 
-function proofLine(proof: Proof | undefined): string {
+function proofLine({ proof, unchanged }: ReportedStep): string {
+	if (unchanged === true) return '<p>There is nothing to prove: no node and no tensor changed.</p>';
 	if (proof === undefined) return '<p>The proof was not run.</p>';
 	const verdict = proof.ok ? (proof.weak ? 'Equal, but weakly proven,' : 'Proven equal') : 'DIFFERENT';
 	return `<p>${verdict} to its reference (${escaped(proof.reference)}) on ${proof.samples} inputs: error ${proof.maxAbs.toExponential(1)}, tolerance ${proof.tolerance.toExponential(1)}.</p>`;

@@ -34,6 +34,7 @@ export type ReportedStep = {
 		readonly temperature?: number;
 	}[];
 	readonly proof?: Proof;
+	readonly unchanged?: true;
 };
 /** The document of a build, as far as people are told of it. */
 export type Reported = {
