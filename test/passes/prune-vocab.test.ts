@@ -116,6 +116,8 @@ for (const [name, make] of [
 	});
 }
 
+const operators = (model: Model): string[] => model.graph.nodes.map(({ op }) => op).sort();
+
 /** Rows of an output, shut columns as `-Infinity`, must be those of the original where tokens stay. */
 function keepsColumns(after: Value, before: Value, kept: readonly number[]): void {
 	const width = before.dims.at(-1)!;
@@ -145,7 +147,11 @@ for (const [name, make] of [
 			[sizes(twice.model)['table'], sizes(twice.model)['head']],
 			[[23, d], name === 'untied' ? [d, 23] : undefined],
 		);
+		// One table of ids and one pair for the columns, as after one statement.
+		const once25 = await build(before, 'prune vocab [0, 7, 25..]');
+		assert.equal(operators(twice.model), operators(once25.model));
 		const last = await run(twice.model, ids);
+		assert.equal(last, await run(once25.model, ids));
 		assert.equal(
 			Array.from(last.data, (score) => score === -Infinity),
 			Array.from(last.data, (_, at) => at % V >= 25 || at % V === 0 || at % V === 7),
@@ -158,6 +164,15 @@ test('puts columns back by an operator set whose Pad has its sizes as attributes
 	const { document, model } = await build(before, 'prune vocab 30..');
 	assert.ok(document.proof?.ok && !document.proof.weak);
 	keepsColumns(await run(model, [3, 29, 7]), await run(before, [3, 29, 7]), range(0, 30));
+});
+
+test('puts columns back once for three statements by that operator set too', async () => {
+	const before = texts((b, x) => b.node('MatMul', [x, b.weight([d, V], 'head')]), [V], 10);
+	const parts = await build(before, 'prune vocab 30..\nprune vocab [2, 9]\nprune vocab [4, 11] align 1');
+	assert.ok(parts.document.steps.every(({ proof }) => proof?.ok && !proof.weak));
+	const whole = await build(before, 'prune vocab [2, 4, 9, 11, 30..]');
+	assert.equal(operators(parts.model), operators(whole.model));
+	assert.equal(await run(parts.model, [3, 29, 7, 2]), await run(whole.model, [3, 29, 7, 2]));
 });
 
 test('needs consent where the output holds probabilities', async () => {

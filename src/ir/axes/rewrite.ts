@@ -3,7 +3,7 @@ import { bug } from '../../diagnostic.ts';
 import { INT64 } from '../graph/dtype.ts';
 import { nodeLabel, type Attribute, type Node, type Tensor, type ValueName } from '../graph/graph.ts';
 import { freshNames, type Edit } from '../graph/patch.ts';
-import { lookupEdits, lookupsOf, newPlaces } from './lookup.ts';
+import { composed, lookupEdits, lookupsOf, newPlaces, renumbering } from './lookup.ts';
 import { cutTensor } from '../graph/gather.ts';
 import { tensorOf } from '../graph/tensor.ts';
 import { keptPositions, type Cut } from './cut.ts';
@@ -125,7 +125,8 @@ class Rewriter {
 		const known = this.remapped.get(id);
 		if (known !== undefined) names[slot] = known;
 		else {
-			const edits = lookupEdits(this.net, node, slot, newPlaces(dead, unknown), this.fresh);
+			const own = renumbering(this.net, node, slot, newPlaces(dead, unknown));
+			const edits = lookupEdits(composed(own, node, slot), this.fresh);
 			this.edits.push(...edits.edits);
 			names[slot] = edits.output;
 			this.remapped.set(id, edits.output);

@@ -11,6 +11,7 @@ import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { ints, tensorOf } from '../../ir/graph/tensor.ts';
 import { type Kept } from '../../ir/proof.ts';
 import { attributeInt, insert } from '../edits.ts';
+import { oneBehind, restoredBefore } from './restored-before.ts';
 
 /** An axis of a graph output that gets back what a cut takes of its columns. */
 export type Restored = { readonly output: ValueName; readonly axis: number; readonly columns: number };
@@ -44,7 +45,8 @@ export function columnsOf(net: Net, restored: readonly Restored[], kept: Kept): 
 }
 
 /** Behind the scores that a cut leaves: one more column, of minus infinity; then each old id picks its own, or that one. */
-export function restoreEdits({ graph, opsets }: Model, columns: readonly Columns[]): Edit[] {
+export function restoreEdits(model: Model, columns: readonly Columns[]): Edit[] {
+	const { graph, opsets } = model;
 	const fresh = freshNames(graph);
 	return columns.flatMap((one) => {
 		const { output, axis, columns: size, kept } = one;
@@ -55,6 +57,15 @@ export function restoreEdits({ graph, opsets }: Model, columns: readonly Columns
 		];
 		const places = Array.from({ length: size }, () => kept.length);
 		kept.forEach((column, place) => (places[column] = place));
+		const before = restoredBefore(model, one);
+		if (before !== undefined) {
+			const both = places.map((place) => before.columns[place] ?? before.none);
+			const [wide = ''] = before.node.inputs;
+			return [
+				{ kind: 'constant', tensor: ints(index, [size], both) },
+				{ kind: 'node', node: { ...before.node, inputs: [wide, index] } },
+			];
+		}
 		return [
 			...setApart(graph, output, part),
 			...padEdits(one, { value: part, padded: wider, opset: opsets.get('') ?? 1 }, fresh),
@@ -82,7 +93,7 @@ function padEdits(
 	{ value, padded, opset }: { value: ValueName; padded: ValueName; opset: number },
 	fresh: Fresh,
 ): Edit[] {
-	const pads = Array.from({ length: 2 * rank }, (_, at) => Number(at === rank + axis));
+	const pads = oneBehind(rank, axis);
 	if (opset < 11) {
 		const attributes = new Map<string, Attribute>([
 			['pads', { kind: 'ints', value: pads }],

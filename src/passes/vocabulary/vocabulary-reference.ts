@@ -1,6 +1,6 @@
 /** What a model with fewer tokens must equal: the whole one, fed what stays. And models that are wrong by one token. */
 import { bug, present } from '../../diagnostic.ts';
-import { lookupEdits, lookupsOf } from '../../ir/axes/lookup.ts';
+import { lookupEdits, lookupsOf, renumbering } from '../../ir/axes/lookup.ts';
 import { type Cut } from '../../ir/axes/cut.ts';
 import { type Net } from '../../ir/axes/net.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
@@ -28,7 +28,7 @@ export function renumbered(
 		for (const { letter, slot = 0 } of own) {
 			const dead = present(cut.letters.get(netNode)?.[letter], 'the rows that go');
 			const table = oldPlaces(dead, unknown, further);
-			const lookup = lookupEdits(net, netNode, slot, table, fresh);
+			const lookup = lookupEdits(renumbering(net, netNode, slot, table), fresh);
 			edits.push(...lookup.edits);
 			inputs[slot] = lookup.output;
 		}
