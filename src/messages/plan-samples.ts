@@ -50,7 +50,7 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 		(place) => plan.everythingSelected({ what: 'heads', count: 12 }, place),
 	),
 	'plan/aligned-away': marked('prune ffn 5%', 'prune ffn 5%', (place) =>
-		plan.alignedAway({ what: 'the 128 neurons of layer 0', align: 16, fewest: 16 }, place),
+		plan.alignedAway({ what: ['the 128 neurons of layer 0'], align: 16, fewest: 16 }, place),
 	),
 	'plan/rank-saves-nothing': marked('factorize ffn rank 700', 'rank 700', (place) =>
 		plan.noGain({ where: '/layer.0/ffn/up (768 x 3072)', rank: 700, most: 614 }, place),

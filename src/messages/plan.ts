@@ -95,12 +95,12 @@ export const alignedAway = defineDiagnostic({
 	code: 'plan/aligned-away',
 	severity: 'warning',
 	explain: 'Kept counts go to multiples that onnxruntime computes fast; here that leaves nothing to remove.',
-	message: ({ what, align }: { what: string; align: number; fewest: number | undefined }) =>
-		`aligning to ${align} leaves nothing of ${what} to remove`,
-	hint: ({ fewest }) =>
+	message: ({ what, align }: { what: readonly string[]; align: number; fewest: number | undefined }) =>
+		`aligning to ${align} leaves nothing to remove of ${what.slice(0, 3).join(', ')}${what.length > 3 ? ` and of ${what.length - 3} more` : ''}`,
+	hint: ({ what, fewest }) =>
 		fewest === undefined
 			? '`align 1` turns alignment off'
-			: `the fewest that can go are ${fewest}; \`align 1\` turns alignment off`,
+			: `the fewest that can go${what.length > 1 ? ' of one of them' : ''} are ${fewest}; \`align 1\` turns alignment off`,
 });
 export const noGain = defineDiagnostic({
 	code: 'plan/rank-saves-nothing',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import { INT8 } from '../../src/ir/graph/dtype.ts';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { compile } from '../../src/compile.ts';
@@ -166,6 +167,27 @@ test('removes hidden units of recurrent layers with their gates and states', asy
 		const { steps } = await build(b.build(), 'prune units 50%');
 		assert.equal(steps[0]!.selected, 4, op);
 	}
+});
+
+test('removes hidden units of quantized layers in both directions, whose zero is another number in each', async () => {
+	const b = modelBuilder();
+	const matrix = (rows: number): string =>
+		b.constant({
+			...{ type: INT8, dims: [2, rows, 32] },
+			data: Array.from({ length: 2 * rows * 32 }, (_, at) => ((at * 37) % 101) - 50),
+		});
+	const zeros = b.constant({ type: INT8, dims: [2], data: [3, -7] });
+	const read = [b.input('x', [6, 'batch', 5]), matrix(5), matrix(8), b.weight([2, 64]), '', '', '', ''];
+	const scales = b.floats([0.01, 0.02]);
+	const y = b.node(
+		'DynamicQuantizeLSTM',
+		[...read, scales, zeros, scales, zeros],
+		{ hidden_size: 8, direction: 'bidirectional' },
+		'com.microsoft',
+	);
+	b.output(b.node('Einsum', [y, b.weight([2, 8, 3])], { equation: 'tdbh,dho->tbo' }), [6, 'batch', 3]);
+	const { steps } = await build(b.build(), 'prune units 50%');
+	assert.equal([steps[0]!.selected, steps[0]!.of], [4, 8]);
 });
 
 test('says which operator stands in the way', async () => {

@@ -41,7 +41,7 @@ export async function measureDrift(
 		relativeL2: signal > 0 ? Math.sqrt(noise / signal) : 0,
 		...(noise > 0 && signal > 0 && { sqnrDb: 10 * Math.log10(signal / noise) }),
 		outputs: outputDrifts(outputs),
-		...(rows > 0 && { kl: divergence / rows, top1Agreement: agreed / rows }),
+		...(rows > 0 && { kl: Math.max(0, divergence / rows), top1Agreement: agreed / rows }),
 	};
 }
 

@@ -14,7 +14,6 @@ const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 const u8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 2 });
 const i8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 3 });
-const constantBytes = (...sizes: number[]): ExampleInput => ({ sizes, type: 3, constant: true });
 const zero = (type: number, value: number): ExampleInput => ({ ints: [value], scalar: true, type });
 const q = (value: number): ExampleInput => ({ floats: [value], scalar: true });
 
@@ -93,42 +92,6 @@ function convolutionAxes(view: NodeView): string {
 	];
 	return `${parts.join(', ')} -> ${ordered(view, o, spatial('y', n))}`;
 }
-
-/**
- * Gates of weights and recurrence lie along the last axis, transposed against the standard's LSTM. The hidden state is
- * quantized at every step by the range of all its units, and so is the input by that of all its samples.
- */
-const lstm: Operator = noted('DynamicQuantizeLSTM', {
-	domain: ms,
-	zeroPoints: { 1: null },
-	axes: (view) => {
-		const given = (slot: number, text: string): string => (view.inputs[slot] ? text : '_');
-		const scale = (slot: number): string => ((inputSizes(view, slot)?.length ?? 1) === 2 ? 'D (q h)' : 'D');
-		const inputs = `!t !b i, D i (q h), D h (q h), ${given(3, 'D (u h)')}, _, ${given(5, 'D !b h')}`;
-		const scales = `${scale(8)}, ${scale(9)}, ${scale(10)}, ${scale(11)}`;
-		return `${inputs}, ${given(6, 'D !b h')}, ${given(7, 'D (w h)')}, ${scales} -> !t D !b h, D !b h, D !b h`;
-	},
-	hints: (view) => ({
-		sizes: { q: 4, h: intAttribute(view, 'hidden_size', 1), u: 8, w: 3 },
-		roles: { q: 'gate', u: 'gate', w: 'gate', D: 'gate', h: 'statistic' },
-	}),
-	sizes: (view) => {
-		const [x, w] = [inputSizes(view, 0), inputSizes(view, 1)];
-		if (x === undefined || w === undefined) return [];
-		const state = [w[0] ?? 1, x[1] ?? 1, intAttribute(view, 'hidden_size', 1)];
-		return [[x[0] ?? 1, ...state], state, state];
-	},
-	resize: (_, removal) => ({ attributes: { hidden_size: int(removal.count('h')) } }),
-	examples: [
-		{
-			inputs: [
-				...[[3, 2, 5], constantBytes(1, 5, 24), constantBytes(1, 6, 24), [1, 48], null, null, null, null],
-				...[{ floats: [0.02] }, { ints: [0], type: 3 }, { floats: [0.02] }, { ints: [0], type: 3 }],
-			],
-			attributes: { hidden_size: int(6) },
-		},
-	],
-});
 
 export const qlinearRows: readonly Operator[] = [
 	built('QLinearConcat', {
@@ -223,7 +186,6 @@ export const qlinearRows: readonly Operator[] = [
 			},
 		],
 	}),
-	lstm,
 	noted('NhwcConv', {
 		domain: ms,
 		axes: (view) => `b !x0 !x1 i, o !k0 !k1 i, ${view.inputs[2] ? 'o' : '_'} -> b !y0 !y1 o`,

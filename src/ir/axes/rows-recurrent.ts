@@ -1,7 +1,15 @@
 /** Recurrent layers. https://onnx.ai/onnx/operators/onnx__LSTM.html */
-import { INT32 } from '../graph/dtype.ts';
+import { FLOAT, INT32, INT8 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
-import { noted, type Example, type Operator } from './operator.ts';
+import { type Hints } from './notation.ts';
+import {
+	noted,
+	type Example,
+	type ExampleInput,
+	type Operator,
+	type Removal,
+	type Resized,
+} from './operator.ts';
 import { type Unrelated } from './row.ts';
 import { inputSizes, intAttribute, type NodeView } from './view.ts';
 
@@ -20,21 +28,29 @@ function axesOf(view: NodeView): string | Unrelated {
 	return `${inputs}, ${cell} -> !t D ${b} h, ${state}, ${state}`;
 }
 
+const hintsOf =
+	(q: number) =>
+	(view: NodeView): Hints => ({
+		sizes: { q, h: intAttribute(view, 'hidden_size', 1), u: 2 * q, w: 3 },
+		roles: { q: 'gate', u: 'gate', w: 'gate', D: 'gate', h: 'recurrent' },
+	});
+
+const resize = (_: NodeView, removal: Removal): Resized => ({
+	attributes: { hidden_size: int(removal.count('h')) },
+});
+
 function recurrent(op: keyof typeof gates, more: readonly Example[]): Operator {
 	const q = gates[op];
 	return noted(op, {
 		axes: axesOf,
-		hints: (view) => ({
-			sizes: { q, h: intAttribute(view, 'hidden_size', 1), u: 2 * q, w: 3 },
-			roles: { q: 'gate', u: 'gate', w: 'gate', D: 'gate', h: 'recurrent' },
-		}),
+		hints: hintsOf(q),
 		sizes: (view) => {
 			const [x, w, r] = [inputSizes(view, 0), inputSizes(view, 1), inputSizes(view, 2)];
 			if (x === undefined || w === undefined || intAttribute(view, 'layout', 0)) return [];
 			const state = [w[0] ?? 1, x[1] ?? 1, r?.[2] ?? 1];
 			return [[x[0] ?? 1, ...state], state, state];
 		},
-		resize: (_, removal) => ({ attributes: { hidden_size: int(removal.count('h')) } }),
+		resize,
 		examples: [
 			{
 				inputs: [
@@ -55,6 +71,54 @@ function recurrent(op: keyof typeof gates, more: readonly Example[]): Operator {
 		],
 	});
 }
+
+/**
+ * An LSTM of quantized matrices, which lie the other way round; what it reads, and its state, are quantized as they come, by their range.
+ * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeLSTM
+ */
+function quantizedAxes(view: NodeView): string {
+	const state = 'D !b h';
+	const cell = `${given(view, 6, state)}, ${given(view, 7, 'D (w h)')}`;
+	const inputs = `!t !b i, D i (q h), D h (q h), ${given(view, 3, 'D (u h)')}, _, ${given(view, 5, state)}`;
+	const quantization = [8, 9, 10, 11].map((slot) => (inputSizes(view, slot)?.length === 2 ? 'D (q h)' : 'D'));
+	return `${inputs}, ${cell}, ${quantization.join(', ')} -> !t D !b h, ${state}, ${state}`;
+}
+
+const i8 = (...sizes: number[]): ExampleInput => ({ sizes, type: INT8, constant: true });
+
+/** Wide, so that few positions set a range: zeroing one that does is not the same as leaving it out. */
+function quantizedExample(directions: number, attributes: Example['attributes'], outputs: number[]): Example {
+	const [features, hidden] = [24, 12];
+	const matrix = (rows: number): ExampleInput => i8(directions, rows, 4 * hidden);
+	const read = [[2, 1, features], matrix(features), matrix(hidden), [directions, 8 * hidden]];
+	const state = [null, null, null, null];
+	const scale: ExampleInput = { floats: Array.from({ length: directions }, () => 0.01) };
+	const quantization = [scale, i8(directions), scale, i8(directions)];
+	return {
+		inputs: [...read, ...state, ...quantization],
+		outputs,
+		attributes: { hidden_size: int(hidden), ...attributes },
+	};
+}
+
+const quantized = noted('DynamicQuantizeLSTM', {
+	domain: 'com.microsoft',
+	axes: quantizedAxes,
+	hints: hintsOf(4),
+	sizes: (view) => {
+		const [x, r] = [inputSizes(view, 0), inputSizes(view, 2)];
+		if (x === undefined || r === undefined) return [];
+		const state = [r[0] ?? 1, x[1] ?? 1, r[1] ?? 1];
+		return [[x[0] ?? 1, ...state], state, state];
+	},
+	type: () => FLOAT,
+	zeroPoints: { 1: 9, 2: 11 },
+	resize,
+	examples: [
+		quantizedExample(1, {}, [0, 1]),
+		quantizedExample(2, { direction: { kind: 'string', value: 'bidirectional' } }, [1]),
+	],
+});
 
 const lengths = { sizes: [2], type: INT32, from: 1, below: 4 };
 
@@ -79,4 +143,5 @@ export const recurrentRows: readonly Operator[] = [
 		},
 	]),
 	recurrent('RNN', []),
+	quantized,
 ];

@@ -1,4 +1,5 @@
 /** Equal tensors once: parameter sharing that is there already (ALBERT, arXiv:1909.11942, is such a model when exported layer by layer). */
+import { groupBy } from '../group-by.ts';
 import { subgraphs, capturedNames, type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { constantTensor } from '../../ir/graph/constants.ts';
 import { hashOf } from '../../ir/graph/hash.ts';
@@ -82,17 +83,6 @@ function equalGroups(tensors: readonly Tensor[]): Tensor[][] {
 		.filter((group) => group.length > 1)
 		.flatMap((group) => groupBy(group, hashOf).flatMap(equalOnes))
 		.filter((group) => group.length > 1);
-}
-
-function groupBy(list: readonly Tensor[], keyOf: (one: Tensor) => string | number): Tensor[][] {
-	const groups = new Map<string | number, Tensor[]>();
-	for (const one of list) {
-		const key = keyOf(one);
-		const group = groups.get(key);
-		if (group === undefined) groups.set(key, [one]);
-		else group.push(one);
-	}
-	return [...groups.values()];
 }
 
 /** Tensors of one hash, told apart by their bytes. */

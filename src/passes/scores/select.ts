@@ -3,12 +3,13 @@ import { bug, Fault, type Diagnostic } from '../../diagnostic.ts';
 import { countToRemove, fewestAligned, isAligned } from '../../ir/recipe/amounts.ts';
 import { evaluate, missBy, valuesText } from '../../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../../ir/recipe/recipe.ts';
+import { alignmentNotes, type Away } from './alignment-notes.ts';
 import { type Fields } from './fields.ts';
 import { CommonLimits, leastOf, Limits } from './limits.ts';
 import { listed } from '../listed.ts';
 import { type Allotment } from '../technique.ts';
 import { commonDivisor, type UnitGroup, widthOfUnits } from '../units/units.ts';
-import { alignedAway, everythingSelected, nothingSelected } from '../../messages/plan.ts';
+import { everythingSelected, nothingSelected } from '../../messages/plan.ts';
 
 /** A group's units with their scores. `given` are the numbers they had in the model as it was given. */
 export type Candidate = UnitGroup & {
@@ -76,7 +77,7 @@ function group(list: readonly Ranked[], candidates: readonly Candidate[]): Selec
 }
 
 function layerwise(step: Step, candidates: readonly Candidate[], unit: string, align: number): Selection {
-	const notes: Diagnostic[] = [];
+	const away: Away[] = [];
 	const common = commonTo(candidates);
 	const selected = candidates.flatMap((candidate) => {
 		if (step.amount === undefined) return [];
@@ -84,14 +85,16 @@ function layerwise(step: Step, candidates: readonly Candidate[], unit: string, a
 		const aligned = multipleFor(step, candidate, align);
 		const { min } = step;
 		const { remove, requested } = countToRemove(step.amount, total, { align: aligned, min });
-		if (requested > 0 && remove === 0 && total > min) {
-			const what = `the ${total} ${unit} of ${candidate.label}`;
-			const said = { what, align: aligned, fewest: fewestAligned(total, aligned) };
-			notes.push(alignedAway(said, { span: step.span }));
-		}
+		if (requested > 0 && remove === 0 && total > min)
+			away.push({
+				label: candidate.label,
+				units: total,
+				align: aligned,
+				fewest: fewestAligned(total, aligned),
+			});
 		return group(lowest(ranked([candidate]), remove, min, common), [candidate]);
 	});
-	return { selected, notes };
+	return { selected, notes: alignmentNotes(away, step, unit) };
 }
 
 /** Groups narrower than 32 align to 4 where wider ones align to 16 (language reference, alignment). */

@@ -6,7 +6,7 @@
 import { present } from '../../diagnostic.ts';
 import { type Chosen } from '../../ir/axes/cut.ts';
 import { operandOf, type Net, type NetNode } from '../../ir/axes/net.ts';
-import { type Role } from '../../ir/axes/row.ts';
+import { termKey, type Role } from '../../ir/axes/row.ts';
 import { operatorOf } from '../../ir/axes/table.ts';
 import { BOOL, FLOAT, INT32, UINT8 } from '../../ir/graph/dtype.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
@@ -116,9 +116,9 @@ function maskEdits(net: Net, node: NetNode, mask: Mask, names: Names, fresh: Fre
 }
 
 /** The operand with zeros at the dead positions: a product, or a choice where zero is another number (quantized operands). */
-function zeroEdits(net: Net, { node, inputs }: NetNode, mask: Mask, names: Names, fresh: Fresh): Edit[] {
+function zeroEdits(net: Net, net_: NetNode, mask: Mask, names: Names, fresh: Fresh): Edit[] {
 	const { slot, axis, dead } = mask;
-	const operand = present(inputs[slot], 'a masked operand');
+	const operand = present(net_.inputs[slot], 'a masked operand');
 	const size = operand.sizes[axis] ?? 0;
 	const dims = operand.sizes.map((_, at) => (at === axis ? size : 1));
 	const type = operand.constant?.type ?? net.facts.of(operand.name)?.type ?? FLOAT;
@@ -126,23 +126,52 @@ function zeroEdits(net: Net, { node, inputs }: NetNode, mask: Mask, names: Names
 	const [keep, masked] = [fresh(`${operand.name}_mask`), fresh(`${operand.name}_masked`)];
 	const flags = flagsOf(size, dead);
 	names[slot] = masked;
-	const zero = node.inputs[operatorOf(node)?.zeroPoints?.[slot] ?? -1] ?? '';
+	const { zero, edits } = zeroPointOf(net_, slot, fresh);
 	if (zero === '')
 		return [
 			{ kind: 'constant', tensor: tensorOf(keep, type, dims, flags) },
 			insert('Mul', [value, keep], masked),
 		];
 	const kept: Edit = { kind: 'constant', tensor: tensorOf(keep, BOOL, dims, flags) };
-	if (type === UINT8) return [kept, insert('Where', [keep, value, zero], masked)];
+	if (type === UINT8) return [...edits, kept, insert('Where', [keep, value, zero], masked)];
 	// onnxruntime chooses among no other narrow integers.
 	const [wide, point, chosen] = [fresh(`${value}_wide`), fresh(`${zero}_wide`), fresh(`${masked}_wide`)];
 	return [
+		...edits,
 		kept,
 		insert('Cast', [value], wide, attributeInt('to', INT32)),
 		insert('Cast', [zero], point, attributeInt('to', INT32)),
 		insert('Where', [keep, wide, point], chosen),
 		insert('Cast', [chosen], masked, attributeInt('to', type)),
 	];
+}
+
+/** What stands for zero in an operand, '' where 0 does; laid along the operand's axes where those it has are not the last ones. */
+function zeroPointOf(
+	{ node, inputs, terms }: NetNode,
+	slot: number,
+	fresh: Fresh,
+): { readonly zero: ValueName; readonly edits: readonly Edit[] } {
+	const from = operatorOf(node)?.zeroPoints?.[slot] ?? -1;
+	const zero = node.inputs[from] ?? '';
+	const sizes = inputs[from]?.sizes ?? [];
+	const lettersOf = (at: number, axis: number): string =>
+		(terms.get(termKey({ side: 'in', slot: at, axis }))?.parts ?? []).map(({ letter }) => letter).join();
+	const own = sizes.map((_, axis) => lettersOf(from, axis));
+	const dims = (inputs[slot]?.sizes ?? []).map((_, axis) => {
+		const letters = lettersOf(slot, axis);
+		return letters === '' ? 1 : (sizes[own.indexOf(letters)] ?? 1);
+	});
+	const isLast = sizes.every((size, axis) => dims.at(axis - sizes.length) === size);
+	if (zero === '' || isLast) return { zero, edits: [] };
+	const [laid, shape] = [fresh(`${zero}_laid`), fresh(`${zero}_dims`)];
+	return {
+		zero: laid,
+		edits: [
+			{ kind: 'constant', tensor: ints(shape, [dims.length], dims) },
+			insert('Reshape', [zero, shape], laid),
+		],
+	};
 }
 
 /** The scores with minus infinity at the dead positions. */

@@ -161,7 +161,7 @@ function notes(
 			nothingSelected({ what: unit === 'tokens' ? 'token' : 'class', nearest: '' }, { span: step.span }),
 		];
 	const what = `the ${size} ${unit}`;
-	return [alignedAway({ what, align, fewest: fewestAligned(size, align) }, { span: step.span })];
+	return [alignedAway({ what: [what], align, fewest: fewestAligned(size, align) }, { span: step.span })];
 }
 
 /**
