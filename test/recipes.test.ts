@@ -119,6 +119,7 @@ const cases: Readonly<Record<string, Case>> = {
 	'groups-half': { model: saved('grouped.onnx', grouped()), removes: [2] },
 	'joint-attention': text([24]),
 	'largest-weights': { model: classifier.model, removes: [6] },
+	'linear-attention': text([1]),
 	'merge-tokens': { model: classifier.model, removes: [1, 1] },
 	narrow: { model: classifier.model, removes: [16] },
 	'no-rotation': { model: saved('rotary.onnx', network([{}, {}, {}])), data: turned, removes: [1] },

@@ -26,6 +26,8 @@ import {
 import { keepAndTopk } from '../../messages/exact.ts';
 import { functionWords, planWeighings } from './softmax-functions.ts';
 import { lowerWeighings, type Weighings } from './softmax-graph.ts';
+import { planLinear } from './linear-attention.ts';
+import { lowerLinear, type LinearMaps } from './linear-graph.ts';
 import { planStill } from './still-attention.ts';
 import { lowerStill, type Stills } from './still-graph.ts';
 import { movedInput, scalarOf } from '../exact/trace.ts';
@@ -36,14 +38,14 @@ const exact: readonly Rule[] = [
 ];
 const terminal: readonly Rule[] = [{ name: 'terminal', fold: dropTerminal }];
 
-export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings>({
+export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings | LinearMaps>({
 	words: {
 		name: 'prune-softmax',
 		verb: 'prune',
 		target: 'softmax',
 		aliases: [],
 		summary:
-			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, `with relu`, `sigmoid` or `topk` weigh by other functions: lossy.',
+			'Fold the scale of attention scores into the queries, drop softmaxes that only rank; `at output` the last one; `with mean` or `with constant` let attentions ignore their input, `with linear` a fitted matrix stands in for all of them, `with relu`, `sigmoid` or `topk` weigh by other functions: lossy.',
 		example: 'prune softmax',
 		amounts: ['remove-count', 'remove-share', 'keep-count', 'keep-share'],
 		bare: true,
@@ -53,6 +55,7 @@ export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings>({
 			with: [
 				{ word: 'mean', summary: 'each position takes the mean of the values that it may see' },
 				{ word: 'constant', summary: 'the mean of the attention weights on data, at a fixed length' },
+				{ word: 'linear', summary: 'one linear map of what the attention reads, fitted on data' },
 				...functionWords,
 			],
 		},
@@ -60,17 +63,19 @@ export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings>({
 	},
 	plan: planAny,
 	lower: ({ decision, ...task }) => {
+		if ('maps' in decision) return lowerLinear({ ...task, decision });
 		if ('still' in decision) return lowerStill({ ...task, decision });
 		return 'functions' in decision ? lowerWeighings({ ...task, decision }) : lower({ ...task, decision });
 	},
 });
 
-async function planAny(request: PlanRequest): Promise<Planned<Folds | Stills | Weighings>> {
+async function planAny(request: PlanRequest): Promise<Planned<Folds | Stills | Weighings | LinearMaps>> {
 	const { with: named, amount, spans, span } = request.step;
 	const by = functionWords.find(({ word }) => word === named)?.word;
 	if (by !== undefined) return planWeighings(by, request);
 	if (amount?.kind === 'keep-count' || amount?.kind === 'keep-share')
 		throw new Fault(keepAndTopk({ keeps: true }, { span: spans.amount ?? span }));
+	if (named === 'linear') return planLinear(request);
 	return named !== undefined || amount !== undefined ? planStill(request) : plan(request);
 }
 

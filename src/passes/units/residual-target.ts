@@ -23,7 +23,11 @@ export type ResidualSum = {
 };
 
 /** Absent where the reader ends otherwise, or mixes positions as filters wider than 1 do. */
-export function residualSum({ node, weight, weightAxis }: Reader): ResidualSum | undefined {
+export function residualSum({
+	node,
+	weight,
+	weightAxis,
+}: Pick<Reader, 'node' | 'weight' | 'weightAxis'>): ResidualSum | undefined {
 	const [raw] = node.outputs;
 	if (raw === undefined || !isPointwise(node) || isScaled(node)) return undefined;
 	const width = weight.sizes[weightAxis === 0 ? 1 : 0] ?? 0;
