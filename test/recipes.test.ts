@@ -31,14 +31,16 @@ function rowsOf(name: string, feeds: (row: number) => Feeds, count: number): str
 const passages = rowsOf('passages.jsonl', (row) => classifierFeeds(classifierRows(), row, row + 1, 48), 12);
 const letters = rowsOf('letters.jsonl', (row) => lmFeeds(lmRows(), row, row + 1, 64), 12);
 
-const turned = folder.file(
-	'turned.npy',
-	npy(
-		[10, 5, d],
-		Array.from({ length: 10 * 5 * d }, (_, at) => Math.sin(at * 1.7)),
-		'f4',
-	),
-);
+const turning = (size: number): string =>
+	folder.file(
+		`turned-${size}.npy`,
+		npy(
+			[10, 5, d],
+			Array.from({ length: 10 * 5 * d }, (_, at) => size * Math.sin(at * 1.7)),
+			'f4',
+		),
+	);
+const turned = turning(1);
 
 function saved(name: string, model: Model): string {
 	saveModel(model, folder.at(name));
@@ -129,6 +131,11 @@ const cases: Readonly<Record<string, Case>> = {
 	},
 	'recurrent-half': { model: saved('recurrent.onnx', recurrent()), removes: [8] },
 	'rms-norms': { model: lm.model, removes: [8] },
+	'rotations-guarded': {
+		model: saved('guarded.onnx', network([{}, {}, {}])),
+		data: turning(0.3),
+		removes: [3],
+	},
 	'share-basis': text([3]),
 	'share-equal': { model: turner, removes: [34] },
 	'share-layers': language([2]),

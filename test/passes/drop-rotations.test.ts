@@ -73,6 +73,36 @@ test('with an amount the attention goes whose loss the outputs feel least, on da
 	assert.match(reasons(keys.document).join(), /stays without `may change/);
 });
 
+test('attentions stop turning one after another, as long as the outputs stay near enough', async () => {
+	const path = folder.at('guarded.onnx');
+	saveModel(network([{}, {}, {}]), path);
+	const values = Array.from({ length: 1600 }, (_, at) => Math.sin(at * 1.7));
+	const data = folder.file('guarded.npy', npy([20, 5, d], values, 'f4'));
+	const build = (recipe: string): ReturnType<typeof compile> =>
+		compile({ recipe, model: path, data, threads: 1, samples: 2 });
+	const counts: number[] = [];
+	for (const kl of [0.1, 0.25, 10]) {
+		const document = await build(`prune positions while kl <= ${kl}`);
+		const [step] = document.steps;
+		if (step === undefined) {
+			assert.is(document.diagnostics.at(-1)!.code, 'plan/floor-too-high');
+			counts.push(0);
+			continue;
+		}
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+		const [goal] = step.reached!;
+		// What the goal was held against is what the report measures behind it.
+		assert.equal([goal!.asked, goal!.measured], [kl, document.drift!.kl]);
+		assert.ok(goal!.measured <= kl);
+		counts.push(step.selected);
+	}
+	assert.equal(counts, [0, 1, 3]);
+	const { steps } = await build('prune positions with none in layers 1.. until kl <= 10');
+	assert.equal([steps[0]!.selected, steps[0]!.of], [2, 2]);
+	const sums = await build('prune positions with sums while kl <= 1');
+	assert.match(sums.diagnostics.at(-1)!.message, 'a goal beside `with sums`');
+});
+
 test('a model whose attentions turn nothing says so', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 4]);

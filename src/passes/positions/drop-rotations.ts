@@ -9,6 +9,7 @@ import { type Model, type Node, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { constantsOf } from '../../ir/graph/constants.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
+import { type Step } from '../../ir/recipe/recipe.ts';
 import { countToRemove } from '../../ir/recipe/amounts.ts';
 import { stays } from '../../messages/exact.ts';
 import { needsData, noAnatomy } from '../../messages/plan.ts';
@@ -16,7 +17,14 @@ import { blendEdits } from '../layers/blend-layers.ts';
 import { attributeInt } from '../edits.ts';
 import { rotationsOf, type Turned } from './rotary.ts';
 import { sitesInScope } from '../sites.ts';
-import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from '../technique.ts';
+import {
+	type Lowered,
+	type LowerTask,
+	type Planned,
+	type PlanRequest,
+	saidOf,
+	withAmount,
+} from '../technique.ts';
 import { isAllowed } from '../vocabulary/vocabulary-parts.ts';
 
 /** Rotations that go: from a value to what it was turned from, or the fused attention that turns by itself. */
@@ -26,27 +34,45 @@ export type Straight = {
 	)[];
 };
 
-export async function planStraight(request: PlanRequest): Promise<Planned<Straight>> {
-	const { step, net, numbering } = request;
+/** Attentions in scope that turn queries and keys; of those the ones that may stop, and what stays otherwise. Throws `Fault` for none. */
+function turning(request: PlanRequest): {
+	readonly free: readonly Turned[];
+	readonly of: number;
+	readonly refused: readonly Diagnostic[];
+} {
+	const { step, net } = request;
 	const inScope = sitesInScope(request);
 	const { turned, refused } = rotationsOf(net);
 	const wanted = turned.filter(({ attention }) => inScope(attention.node));
-	if (wanted.length + refused.size === 0)
+	const of = wanted.length + refused.size;
+	if (of === 0)
 		throw new Fault(
 			noAnatomy({ target: 'rotations of queries and keys', scoped: step.in.length > 0 }, { span: step.span }),
 		);
 	const seen = wanted.filter(({ outputs }) => outputs.some((name) => !isAllowed(step, name)));
 	const free = wanted.filter((one) => !seen.includes(one));
+	return { free, of, refused: [...kept(seen, request), ...others(refused, request)] };
+}
+
+/** One attention that stops, two, and so on: those whose loss the outputs feel least. */
+export function dialStraight(request: PlanRequest): readonly Step[] {
+	const { step } = request;
+	return turning(request).free.map((_, at) => withAmount(step, { kind: 'remove-count', count: at + 1 }));
+}
+
+export async function planStraight(request: PlanRequest): Promise<Planned<Straight>> {
+	const { step, numbering } = request;
+	const { free, of, refused } = turning(request);
 	const chosen = await choose(request, free);
 	return {
 		plan: {
 			...saidOf(step),
 			selected: chosen.length,
-			of: wanted.length + refused.size,
+			of,
 			unit: 'attentions (queries and keys not turned by position)',
 			...(step.amount && { metric: 'drift' }),
 			removed: [],
-			refused: [...kept(seen, request), ...others(refused, request)],
+			refused,
 			decision: decisionOf(chosen),
 		},
 		tensors: new Map(),

@@ -11,7 +11,7 @@ import { type Net } from '../../ir/axes/net.ts';
 import { unsupportedAmount } from '../../messages/check.ts';
 import { nothingToDo, stays } from '../../messages/exact.ts';
 import { fewerPositions, positionsNeeded } from '../../messages/positions.ts';
-import { lowerStraight, planStraight, type Straight } from './drop-rotations.ts';
+import { dialStraight, lowerStraight, planStraight, type Straight } from './drop-rotations.ts';
 import { lowerFolds, planFolds, spoiled, type Folds } from '../exact/exact.ts';
 import { positionTable, rowsOf, type PositionTable } from './position-tables.ts';
 import { sums } from './pre-added.ts';
@@ -37,11 +37,11 @@ export const prunePositions = defineTechnique<Cuts | Folds | Straight | Stilled>
 		target: 'positions',
 		aliases: ['position'],
 		summary:
-			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not; `with sums` put what is added to every row into the table. `with none`, or an amount of attentions, stop turning queries and keys by position, `where frequency * 512 < 0.1` only the rotary pairs that hardly turn: lossy.',
+			'Drop rows of position tables: those that no input of a fixed length reaches, or with `keep 128` those that shorter inputs do not; `with sums` put what is added to every row into the table. `with none`, or an amount of attentions, stop turning queries and keys by position, `while kl <= 0.02` as many as may, `where frequency * 512 < 0.1` only the rotary pairs that hardly turn: lossy.',
 		example: 'prune positions keep 128',
 		amounts: ['keep-count', 'remove-count', 'remove-share'],
 		bare: true,
-		clauses: ['in', 'except', 'where', 'may change'],
+		clauses: ['in', 'except', 'where', 'may change', 'until', 'while'],
 		choices: {
 			with: [
 				{ word: 'sums', summary: 'what is added to every row of a table goes into it: exact' },
@@ -56,10 +56,16 @@ export const prunePositions = defineTechnique<Cuts | Folds | Straight | Stilled>
 		],
 		metrics: [],
 	},
+	dial: (request) => {
+		const { with: how, where } = request.step;
+		if (how === 'sums' || where !== undefined) throw notBoth(request, 'a goal');
+		return dialStraight(request);
+	},
 	plan: (request) => {
 		const { with: how, amount, where } = request.step;
 		const isBoth = how === 'sums' ? amount !== undefined : how === 'none' && amount?.kind === 'keep-count';
-		if (isBoth || (how !== undefined && where !== undefined)) throw notBoth(request);
+		if (isBoth || (how !== undefined && where !== undefined))
+			throw notBoth(request, where === undefined ? 'an amount' : 'a condition');
 		if (where !== undefined) return Promise.resolve(planStilled(request, where));
 		if (how === 'none' || (amount !== undefined && amount.kind !== 'keep-count'))
 			return planStraight(request);
@@ -72,10 +78,10 @@ export const prunePositions = defineTechnique<Cuts | Folds | Straight | Stilled>
 	},
 });
 
-function notBoth({ step }: PlanRequest): Fault {
+function notBoth({ step }: PlanRequest, what: string): Fault {
+	const other = step.with === undefined ? 'a condition' : `\`with ${step.with}\``;
 	const words = { technique: 'prune positions', example: 'prune positions keep 128' };
-	const amount = `${step.where === undefined ? 'an amount' : 'a condition'} beside \`with ${step.with ?? ''}\``;
-	return new Fault(unsupportedAmount({ amount, ...words }, { span: step.span }));
+	return new Fault(unsupportedAmount({ amount: `${what} beside ${other}`, ...words }, { span: step.span }));
 }
 
 function plan(request: PlanRequest): Planned<Cuts> {
