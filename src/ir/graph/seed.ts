@@ -8,13 +8,13 @@ import { elementCount, type Model, type Tensor, type ValueName } from './graph.t
 import { hashOf } from './hash.ts';
 import { applyPatch } from './patch.ts';
 import { drawAt } from './random.ts';
-import { tensorOf } from './tensor.ts';
+import { isReadable, numbersOf, tensorOf } from './tensor.ts';
 
 /**
  * The model with every weight that a product or convolution sums over redrawn, at twice the size that keeps signals level, so that
  * branches outweigh what they are added to. Of a weight that is computed (dequantized, cast), the constant it is made from.
  * @param turn another turn gives other numbers, twice as large.
- * @param alike whether tensors that are equal get equal numbers.
+ * @param alike whether tensors that are equal get equal numbers, and zeros stay: what a rewrite may go by that leaves every output as it was.
  */
 export function seedWeights(net: Net, turn = 0, alike = false): Model {
 	const weights = new Map<ValueName, Tensor>();
@@ -36,7 +36,9 @@ export function seedWeights(net: Net, turn = 0, alike = false): Model {
 	}
 	const edits = [...weights].map(([name, tensor]) => ({
 		kind: 'constant' as const,
-		tensor: drawn(name, tensor, turn, alike ? hashOf(tensor) : seedOf(name)),
+		tensor: alike
+			? withZeros(drawn(name, tensor, turn, hashOf(tensor)), tensor)
+			: drawn(name, tensor, turn, seedOf(name)),
 	}));
 	return applyPatch(net.model, { label: 'seeded weights', edits });
 }
@@ -87,6 +89,19 @@ function sums({ row }: NetNode, operand: number): boolean {
 function isMatrix({ type, dims }: Pick<Tensor, 'type' | 'dims'>): boolean {
 	const kind = elementType(type)?.kind;
 	return (kind === 'float' || type === INT8 || type === UINT8) && dims.length > 1 && elementCount(dims) > 1;
+}
+
+/** Zeros where the original has them. */
+function withZeros(draws: Tensor, original: Tensor): Tensor {
+	if (!isReadable(original)) return draws;
+	const [numbers, values] = [numbersOf(draws), numbersOf(original)];
+	if (!values.includes(0)) return draws;
+	return tensorOf(
+		draws.name,
+		draws.type,
+		draws.dims,
+		numbers.map((number, at) => (values[at] === 0 ? 0 : number)),
+	);
 }
 
 const seedOf = (name: ValueName): number =>

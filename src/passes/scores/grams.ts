@@ -37,7 +37,7 @@ function isDense({ node, view }: NetNode): boolean {
 }
 
 /** The weight of a linear reader as inputs × outputs; of a convolution, an output is a filter at a place of the kernel. */
-export function weightMatrix({ weight, weightAxis }: Reader): Matrix {
+export function weightMatrix({ weight, weightAxis }: Pick<Reader, 'weight' | 'weightAxis'>): Matrix {
 	const tensor: Tensor = present(weight.constant, 'a weight');
 	const [outer, size, inner] = foldedSizes(tensor.dims, weightAxis);
 	const stored = numbersOf(tensor);

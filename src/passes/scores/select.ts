@@ -48,6 +48,19 @@ export function selectAllotted(
 	});
 }
 
+/** Units that are told one by one, as far as one of each candidate and of every axis stays. */
+export function selectTold(
+	candidates: readonly Candidate[],
+	told: (candidate: Candidate) => ReadonlySet<number>,
+): Selected[] {
+	const common = commonTo(candidates);
+	return candidates.flatMap((candidate) => {
+		const units = told(candidate);
+		const wanted = ranked([candidate]).filter(({ unit }) => units.has(unit));
+		return group(lowest(wanted, wanted.length, 1, common), [candidate]);
+	});
+}
+
 /** A candidate's units in the order in which they go, without those that must stay. */
 export function orderOf(candidate: Candidate, min: number): number[] {
 	return lowest(ranked([candidate]), candidate.scores.length, Math.max(1, min)).map(({ unit }) => unit);

@@ -60,3 +60,10 @@ function numbers({ attributes }: Node, name: string): readonly number[] {
 	const attribute = attributes.get(name);
 	return attribute?.kind === 'ints' ? attribute.value : [];
 }
+
+/** Whether an operator reads zeros, or nothing, around its input at some of its places. */
+export function isPadded(node: Node): boolean {
+	const mode = node.attributes.get('auto_pad');
+	const automatic = mode?.kind === 'string' && mode.value.startsWith('SAME');
+	return automatic || numbers(node, 'pads').some((pad) => pad !== 0);
+}

@@ -9,6 +9,7 @@ import { applyPatch } from '../../ir/graph/patch.ts';
 import { type Kept } from '../../ir/proof.ts';
 import { broken } from '../../messages/plan.ts';
 import { emptyEdits, type Emptied } from './empty.ts';
+import { type Folding } from './fold-constants.ts';
 import { refitEdits, refitted, type Fit, type RefitDecision } from './compensate.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from '../technique.ts';
@@ -30,6 +31,8 @@ export type CutDecision = {
 	readonly fewer?: readonly (readonly Mask[])[];
 	/** Products of which nothing is left, where whole structures go. */
 	readonly emptied?: readonly Emptied[];
+	/** What readers take up of units that were constant: then the model before is the reference. */
+	readonly foldings?: readonly Folding[];
 	/** New weights of readers, where removal is compensated. */
 	readonly refits?: readonly RefitDecision[];
 };

@@ -2,7 +2,7 @@
 import { type Family } from '../../ir/axes/families.ts';
 import { type NetNode } from '../../ir/axes/net.ts';
 import { pruneUnits } from './prune-units.ts';
-import { groupsOf, wideFamilies, writesAt } from './structures.ts';
+import { groupsOf, isDepthwise, wideFamilies, writesAt } from './structures.ts';
 import { type Found, type PlanRequest } from '../technique.ts';
 
 const convolutions: ReadonlySet<string> = new Set([
@@ -31,9 +31,10 @@ export const pruneChannels = pruneUnits({
 	aliases: ['channel', 'features'],
 	align: 16,
 	summary:
-		'Remove feature maps with everything that reads them, across coupled convolutions; in networks of convolutions or of linear layers alone the features of linear layers too.',
+		'Remove feature maps with everything that reads them, across coupled convolutions; in networks of convolutions or of linear layers alone the features of linear layers too. Bare, those that are the same whatever the input: exact.',
 	example: 'prune channels 30%',
 	refits: true,
+	constants: true,
 	find: (request) => {
 		const families = wideFamilies(request);
 		const areFeatures =
@@ -49,9 +50,10 @@ export const pruneFilters = pruneUnits({
 	aliases: ['filter'],
 	align: 16,
 	summary:
-		'Remove output filters of convolutions that are coupled to no other convolution, by their own weights.',
+		'Remove output filters of convolutions that are coupled to no other convolution, by their own weights. Bare, those that put out the same whatever the input: exact.',
 	example: 'prune filters 30%',
 	refits: true,
+	constants: true,
 	find: filters,
 });
 
@@ -67,12 +69,6 @@ function writersOf(family: Family, ops: ReadonlySet<string>): NetNode[] {
 	return [...family.letters.keys()].filter(
 		(node) => ops.has(node.node.op) && writesAt(family, node) && !isDepthwise(node),
 	);
-}
-
-/** One input channel a group: what comes out of a channel goes in through the same one. */
-function isDepthwise({ node, inputs }: NetNode): boolean {
-	const group = node.attributes.get('group');
-	return group?.kind === 'int' && group.value > 1 && inputs[1]?.sizes[1] === 1;
 }
 
 function writes(family: Family, ...ops: readonly ReadonlySet<string>[]): boolean {

@@ -7,6 +7,7 @@ import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
 import { fieldsFor } from '../scores/fields.ts';
+import { lowerFolded, selectConstant } from './fold-constants.ts';
 import { gramsOf, linearReaders, type Grams } from '../scores/grams.ts';
 import { type ScoreContext } from '../scores/score-context.ts';
 import { masksOf } from './masks.ts';
@@ -40,6 +41,8 @@ export type Target = {
 	/** Whether those who read the units are products, refitted to what stays when there is data. */
 	readonly refits?: boolean;
 	readonly find: (request: PlanRequest) => Found;
+	/** Whether the bare statement takes those that are constant, which changes nothing. */
+	readonly constants?: boolean;
 	/** Whether `inspect` lists its groups apart; not what it lists with the layers or by another target. */
 	readonly listed?: boolean;
 };
@@ -70,7 +73,7 @@ export function pruneUnits(target: Target): Technique {
 			summary: target.summary,
 			example: target.example,
 			amounts: ['remove-share', 'remove-count', 'keep-share', 'keep-count', 'set'],
-			bare: false,
+			bare: target.constants === true,
 			clauses: ['in', 'except', 'where', 'by', 'align', 'min', 'globally', 'until', 'while', 'may change'],
 			...(target.refits && { choices: { without: [compensation], with: [biasAlone] } }),
 			metrics: [...(target.refits ? ['obs', 'sensitivity'] : []), ...unitMetrics],
@@ -79,7 +82,10 @@ export function pruneUnits(target: Target): Technique {
 		offer: (request) => offer(request, target),
 		score: (request) => score(request, target),
 		plan: (request) => plan(request, target),
-		lower: lowerCut,
+		lower: (task) => {
+			const { foldings } = task.decision;
+			return foldings === undefined ? lowerCut(task) : lowerFolded(task, foldings);
+		},
 	});
 }
 
@@ -97,7 +103,7 @@ async function rankedUnits(request: PlanRequest, target: Target): Promise<Ranked
 	const found = target.find(request);
 	if (found.total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
 	const grams = lab && gramsOf(found.groups, net.model, lab);
-	const metric = step.by ?? defaultMetric(target, found.groups, lab);
+	const metric = step.by ?? (isBare(request) ? 'l2' : defaultMetric(target, found.groups, lab));
 	const ranking = await rank(
 		{ ...request, groups: found.groups, ...(grams && { grams }) },
 		found.groups,
@@ -123,19 +129,20 @@ async function score(request: PlanRequest, target: Target): Promise<Scored> {
 async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDecision>> {
 	const { step, numbering, allotted } = request;
 	const { refused, total, grams, metric, candidates, shared } = await rankedUnits(request, target);
+	const constant = isBare(request) ? selectConstant(candidates, target.unit, request) : undefined;
 	const { selected, notes } = allotted
 		? { selected: selectAllotted(candidates, allotted, step.min), notes: [] }
-		: select(step, candidates, target.unit, target.align);
+		: (constant ?? select(step, candidates, target.unit, target.align));
 	const whole = selected.filter(isWhole);
 	const partial = selected.filter((one) => !isWhole(one));
-	const made = await refits(request, target, selected, grams);
+	const made = constant ? undefined : await refits(request, target, selected, grams);
 	return {
 		plan: {
-			...saidOf(step),
+			...saidOf(step, 'constant ones'),
 			selected: selected.reduce((sum, one) => sum + one.units.length, 0),
 			of: total,
 			unit: target.unit,
-			metric,
+			...(constant ? { exact: true } : { metric }),
 			removed: selected.map(({ candidate, units: gone }) => ({
 				layer: candidate.layer,
 				units: gone.map((at) => candidate.given[at] ?? at),
@@ -147,6 +154,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				...decideCut(partial.flatMap(going), spares(partial, candidates, whole), whole.map(chosen)),
 				...(whole.length > 0 && { emptied: whole.flatMap((one) => emptiedOf(one, request, target)) }),
 				...(made && { refits: made.refits }),
+				...(constant && { foldings: constant.foldings }),
 			},
 		},
 		tensors: made?.tensors ?? new Map(),
@@ -156,6 +164,11 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			layers: numbering.layers.filter((_, at) => !isGone(request.anatomy.layers[at], whole)),
 		},
 	};
+}
+
+/** Whether a statement says no more than verb and target. */
+function isBare({ step, allotted }: PlanRequest): boolean {
+	return allotted === undefined && step.amount === undefined && step.where === undefined;
 }
 
 /** New weights of what reads the units, where there is data and nobody forbids it. */

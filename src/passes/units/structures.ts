@@ -164,3 +164,9 @@ export function writesAt(family: Family, node: NetNode): boolean {
 		return weight?.fixed === true && weight.sizes.length > 1 && parts.some(writes);
 	});
 }
+
+/** One input channel a group: what comes out of a channel goes in through the same one. */
+export function isDepthwise({ node, inputs }: NetNode): boolean {
+	const group = node.attributes.get('group');
+	return group?.kind === 'int' && group.value > 1 && inputs[1]?.sizes[1] === 1;
+}
