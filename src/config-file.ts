@@ -18,8 +18,10 @@ export type Structure = {
 	readonly heads: readonly number[];
 	readonly ffn: readonly number[];
 	readonly hidden: readonly number[];
-	/** How many layers keep keys and values in inputs of their own. */
+	/** How many layers keep keys and values in inputs or outputs of their own. */
 	readonly caches: number;
+	/** Size of the last axis of each output, where it is fixed. */
+	readonly outputs: Readonly<Record<string, number>>;
 };
 
 export function structureOf(given: Model, shapes: Shapes): Structure {
@@ -29,14 +31,24 @@ export function structureOf(given: Model, shapes: Shapes): Structure {
 		anatomy.layers.flatMap(({ blocks }) =>
 			blocks.flatMap((block) => (block.kind === kind && !block.cross ? [block.units] : [])),
 		);
-	const caches = given.graph.inputs.flatMap(({ name }) => /^past_key_values\.(\d+)\./.exec(name)?.[1] ?? []);
+	const { inputs, outputs } = given.graph;
+	const caches = [...inputs, ...outputs].flatMap(
+		({ name }) => /^(?:past_key_values|present)\.(\d+)\./.exec(name)?.[1] ?? [],
+	);
 	return {
 		layers: [anatomy.layers.length],
 		heads: unitsOf('attention'),
 		ffn: unitsOf('ffn'),
 		hidden: widthsOf(anatomy),
 		caches: new Set(caches).size,
+		outputs: Object.fromEntries(outputs.flatMap(({ name }) => widthAt(anatomy, name))),
 	};
+}
+
+function widthAt({ net }: Anatomy, name: string): [string, number][] {
+	const { sizes = [], dynamic = [] } = net.tensors.get(name) ?? {};
+	const width = sizes.at(-1);
+	return width === undefined || dynamic.at(-1) === true ? [] : [[name, width]];
 }
 
 /** Widths of the residual stream. */
@@ -82,6 +94,17 @@ export type Changed = {
 	/** Loaders that the result does not fit, and why. */
 	readonly unfit: readonly { readonly loader: string; readonly why: string }[];
 };
+
+/** Outputs whose rows have another width now. */
+export function widthsChanged(
+	before: Structure,
+	after: Structure,
+): { readonly name: string; readonly from: number; readonly to: number }[] {
+	return Object.entries(before.outputs).flatMap(([name, from]) => {
+		const to = after.outputs[name];
+		return to === undefined || to === from ? [] : [{ name, from, to }];
+	});
+}
 
 const alike = (values: readonly number[]): number | undefined =>
 	values.length > 0 && values.every((value) => value === values[0]) ? values[0] : undefined;
@@ -162,7 +185,7 @@ function unfitLoaders(settings: Settings, before: Structure, after: Structure): 
 	const why = (text: string): Changed['unfit'] => [{ loader: 'optimum', why: text }];
 	if (alike(after.heads) === undefined)
 		return why('it makes caches of one number of heads for all layers, and layers have different ones');
-	return headsChanged && !isNumber(settings['head_dim'])
+	return headsChanged && !['head_dim', 'd_kv'].some((key) => isNumber(settings[key]))
 		? why(
 				'it makes caches as wide as hidden_size / num_attention_heads, which is no longer the width of a head',
 			)

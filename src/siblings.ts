@@ -3,22 +3,24 @@
  * where they lose the same units: a folder never holds models of one network that were pruned differently. Another network (the decoder
  * beside an encoder) takes the recipe by itself, and stays as it was where the recipe does not work on it.
  */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { networkOf, placeOf, siblingsOf, targetOf } from './backends/onnx/layout.ts';
 import { type Diagnostic } from './diagnostic.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from './messages/folder.ts';
-import { updateConfig } from './side-files.ts';
+import { apartFrom, updateConfig } from './side-files.ts';
 
 /** Builds one model; with losses, writes it only where its steps have these. */
 export type BuildAlike = (options: CompileOptions, losses?: string) => Promise<BuildDocument>;
 
-/** Which units each step takes, as a text to compare. */
+/** Which units each step takes, as a text to compare. What leaves every output as it was may take others of another file. */
 export function lossesOf(
-	steps: readonly Pick<StepReport, 'technique' | 'selected' | 'of' | 'removed'>[],
+	steps: readonly Pick<StepReport, 'technique' | 'selected' | 'of' | 'removed' | 'exact'>[],
 ): string {
 	return JSON.stringify(
-		steps.map(({ technique, selected, of, removed }) => [technique, selected, of, removed]),
+		steps.map(({ technique, selected, of, removed, exact }) =>
+			exact === true ? [technique] : [technique, selected, of, removed],
+		),
 	);
 }
 
@@ -40,7 +42,9 @@ export async function withSiblings(
 	);
 	for (const network of new Set(names.map(networkOf)))
 		if (network !== own) await others.network(names.filter((name) => networkOf(name) === network));
-	return { ...document, diagnostics: [...document.diagnostics, ...others.said()] };
+	const decoders = own === 'encoder' ? names.filter((name) => networkOf(name) === 'decoder') : [];
+	const apart = decoders.length === 0 ? [] : others.apart(decoders, relative(place.folder ?? '', place.path));
+	return { ...document, diagnostics: [...document.diagnostics, ...others.said(), ...apart] };
 }
 
 /** A plan is of one file: the others of a folder stay behind. */
@@ -93,9 +97,16 @@ class Others {
 		this.diagnostics.push(networkTakes({ name: first, took }));
 		const { model, output } = this.paths(first);
 		this.diagnostics.push(
-			...updateConfig(this.root, { model, output, shapes: this.options.shapes ?? new Map() }),
+			...updateConfig(this.root, document.steps, {
+				...{ model, output, shapes: this.options.shapes ?? new Map() },
+			}),
 		);
 		return this.go(names, document.steps);
+	}
+
+	/** What the encoder hands over in another width than before. */
+	apart(decoders: readonly string[], encoder: string): readonly Diagnostic[] {
+		return apartFrom(decoders, { ...this.paths(encoder), shapes: this.options.shapes ?? new Map() });
 	}
 
 	said(): readonly Diagnostic[] {

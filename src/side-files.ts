@@ -10,13 +10,14 @@ import {
 	type Target,
 } from './backends/onnx/layout.ts';
 import { loadStructure } from './backends/onnx/load.ts';
-import { changedConfig, structureOf, type Changed, type Structure } from './config-file.ts';
+import { changedConfig, structureOf, widthsChanged, type Changed, type Structure } from './config-file.ts';
 import { readSettings, pathBeside, type Settings } from './data/beside.ts';
 import { Stage } from './stage.ts';
 import { type Diagnostic } from './diagnostic.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
-import { configWritten } from './messages/folder.ts';
+import { configWritten, networksApart, scoresRenumbered } from './messages/folder.ts';
+import { withPooling } from './pooling.ts';
 import { classesBeside, classLines } from './data/lexicon.ts';
 import { shortened } from './data/text-lengths.ts';
 import { trimmedVocabulary } from './data/trim-vocabulary.ts';
@@ -45,8 +46,26 @@ export function sidesOf(
 	const plain = withLengths(withSides(targetOf(place, out), place.path, lost), positions);
 	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
-	const change = { before, after, positions, lost, network: networkOf(place.path) };
-	return withConfig(plain, change);
+	const widths = widthsChanged(before, after);
+	const { sides, unfit } = withPooling(plain.sides, widths);
+	const change = { before, after, positions, lost, network: networkOf(place.path), unfit };
+	const { target, notes } = withConfig({ ...plain, sides }, change);
+	return { target, notes: [...notes, ...renumbered(widths, lost)] };
+}
+
+/** Scores that have no column any more for some of the tokens. */
+function renumbered(widths: ReturnType<typeof widthsChanged>, lost: Lost | undefined): Diagnostic[] {
+	const fewer = widths.find(({ from }) => lost?.unit === 'tokens' && from === lost.of);
+	return fewer === undefined ? [] : [scoresRenumbered(fewer)];
+}
+
+/** What is to be said of an encoder whose result a decoder beside it was not made for. */
+export function apartFrom(
+	decoders: readonly string[],
+	{ model, output, shapes }: { readonly model: string; readonly output: string; readonly shapes: Shapes },
+): readonly Diagnostic[] {
+	const changed = widthsChanged(structureAt(model, shapes), structureAt(output, shapes));
+	return changed.map((one) => networksApart({ ...one, decoders }));
 }
 
 /** What statements about vocabularies have removed, in the model's own ids; undefined when nothing. */
@@ -70,12 +89,14 @@ type Reshaped = {
 	readonly positions: number | undefined;
 	readonly lost: Lost | undefined;
 	readonly network: Network;
+	/** Loaders that what lies beside the model keeps from reading the result. */
+	readonly unfit: Changed['unfit'];
 };
 
 /** The target with a `config.json` that says what the model has now, and what is to be said of it; only where a folder is written. */
 function withConfig(
 	target: Target,
-	{ before, after, positions, lost, network }: Reshaped,
+	{ before, after, positions, lost, network, unfit }: Reshaped,
 ): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
 	const side = target.sides.find(({ name }) => name === 'config.json');
 	const given = side && Buffer.from(side.read(false)).toString();
@@ -88,12 +109,16 @@ function withConfig(
 		return Buffer.from(now === JSON.stringify(settings, undefined, 2) ? given : `${now}\n`);
 	};
 	const sides = [...target.sides.filter((one) => one !== side), { name: 'config.json', read }];
-	return { target: { ...target, sides }, notes: said(changed) };
+	return {
+		target: { ...target, sides },
+		notes: said({ ...changed, unfit: [...changed.unfit, ...unfit] }),
+	};
 }
 
 /** Rewrites the `config.json` of a folder that was written just now by what another network of it has lost, and says so. */
 export function updateConfig(
 	root: string,
+	steps: readonly Step[],
 	{ model, output, shapes }: { readonly model: string; readonly output: string; readonly shapes: Shapes },
 ): readonly Diagnostic[] {
 	const path = join(root, 'config.json');
@@ -107,7 +132,7 @@ export function updateConfig(
 		stage.write('config.json', [bytes], bytes.length);
 		stage.commit();
 	}
-	return said(changed);
+	return [...said(changed), ...renumbered(widthsChanged(before, after), lostIn(steps))];
 }
 
 function structureAt(path: string, shapes: Shapes): Structure {

@@ -72,3 +72,32 @@ export const otherLosses = defineDiagnostic({
 		'Scores are computed from each file by itself; coarser weights may rank units differently. A statement that lists what goes, or a rank, means the same in every file.',
 	message: () => 'the recipe takes other units of it than of the model',
 });
+export const networksApart = defineDiagnostic({
+	code: 'write/networks-apart',
+	severity: 'warning',
+	explain:
+		'A decoder reads what the encoder puts out, position by position. Where `may change` lets the encoder put out fewer, the decoder beside it was made for others: its own width is chosen by its own scores.',
+	message: ({
+		name,
+		from,
+		to,
+		decoders,
+	}: {
+		name: string;
+		from: number;
+		to: number;
+		decoders: readonly string[];
+	}) =>
+		`the encoder puts out '${name}' ${to} wide, and ${decoders.join(', ')} ${decoders.length === 1 ? 'was' : 'were'} made for ${from}: they do not run together`,
+	hint: () => 'without `may change` what goes from one network to the other keeps its width',
+});
+export const scoresRenumbered = defineDiagnostic({
+	code: 'write/scores-renumbered',
+	severity: 'note',
+	explain:
+		'With `may change` scores have a column for each token that stays, and columns are numbered anew. Ids in `generation_config.json` and `config.json` are ids of the tokenizer: a generate loop that takes the number of a column for an id goes wrong.',
+	message: ({ name, to }: { name: string; from: number; to: number }) =>
+		`'${name}' has ${to} columns, numbered anew: ids in generation_config.json and config.json (\`eos_token_id\`) do not name them`,
+	hint: ({ name }) =>
+		`without \`may change "${name}"\` columns stay under their old ids, and generate loops go on`,
+});

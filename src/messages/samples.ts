@@ -66,6 +66,13 @@ const ran: Readonly<Record<string, Sample>> = {
 			unfit: ['optimum: layers differ'],
 		}),
 	),
+	'write/networks-apart': plain(
+		folder.networksApart({
+			...{ name: 'last_hidden_state', from: 512, to: 384 },
+			decoders: ['onnx/decoder_model.onnx'],
+		}),
+	),
+	'write/scores-renumbered': plain(folder.scoresRenumbered({ name: 'logits', from: 32_128, to: 8192 })),
 	'write/same-models': plain(folder.siblingsGo({ names: ['model_fp16.onnx', 'model_quantized.onnx'] })),
 	'write/other-models': plain(
 		folder.siblingStays({

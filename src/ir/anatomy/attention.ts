@@ -68,8 +68,7 @@ function decomposedBlock(softmax: NetNode, families: readonly Family[]): Block |
 	const queries = reaching.find((family) => isByQuery(family) && family.units > 1);
 	const family = candidates.find(({ units }) => units > 0) ?? candidates[0];
 	const choke = family && (chokeAt(output, family) ?? chokeAtProjection(family));
-	const heads =
-		family === undefined ? 1 : Math.max(1, family.units + (family.units === 0 ? family.pinned : 0));
+	const heads = family === undefined ? 1 : Math.max(1, family.units || pinnedHeads(output, family));
 	const width = output.sizes.at(-1) ?? 1;
 	return { ...block(values, family, choke, heads, width, crossOf(scores)), ...(queries && { queries }) };
 }
@@ -114,6 +113,11 @@ function fusedBlock(node: NetNode, families: readonly Family[]): Block {
 		...(queries && { queries }),
 		fused: node.node.op,
 	};
+}
+
+/** Heads of which none can go are not told apart by the family: their number is the size of their axis, where they have one. */
+function pinnedHeads({ sizes, dynamic }: NetTensor, { pinned }: Family): number {
+	return sizes.length === 4 && dynamic[1] !== true ? (sizes[1] ?? pinned) : pinned;
 }
 
 /** Width of one head: its values side by side on the last axis, or on an axis of their own. */
@@ -197,12 +201,14 @@ export function linearsOf(family: Family): Linear[] {
 		.filter(({ weight }) => family.axes.get(weight)?.some(Boolean));
 }
 
-/** Queries and keys grow with different inputs: attention across two sequences. */
+/**
+ * Attention across two sequences: an input of the model is behind the queries, and not behind the keys. Behind a first such layer the other
+ * sequence is behind the queries too; keys of a cache have more behind them.
+ */
 function crossOf(scores: NetNode): boolean {
 	const roots = scores.inputs.map((tensor) => (tensor ? inputsBehind(tensor) : new Set<string>()));
 	const [left = new Set<string>(), right = new Set<string>()] = roots;
-	const encoder = (names: ReadonlySet<string>): boolean => [...names].some((name) => /encoder/i.test(name));
-	return encoder(left) !== encoder(right);
+	return right.size > 0 && [...left].some((name) => !right.has(name));
 }
 
 function inputsBehind(tensor: NetTensor): Set<string> {
