@@ -34,6 +34,15 @@ const projected = (b: Build, x: string, name: string): Attended => ({
 	values: split(b, linear(b, x, `${name}.v`)),
 });
 
+const crossAttention = (b: Build, x: string, memory: string, name: string): string =>
+	attention(b, x, name, projected(b, memory, name));
+
+/** https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MultiHeadAttention */
+function fusedAttention(b: Build, x: string, memory: string, name: string): string {
+	const read = [x, memory, memory].map((value, at) => linear(b, value, `${name}.${'qkv'[at] ?? ''}`));
+	return linear(b, b.node('MultiHeadAttention', read, { num_heads: heads }, 'com.microsoft'), `${name}.o`);
+}
+
 function feedForward(b: Build, x: string, name: string): string {
 	const up = b.node('Relu', [linear(b, norm(b, x, `${name}.norm`), `${name}.up`, width, hidden)]);
 	return b.node('Add', [x, linear(b, up, `${name}.down`, hidden, width)]);
@@ -60,7 +69,7 @@ export function encoderFile(layers = 2): Model {
 /**
  * `decoder_model.onnx`, or with `past` `decoder_with_past_model.onnx`: keys and values go out, and with `past` come in.
  */
-export function decoderFile({ past = false, layers = 2 } = {}): Model {
+export function decoderFile({ past = false, layers = 2, isFused = false } = {}): Model {
 	const b = modelBuilder();
 	const names = new Map<string, string>();
 	const table = b.weight([vocabulary, width], 'shared');
@@ -72,7 +81,8 @@ export function decoderFile({ past = false, layers = 2 } = {}): Model {
 		const own = cached(b, projected(b, read, `${name}.self`), { layer, past }, names);
 		x = b.node('Add', [x, attention(b, read, `${name}.self`, own)]);
 		const asked = norm(b, x, `${name}.cross.norm`);
-		x = b.node('Add', [x, attention(b, asked, `${name}.cross`, projected(b, memory, `${name}.cross`))]);
+		const cross = isFused ? fusedAttention : crossAttention;
+		x = b.node('Add', [x, cross(b, asked, memory, `${name}.cross`)]);
 		x = feedForward(b, x, `${name}.ffn`);
 	}
 	const head = b.node('Transpose', [table], { perm: [1, 0] });

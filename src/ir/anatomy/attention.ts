@@ -109,7 +109,7 @@ function fusedBlock(node: NetNode, families: readonly Family[]): Block {
 		(one) => one.units > 1 && one.letters.get(node)?.[each] !== undefined && !found.includes(one),
 	);
 	return {
-		...block(node, family, choke, heads, width, false),
+		...block(node, family, choke, heads, width, crossOf(node)),
 		...(queries && { queries }),
 		fused: node.node.op,
 	};
@@ -202,12 +202,12 @@ export function linearsOf(family: Family): Linear[] {
 }
 
 /**
- * Attention across two sequences: an input of the model is behind the queries, and not behind the keys. Behind a first such layer the other
+ * Attention across two sequences, of a product of scores or a fused operator: an input of the model is behind the queries, and not behind the keys. Behind a first such layer the other
  * sequence is behind the queries too; keys of a cache have more behind them.
  */
-function crossOf(scores: NetNode): boolean {
-	const roots = scores.inputs.map((tensor) => (tensor ? inputsBehind(tensor) : new Set<string>()));
-	const [left = new Set<string>(), right = new Set<string>()] = roots;
+function crossOf({ inputs: [queries, keys] }: NetNode): boolean {
+	if (queries === undefined || keys === undefined || keys.fixed) return false;
+	const [left, right] = [inputsBehind(queries), inputsBehind(keys)];
 	return right.size > 0 && [...left].some((name) => !right.has(name));
 }
 

@@ -7,7 +7,9 @@ import { loadModel } from '../../../src/backends/onnx/load.ts';
 import { saveModel } from '../../../src/backends/onnx/save.ts';
 import { compile } from '../../../src/compile.ts';
 import { inspectModel } from '../../../src/examine.ts';
+import { type Model } from '../../../src/ir/graph/graph.ts';
 import { attentionForms } from '../../harness/attention.ts';
+import { decoderFile } from '../../harness/seq2seq.ts';
 
 const test = suite('forms of attention');
 const folder = mkdtempSync(join(tmpdir(), 'prunec-test-'));
@@ -47,5 +49,21 @@ for (const [name, { model, units, width, fused }] of Object.entries(attentionFor
 		assert.ok(document.output!.params! < document.model!.params);
 	});
 }
+
+test('attention across two sequences joins the layer of its decoder, also behind the first and where it is fused', () => {
+	const kinds = (model: Model): string[][] => {
+		saveModel(model, join(folder, 'decoder.onnx'), { force: true });
+		const loaded = loadModel(join(folder, 'decoder.onnx'));
+		const { anatomy } = inspectModel(loaded);
+		loaded.file.close();
+		return anatomy.layers.map(({ blocks }) =>
+			blocks.map(({ kind, cross }) => (cross ? `cross ${kind}` : kind)),
+		);
+	};
+	const layer = ['attention', 'cross attention', 'ffn'];
+	assert.equal(kinds(decoderFile({ layers: 3 })), [layer, layer, layer]);
+	assert.equal(kinds(decoderFile({ past: true })), [layer, layer]);
+	assert.equal(kinds(decoderFile({ isFused: true })), [layer, layer]);
+});
 
 test.run();
