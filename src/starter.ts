@@ -28,6 +28,7 @@ const exact: readonly Offer[] = [
 	{ statement: 'prune norms', about: 'normalizations fold into the weights beside them' },
 	{ statement: 'prune bias', about: 'biases that no output sees' },
 	{ statement: 'prune softmax', about: 'the scale of attention scores folds into the queries' },
+	{ statement: 'prune channels', about: 'feature maps that are the same whatever the input' },
 	{ statement: 'fuse qkv', about: 'one product for queries, keys and values' },
 	{ statement: 'fuse gates', about: 'one product for the gate and up projections' },
 	{ statement: 'fuse linears', about: 'chains of projections become one' },

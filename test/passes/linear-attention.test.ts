@@ -173,6 +173,24 @@ test('a map needs data, and stays away where a constant does as well', async () 
 	assert.match(reasons(still.document).join(), /on held-out rows no linear map does better than a constant/);
 });
 
+test('attentions change one after another as long as the outputs stay near, in every way', async () => {
+	const model = encoder(3, sizes);
+	for (const way of ['with linear', 'with mean', '']) {
+		const all = await build('far', model, `prune softmax ${way} while kl <= 100`, rows(40, 5));
+		assert.equal([all.document.steps[0]!.selected, all.document.steps[0]!.of], [3, 3], way);
+		isProven(all.document);
+		const [goal] = all.document.steps[0]!.reached!;
+		assert.is(goal!.measured, all.document.drift!.kl);
+	}
+	const near = await build('near', model, 'prune softmax with linear while kl <= 1e-9', rows(40, 5));
+	assert.equal(
+		near.document.diagnostics.map(({ code }) => code),
+		['plan/floor-too-high'],
+	);
+	const topk = await build('topk', model, 'prune softmax with topk while kl <= 1', rows(40, 5));
+	assert.match(reasons(topk.document).join(), /a goal beside `with topk`/);
+});
+
 test('in a trained model a map of what is read says half of what an attention did', async () => {
 	const document = await proven('prune softmax in layers [2] with linear', {
 		...{ model: classifier.model, out: folder.at('trained.onnx'), data: classifier.calibration },

@@ -22,13 +22,17 @@ import {
 	type LowerTask,
 	type Planned,
 	type PlanRequest,
+	withAmount,
 } from '../technique.ts';
+import { type Step } from '../../ir/recipe/recipe.ts';
+import { unsupportedAmount } from '../../messages/check.ts';
 import { keepAndTopk } from '../../messages/exact.ts';
-import { functionWords, planWeighings } from './softmax-functions.ts';
+import { functionWords, planWeighings, weighable } from './softmax-functions.ts';
 import { lowerWeighings, type Weighings } from './softmax-graph.ts';
 import { planLinear } from './linear-attention.ts';
 import { lowerLinear, type LinearMaps } from './linear-graph.ts';
-import { planStill } from './still-attention.ts';
+import { linearSites } from './linear-sites.ts';
+import { planStill, stillable } from './still-attention.ts';
 import { lowerStill, type Stills } from './still-graph.ts';
 import { movedInput, scalarOf } from '../exact/trace.ts';
 
@@ -49,7 +53,7 @@ export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings | LinearM
 		example: 'prune softmax',
 		amounts: ['remove-count', 'remove-share', 'keep-count', 'keep-share'],
 		bare: true,
-		clauses: ['in', 'except'],
+		clauses: ['in', 'except', 'until', 'while'],
 		choices: {
 			at: [{ word: 'output', summary: 'drop the softmax at the end: the output holds logits' }],
 			with: [
@@ -61,6 +65,7 @@ export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings | LinearM
 		},
 		metrics: [],
 	},
+	dial,
 	plan: planAny,
 	lower: ({ decision, ...task }) => {
 		if ('maps' in decision) return lowerLinear({ ...task, decision });
@@ -68,6 +73,25 @@ export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings | LinearM
 		return 'functions' in decision ? lowerWeighings({ ...task, decision }) : lower({ ...task, decision });
 	},
 });
+
+/** One attention that changes, two, and so on: those after whose change the outputs drift least. */
+function dial(request: PlanRequest): readonly Step[] {
+	const { step } = request;
+	const other = step.at === 'output' ? '`at output`' : step.with === 'topk' ? '`with topk`' : undefined;
+	if (other !== undefined) {
+		const words = { technique: 'prune softmax', example: 'prune softmax while kl <= 0.02' };
+		throw new Fault(unsupportedAmount({ amount: `a goal beside ${other}`, ...words }, { span: step.span }));
+	}
+	const count = attentionsIn(request);
+	return Array.from({ length: count }, (_, at) => withAmount(step, { kind: 'remove-count', count: at + 1 }));
+}
+
+/** How many attentions a statement may change. */
+function attentionsIn(request: PlanRequest): number {
+	const { with: named } = request.step;
+	if (named === 'linear') return linearSites(request).sites.length;
+	return functionWords.some(({ word }) => word === named) ? weighable(request) : stillable(request);
+}
 
 async function planAny(request: PlanRequest): Promise<Planned<Folds | Stills | Weighings | LinearMaps>> {
 	const { with: named, amount, spans, span } = request.step;

@@ -53,6 +53,9 @@ export async function planWeighings(by: FunctionWord, request: PlanRequest): Pro
 	};
 }
 
+/** How many attentions may weigh otherwise. */
+export const weighable = (request: PlanRequest): number => sitesOf(request).found.length;
+
 /** How many weights of a row stay: with `topk` alone, and there it must be said. */
 function keptOf(by: FunctionWord, { step: { amount, spans, span } }: PlanRequest): Kept | undefined {
 	const kept: Kept | undefined =

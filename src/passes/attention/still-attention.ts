@@ -56,6 +56,9 @@ export async function planStill(request: PlanRequest): Promise<Planned<Stills>> 
 	};
 }
 
+/** How many attentions may ignore their input. */
+export const stillable = (request: PlanRequest): number => sitesOf(request).sites.length;
+
 /** Attentions written in single operators, in scope; and those that stay, with the reason. */
 function sitesOf(request: PlanRequest): {
 	readonly sites: readonly Site[];
