@@ -206,7 +206,7 @@ class Run {
 		const isTimed = lab !== undefined && until.some(({ subject }) => subject === 'latency');
 		const clock = isTimed && {
 			timeParts: (parts: readonly Part[]) => lab.timeParts(parts),
-			whole: await this.timeOf(lab, state.model),
+			timeOf: (model: Model) => this.timeOf(lab, model),
 		};
 		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);

@@ -91,7 +91,7 @@ test('a goal out of reach is an error with the best there is, and nothing is wri
 });
 
 /** Prunes a small encoder with times that are counts of multiply-adds, so that no clock is in the test. */
-async function timed(statement: string, ratio = 1): Promise<RunResult> {
+async function timed(statement: string, ratio = 1, noise = (): number => 1): Promise<RunResult> {
 	const { recipe } = checkText(statement, {});
 	const model = encoder(2, { heads: 4, width: 8, hidden: 64 });
 	const partMacs = (one: Model): number => costOf(one, inferFacts(one)).macs;
@@ -102,7 +102,7 @@ async function timed(statement: string, ratio = 1): Promise<RunResult> {
 		timeParts: (parts) => Promise.resolve(parts.map((part) => 1 + 1e-3 * partMacs(part.model))),
 		compareTimes: (before, after) => {
 			const saved = 1 - macs(after) / macs(before);
-			return Promise.resolve({ ms: 1e-3 * macs(before), ratio: 1 - ratio * saved });
+			return Promise.resolve({ ms: 1e-3 * macs(before), ratio: (1 - ratio * saved) * noise() });
 		},
 	};
 	return runRecipe(recipe!, model, { shapes: new Map(), seed: 0, lab });
@@ -113,11 +113,18 @@ test('reaches a latency by times of the parts, and corrects them by the time of 
 		const { steps } = await timed('prune heads, ffn until latency <= 75%', ratio);
 		const [goal] = steps.at(-1)!.reached!;
 		assert.ok(goal!.measured <= 0.75 && goal!.measured > 0.7, `${goal!.measured}`);
-		assert.ok(
-			Math.abs(goal!.predicted! - goal!.measured) < (ratio === 1 ? 0.02 : 0.15),
-			`${goal!.predicted}`,
-		);
+		// The issue's own bound is a tenth; without noise whole models put the parts right to a fiftieth.
+		assert.ok(Math.abs(goal!.predicted! - goal!.measured) < 0.02, `${goal!.predicted}`);
 	}
+});
+
+test('a clock that is off by a tenth now and then does not send the search too far', async () => {
+	let turn = 0;
+	const noise = (): number => [1, 1.1, 1, 0.95][turn++ % 4]!;
+	const { steps } = await timed('prune heads, ffn until latency <= 75%', 1, noise);
+	const [goal] = steps.at(-1)!.reached!;
+	assert.ok(goal!.measured <= 0.75 && goal!.measured > 0.6, `${goal!.measured}`);
+	assert.ok(Math.abs(goal!.predicted! - goal!.measured) < 0.1, `${goal!.predicted}`);
 });
 
 test('says how fast it gets at best', async () => {

@@ -82,17 +82,16 @@ class Search<T> {
 		const { until } = this.task;
 		let bounds = until.map((goal) => this.limitOf(goal));
 		let best: (Attempt<T> & { readonly end: number }) | undefined;
-		const ends = new Set<number>();
-		for (
-			let end = this.endWithin(bounds);
-			!ends.has(end) && ends.size < tries;
-			end = this.endWithin(bounds)
-		) {
-			ends.add(end);
+		// Ends known to be too early and far enough: noise must not send the search out of what lies between.
+		let [missedAt, metAt] = [-1, this.way.length + 1];
+		for (let turn = 0; turn < tries && metAt - missedAt > 1; turn++) {
+			const told = this.endWithin(bounds);
+			const end = missedAt < told && told < metAt ? told : (missedAt + metAt) >> 1;
 			const tried = { ...(await this.task.attempt(this.way.allotment(end), true)), end };
 			const missed = this.missed(tried.costs);
-			if (missed.length === 0 && (best === undefined || end < best.end)) best = tried;
 			if (missed.length > 0 && end === this.way.length) this.fail(missed, tried.costs);
+			if (missed.length > 0) missedAt = end;
+			else [best, metAt] = [tried, end];
 			if (missed.length === 0 && this.isClose(tried.costs)) break;
 			bounds = bounds.map((bound, at) => this.corrected(until[at], bound, tried));
 		}

@@ -18,8 +18,8 @@ type TimeParts = (parts: readonly Part[]) => Promise<readonly (number | undefine
 export type Clock = {
 	/** Milliseconds of each part, undefined for one that does not run by itself. */
 	readonly timeParts: TimeParts;
-	/** Milliseconds of the model as it is. */
-	readonly whole: number;
+	/** Milliseconds of a model, measured beside the original. */
+	readonly timeOf: (model: Model) => Promise<number>;
 };
 
 /** Nodes that the same families make smaller. */
@@ -40,7 +40,7 @@ export async function latencySavings(
 	net: Net,
 	offers: readonly Offered[],
 	shapes: Shapes,
-	{ timeParts, whole: total }: Clock,
+	{ timeParts, timeOf }: Clock,
 ): Promise<Savings> {
 	const families = offers.flatMap((offer) => offer.families.map((family) => ({ family, offer })));
 	const found = piecesOf(
@@ -54,12 +54,55 @@ export async function latencySavings(
 		if (whole === undefined || row.includes(undefined)) return [];
 		return [{ nodes, families: own, whole, ratios: row.map((time) => (time ?? whole) / whole) }];
 	});
-	// Apart, parts miss fusions over their borders; together they cannot take longer than the whole.
-	const scale = Math.min(1, total / pieces.reduce((sum, { whole }) => sum + whole, 0));
-	return savingsOf(
-		pieces.map((piece) => ({ ...piece, whole: piece.whole * scale })),
+	const byParts = savingsOf(
+		pieces,
 		families.map(({ offer }) => offer),
 	);
+	return calibrated(byParts, await wholesOf(net, offers, timeOf));
+}
+
+/** The model narrowed as a whole: how many units each family has lost, and the milliseconds that it takes less. */
+type Narrowed = { readonly removed: readonly number[]; readonly saved: number };
+
+/** Parts tell what saves time and what does not; whole models at these widths, how much of it there is. */
+const wholeWidths = [2, 4];
+
+async function wholesOf(
+	net: Net,
+	offers: readonly Offered[],
+	timeOf: Clock['timeOf'],
+): Promise<readonly Narrowed[]> {
+	const before = await timeOf(net.model);
+	const found: Narrowed[] = [];
+	for (const width of wholeWidths) {
+		const model = narrowed(net, offers, width);
+		if (model === undefined) continue;
+		const removed = offers.flatMap((offer) => offer.families.map(() => countAt(offer, width)));
+		found.push({ removed, saved: before - (await timeOf(model)) });
+	}
+	return found;
+}
+
+/**
+ * Apart, parts miss fusions over their borders, and pay for what only a model pays once. What they save together is put on a scale that
+ * is straight between nothing and the narrowed models; prices, which compare parts, stay.
+ */
+function calibrated(byParts: Savings, wholes: readonly Narrowed[]): Savings {
+	const points: (readonly [parts: number, saved: number])[] = [[0, 0]];
+	for (const { removed, saved } of wholes) {
+		const [from = 0, to = 0] = points.at(-1) ?? [];
+		const parts = byParts.saved(removed);
+		// Noise may have a narrower model take longer: then it says nothing.
+		if (parts > from && saved > to) points.push([parts, saved]);
+	}
+	const scaled = (parts: number): number => {
+		const after = points.findIndex(([at]) => at > parts);
+		const end = after < 0 ? points.length - 1 : after;
+		const [from = 0, low = 0] = points[end - 1] ?? [];
+		const [to = 1, high = 1] = points[end] ?? [];
+		return low + ((high - low) * (parts - from)) / (to - from);
+	};
+	return points.length === 1 ? byParts : { ...byParts, saved: (removed) => scaled(byParts.saved(removed)) };
 }
 
 function piecesOf(net: Net, families: readonly Family[]): Pick<Piece, 'nodes' | 'families'>[] {
