@@ -24,7 +24,8 @@ import { judgeExpectations, type Judged } from './passes/expect.ts';
 import { type Done } from './passes/carry-out.ts';
 import { runPlan, runRecipe, type RunOptions } from './passes/run.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
-import { judgeResult, sharesOf, timeBoth, type Judging } from './judge.ts';
+import { judgeResult, sharesOf, slowerThanBefore, timeBoth, type Judging } from './judge.ts';
+import { isSlower } from './vocabulary.ts';
 import { sidesOf } from './side-files.ts';
 import { lossesOf, withoutSiblings, withSiblings } from './siblings.ts';
 import { guarded } from './guarded.ts';
@@ -221,7 +222,8 @@ class Build {
 			};
 			const expectations = judgeExpectations(recipe?.expectations ?? [], measured);
 			await pause();
-			const ok = this.settle(staged, expectations);
+			const slow = slowerThanBefore(latency, recipe, isSlower);
+			const ok = this.settle(staged, expectations, slow);
 			const found = { ...(drift && { drift }), ...(latency && { latency }) };
 			return await this.document(staged, before, after, inputs, { expectations, ...found, ok });
 		} catch (problem) {
@@ -271,16 +273,21 @@ class Build {
 		return counts !== undefined && counts.fromCache > 0 ? { statistics: { ...counts } } : {};
 	}
 
-	/** Gives the result its name when all promises hold. */
-	private settle(staged: Staged | undefined, expectations: readonly Judged[]): boolean {
+	/** Gives the result its name when all promises hold, and it is not slower than before. */
+	private settle(
+		staged: Staged | undefined,
+		expectations: readonly Judged[],
+		slow: readonly Diagnostic[],
+	): boolean {
 		const failed = expectations.filter(({ ok }) => !ok);
 		const words = (value: number | undefined): string =>
 			value === undefined ? 'not measured' : value.toPrecision(4);
-		this.diagnostics.push(...failed.map(({ text, value }) => notMet({ text, value: words(value) })));
+		const wrong = [...failed.map(({ text, value }) => notMet({ text, value: words(value) })), ...slow];
+		this.diagnostics.push(...wrong);
 		this.options.signal?.throwIfAborted();
-		if (failed.length > 0 && this.options.keepGoing !== true) staged?.discard();
+		if (wrong.length > 0 && this.options.keepGoing !== true) staged?.discard();
 		else staged?.commit();
-		return failed.length === 0;
+		return wrong.length === 0;
 	}
 
 	private async document(

@@ -1,12 +1,14 @@
 /** How good and how fast a result is, against the model as given. */
 import { measureDrift } from './backends/ort/drift.ts';
 import { timeModels } from './backends/ort/latency.ts';
+import { type Diagnostic } from './diagnostic.ts';
 import { type InputSet } from './data/calibration.ts';
 import { type BuildDocument } from './document.ts';
 import { compareShares } from './evaluate.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
 import { type Model } from './ir/graph/graph.ts';
 import { type Kept } from './ir/proof.ts';
+import { slower } from './messages/run.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
 import { qualitiesOf } from './passes/expect.ts';
 import { type Qualities } from './passes/goals/goal-words.ts';
@@ -42,6 +44,24 @@ export function sharesOf(
 	judging: Judging,
 ): ReturnType<typeof compareShares> | undefined {
 	return recipe?.evaluate && compareShares(recipe.evaluate, models, { ...judging, shapes });
+}
+
+/**
+ * What is wrong with a result whose fastest run takes longer than half of the original's, by more than a clock's noise: nobody asked for
+ * that. An expectation of latency is judged by itself, and some statements are known to take time.
+ */
+export function slowerThanBefore(
+	latency: BuildDocument['latency'],
+	recipe: Recipe | undefined,
+	isToldSlower: (technique: string) => boolean,
+): Diagnostic[] {
+	const isAllowed =
+		recipe?.expectations.some(({ subject }) => subject === 'latency') === true ||
+		recipe?.steps.some(({ technique }) => isToldSlower(technique)) === true;
+	if (latency === undefined || isAllowed) return [];
+	const { beforeMs, afterRangeMs, ratio } = latency;
+	const [fastest] = afterRangeMs;
+	return fastest > 1.02 * beforeMs ? [slower({ before: beforeMs, after: fastest, ratio })] : [];
 }
 
 /** Both models in turns; not for results whose inputs have other shapes than the original's. */

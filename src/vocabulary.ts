@@ -8,3 +8,8 @@ export const vocabulary: Vocabulary = {
 	metrics,
 	measures,
 };
+
+/** Whether who writes a statement of a technique has been told that the result may be slower. */
+export function isSlower(name: string): boolean {
+	return techniques.some(({ words }) => words.name === name && words.isSlower === true);
+}

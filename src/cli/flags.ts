@@ -33,7 +33,7 @@ const lines = {
 	cache: { flags: [['--no-cache']], text: 'measure statistics anew, and keep none' },
 	verify: { flags: [['--no-verify']], text: 'skip proof and drift; the report says so' },
 	bench: { flags: [['--bench']], text: 'time both models' },
-	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed' },
+	keepGoing: { flags: [['--keep-going']], text: 'write although an expectation failed, or it is slower' },
 	dump: { flags: [['--dump <stage>']], text: 'print syntax, recipe, graph or patch instead of the report' },
 	report: { flags: [['--report <out.html>']], text: 'a page with pictures of what went and what it did' },
 	scores: {

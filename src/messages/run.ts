@@ -61,6 +61,15 @@ export const notMet = defineDiagnostic({
 	message: ({ text, value }: { text: string; value: string }) => `\`${text}\` does not hold: it is ${value}`,
 	hint: () => 'add --keep-going to write it all the same',
 });
+export const slower = defineDiagnostic({
+	code: 'verify/slower',
+	severity: 'error',
+	explain:
+		"The result was timed, and its fastest run took longer than half of the original's runs: what went does not pay on this machine, so nothing was written. Widths that onnxruntime has no fast kernel for, or a fused operator that was opened, are the usual causes. A recipe with an expectation of latency, or with a statement that is known to take time (`exit`, `unfuse attention`, `prune softmax`), is held to that alone.",
+	message: ({ before, after, ratio }: { before: number; after: number; ratio: number }) =>
+		`the result is slower than the original: ${ratio.toFixed(2)}x, ${after.toFixed(1)} ms at best where the original takes ${before.toFixed(1)} ms`,
+	hint: () => 'add --keep-going to write it all the same, or say what is allowed: `expect latency <= 120%`',
+});
 export const otherResult = defineDiagnostic({
 	code: 'verify/other-result',
 	severity: 'error',

@@ -55,6 +55,7 @@ const ran: Readonly<Record<string, Sample>> = {
 	),
 	'verify/weak-proof': plain(run.proofWeak({ statement: 'prune heads [0] in layers [2]' })),
 	'verify/expectation': plain(run.notMet({ text: 'expect cosine >= 0.98', value: '0.9512' })),
+	'verify/slower': plain(run.slower({ before: 12.1, after: 13.4, ratio: 1.14 })),
 	'verify/other-result': plain(run.otherResult({ path: 'small.onnx', original: 'model.onnx' })),
 	'write/exists': plain(write.exists({ path: 'small.onnx' })),
 	'write/failed': plain(write.failed({ path: 'small.onnx', cause: 'no space left', needed: 438_001_664 })),

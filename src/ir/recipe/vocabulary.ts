@@ -42,6 +42,8 @@ export type TechniqueWords = {
 	/** Whether a statement without amount, predicate and goal means something. */
 	readonly bare: boolean;
 	readonly clauses: readonly Clause[];
+	/** Takes time by itself, and says so: who writes it has been told that the result may be slower. */
+	readonly isSlower?: true;
 	/** Clauses without which a statement means nothing. */
 	readonly needs?: readonly ('after' | 'across' | 'when' | 'in' | 'with')[];
 	/** Words of `with`, `without`, `only`, `at` and `keep`; a clause that is absent here is not accepted. */

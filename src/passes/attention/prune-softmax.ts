@@ -45,6 +45,7 @@ const terminal: readonly Rule[] = [{ name: 'terminal', fold: dropTerminal }];
 export const pruneSoftmax = defineTechnique<Folds | Stills | Weighings | LinearMaps>({
 	words: {
 		name: 'prune-softmax',
+		isSlower: true,
 		verb: 'prune',
 		target: 'softmax',
 		aliases: [],

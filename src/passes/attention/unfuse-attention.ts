@@ -29,6 +29,7 @@ const leastOpset = 11;
 export const unfuseAttention = defineTechnique<Unfused>({
 	words: {
 		name: 'unfuse-attention',
+		isSlower: true,
 		verb: 'unfuse',
 		target: 'attention',
 		aliases: [],

@@ -31,6 +31,7 @@ import {
 export const exit = defineTechnique<Exits>({
 	words: {
 		name: 'exit',
+		isSlower: true,
 		verb: 'exit',
 		aliases: [],
 		summary:
