@@ -100,16 +100,21 @@ export type Lab = {
 	 */
 	readonly changes: (model: Model, experiment: Experiment) => Promise<Float64Array>;
 	/**
-	 * Gram matrices in double precision, summed up inside the runtime: values never come out. All requests share one run
-	 * over the inputs as far as memory allows. Rows that an example's mask marks as padding do not count.
+	 * Gram matrices in double precision, of a thousand rows at a time. All requests share one run over the inputs as far as memory
+	 * allows. Rows that an example's mask marks as padding do not count.
 	 */
-	grams(model: Model, requests: readonly GramRequest[]): Promise<SplitGram[]>;
+	grams(
+		model: Model,
+		requests: readonly GramRequest[],
+		/** Values that a walk from this model may ask for: kept until the next are, as far as memory allows. */
+		keep?: readonly ValueName[],
+	): Promise<SplitGram[]>;
 	/** Values of [batch, …, features] on all examples, or on those that `grams` holds out: row under row. */
 	rows(model: Model, values: readonly ValueName[], which: 'all' | 'held out'): Promise<Rows>;
 	/** Two labs, each over every second example: what is fitted in the one is judged by the other, which had no part in it. */
 	halves(): readonly [Lab, Lab];
-	/** The same statistics for a row of models, without bodies, that change further and further behind. */
-	walk(): Walk;
+	/** The same statistics for a row of models, without bodies, that change further and further behind a first one. */
+	walk(from: Model): Walk;
 	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */
 	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
 	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */

@@ -13,6 +13,8 @@ export type Form = 'nn' | 'tn' | 'nt';
 /** Products, handed in by whoever has a fast way to make them. The same input gives the same bits. */
 export type Products = {
 	multiply(a: Matrix, b: Matrix, form?: Form): Promise<Matrix>;
+	/** c + a·b, in place. */
+	add(c: Matrix, a: Matrix, b: Matrix, form?: Form): Promise<void>;
 	/** c − a·b, in place. */
 	subtract(c: Matrix, a: Matrix, b: Matrix, form?: Form): Promise<void>;
 };

@@ -32,10 +32,36 @@ export async function surgeonScores(
 	const spread = Float64Array.from({ length: sigma.rows }, (_, at) =>
 		Math.sqrt(Math.max(0, sigma.data[at * sigma.cols + at] ?? 0)),
 	);
-	const scores = new Float64Array(units);
+	const [scores, diagonal] = [new Float64Array(units), columnSquares(inverse)];
 	for (const [unit, own] of members.entries())
-		scores[unit] = await scoreOf(own, inverse, weight, spread, products);
+		scores[unit] =
+			own.length === 1
+				? scoreOfOne(own[0] ?? 0, diagonal, weight, spread)
+				: await scoreOf(own, inverse, weight, spread, products);
 	return scores;
+}
+
+/** The diagonal of (L·Lᵀ)⁻¹. */
+function columnSquares({ rows, cols, data }: Matrix): Float64Array {
+	const sums = new Float64Array(cols);
+	for (let row = 0; row < rows; row++)
+		for (let col = 0; col <= row; col++) {
+			const value = data[row * cols + col] ?? 0;
+			sums[col] = (sums[col] ?? 0) + value * value;
+		}
+	return sums;
+}
+
+/** Of a unit that is one input, as a neuron is. */
+function scoreOfOne(
+	own: number,
+	diagonal: Float64Array,
+	{ cols, data }: Matrix,
+	spread: Float64Array,
+): number {
+	let squares = 0;
+	for (let at = own * cols; at < (own + 1) * cols; at++) squares += (data[at] ?? 0) ** 2;
+	return (squares * (spread[own] ?? 0) ** 2) / (diagonal[own] ?? 1);
 }
 
 async function scoreOf(

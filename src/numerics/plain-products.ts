@@ -8,6 +8,10 @@ export const plainProducts: Products = {
 		accumulate(result, form === 'tn' ? transposed(a) : a, form === 'nt' ? transposed(b) : b, 1);
 		return Promise.resolve(result);
 	},
+	add: (c, a, b, form = 'nn') => {
+		accumulate(c, form === 'tn' ? transposed(a) : a, form === 'nt' ? transposed(b) : b, 1);
+		return Promise.resolve();
+	},
 	subtract: (c, a, b, form = 'nn') => {
 		accumulate(c, form === 'tn' ? transposed(a) : a, form === 'nt' ? transposed(b) : b, -1);
 		return Promise.resolve();

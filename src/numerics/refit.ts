@@ -6,7 +6,7 @@
 import { present } from '../diagnostic.ts';
 import { type Gram, type SplitGram } from '../ir/lab.ts';
 import { matrix, type Matrix, type Products } from '../ir/matrix.ts';
-import { damped, solveDamped } from './ridge.ts';
+import { correlated, dampedBy, solveDamped, type Correlated } from './ridge.ts';
 import { centred, checkFinite, covariance, meanOf, pick, pickRows } from './statistics.ts';
 
 export type RefitTask = {
@@ -135,7 +135,11 @@ function shiftFor({ mean, target }: Fit, weight: Matrix): Float64Array {
 }
 
 /** E‖y − x·W − shift‖² over E‖y − E[y]‖². */
-async function errorOf(fit: Fit, { weight, shift }: Candidate, products: Products): Promise<number> {
+async function errorOf(
+	fit: Fit,
+	{ weight, shift }: Pick<Candidate, 'weight' | 'shift'>,
+	products: Products,
+): Promise<number> {
 	const image = await products.multiply(fit.covariance, weight);
 	const offset = shiftFor(fit, weight).map((value, at) => value - (shift[at] ?? 0));
 	const error =
@@ -143,42 +147,74 @@ async function errorOf(fit: Fit, { weight, shift }: Candidate, products: Product
 	return fit.variance > 0 ? Math.max(0, error) / fit.variance : 0;
 }
 
+/**
+ * The best of the dampings on what was held out. Too little fits noise and too much leaves the loss, so that the error falls and then
+ * rises: from the middle one goes where it falls.
+ */
 async function bestAffine(
 	fit: Fit,
 	judge: Fit,
 	start: Matrix,
 	products: Products,
 ): Promise<{ readonly candidate: Candidate; readonly error: number }> {
-	let found: { candidate: Candidate; error: number } | undefined;
 	const missing = matrix(start.rows, start.cols, fit.cross.data.slice());
 	await products.subtract(missing, fit.covariance, start);
-	for (const damping of dampings) {
-		const candidate = await affine(fit, start, missing, damping, products);
-		const error = await errorOf(judge, candidate, products);
-		if (found === undefined || error < found.error) found = { candidate, error };
+	const correlations = correlated(fit.covariance);
+	const tried = async (damping: number): Promise<Tried> => {
+		const { change, used } = await affineChange(correlations, missing, damping, products);
+		const weight = sum(start, change);
+		const candidate = { weight, shift: shiftFor(fit, weight), damping: used };
+		return { candidate, change, error: await errorOf(judge, candidate, products) };
+	};
+	const middle = dampings.length >> 1;
+	let found = await tried(dampings[middle] ?? 0);
+	for (const side of [dampings.slice(middle + 1), dampings.slice(0, middle).reverse()]) {
+		const before = found;
+		for (const damping of side) {
+			const next = await tried(damping);
+			if (!(next.error < found.error)) break;
+			found = next;
+		}
+		if (found !== before) break;
 	}
-	return found ?? { candidate: { weight: start, shift: shiftFor(fit, start), residual: 0 }, error: Infinity };
+	const residual = await residualOf(fit, missing, found, products);
+	return { candidate: { ...found.candidate, residual }, error: found.error };
 }
 
-/** W + (Σ + Λ)⁻¹·(Σ_xy − Σ·W): damped towards the weight as it is, not towards zero. */
-async function affine(
-	fit: Fit,
-	start: Matrix,
+type Tried = {
+	readonly candidate: Omit<Candidate, 'residual'> & { readonly damping: number };
+	/** Of the weight. */
+	readonly change: Matrix;
+	readonly error: number;
+};
+
+/** (Σ + Λ)⁻¹·(Σ_xy − Σ·W): damped towards the weight as it is, not towards zero. */
+async function affineChange(
+	correlations: Correlated,
 	missing: Matrix,
 	asked: number,
 	products: Products,
-): Promise<Candidate> {
-	const system = await damped(fit.covariance, asked, products);
-	const change = await solveDamped(system, missing, products);
-	const weight = matrix(
-		start.rows,
-		start.cols,
-		start.data.map((value, at) => value + (change.data[at] ?? 0)),
-	);
+): Promise<{ readonly change: Matrix; readonly used: number }> {
+	const system = await dampedBy(correlations, asked, products);
+	return { change: await solveDamped(system, missing, products), used: system.damping };
+}
+
+async function residualOf(
+	{ covariance: sigma }: Fit,
+	missing: Matrix,
+	{ change, candidate: { damping } }: Tried,
+	products: Products,
+): Promise<number> {
 	const rest = matrix(missing.rows, missing.cols, missing.data.slice());
-	await products.subtract(rest, dampedMatrix(fit.covariance, system.damping), change);
-	const residual = Math.sqrt(dot(rest.data, rest.data) / (dot(missing.data, missing.data) || 1));
-	return { weight, shift: shiftFor(fit, weight), residual, damping: system.damping };
+	await products.subtract(rest, dampedMatrix(sigma, damping), change);
+	return Math.sqrt(dot(rest.data, rest.data) / (dot(missing.data, missing.data) || 1));
+}
+
+function sum(a: Matrix, b: Matrix): Matrix {
+	const result = matrix(a.rows, a.cols, a.data.slice());
+	for (let at = 0; at < result.data.length; at++)
+		result.data[at] = (result.data[at] ?? 0) + (b.data[at] ?? 0);
+	return result;
 }
 
 function dampedMatrix({ rows, cols, data }: Matrix, damping: number): Matrix {

@@ -6,8 +6,14 @@ import { notFinite } from '../messages/plan.ts';
 
 /** Throws `Fault` when a sum is not finite: one such activation spoils all. */
 export function checkFinite({ count, sum, gram }: Gram, what: string): void {
-	if (!Number.isFinite(count) || !sum.every(Number.isFinite) || !gram.data.every(Number.isFinite))
+	if (!Number.isFinite(count) || !areFinite(sum) || !areFinite(gram.data))
 		throw new Fault(notFinite({ what: `the statistics of ${what}` }));
+}
+
+/** A loop: `every` takes five times as long on a million numbers. */
+function areFinite(numbers: Float64Array): boolean {
+	for (const number of numbers) if (!Number.isFinite(number)) return false;
+	return true;
 }
 
 export function meanOf(sum: Float64Array, count: number): Float64Array {

@@ -1,14 +1,16 @@
-/** Gram matrices, accumulated inside onnxruntime by nodes added to the user's model. */
+/** Gram matrices of values on examples: onnxruntime runs the model, and multiplies what it made a batch of rows at a time. */
 import { type Example } from '../../data/sample.ts';
-import { BOOL, DOUBLE } from '../../ir/graph/dtype.ts';
-import { type Model, type ValueName } from '../../ir/graph/graph.ts';
+import { present } from '../../diagnostic.ts';
+import { INT64 } from '../../ir/graph/dtype.ts';
+import { highestId, type Model, type Node, type ValueName } from '../../ir/graph/graph.ts';
+import { freshNames } from '../../ir/graph/patch.ts';
 import { type Gram, type GramRequest, type SplitGram } from '../../ir/lab.ts';
-import { matrix, mirrored, rowsOf, type Matrix } from '../../ir/matrix.ts';
-import { GramGraph, layoutOf, withShapes, type Layout, type Layouts, type Sums } from './gram-graph.ts';
-import { openSession, type Feeds, type Session, type Value } from './session.ts';
+import { GramSums } from './gram-sums.ts';
+import { productsOf } from './products.ts';
+import { openSession, type Feeds, type Session } from './session.ts';
 
-/** Bytes of sums that one run over the inputs may hold. */
-const memory = 2 ** 30;
+/** Bytes that sums may take in one run over the inputs, and values that come out of the runtime together. */
+const [sumMemory, valueMemory] = [2 ** 30, 2 ** 29];
 /** Every so many samples one is held out; of two to four samples the last. */
 const most = 5;
 
@@ -18,64 +20,91 @@ function isHeldOut(at: number, samples: number): boolean {
 	return at % fold === fold - 1;
 }
 
-/** As `Lab.grams`, over the examples given. */
+export type Measured = {
+	readonly grams: readonly SplitGram[];
+	/** Of each example the values to be kept, by name; none where they would take too much memory. */
+	readonly kept: readonly Feeds[];
+};
+
+/** As `Lab.grams`, over the examples given. `room`: bytes that kept values may take. */
 export async function measureGrams(
 	model: Model,
 	requests: readonly GramRequest[],
-	examples: readonly Example[],
-	threads: number,
-): Promise<SplitGram[]> {
-	const layouts = await layoutsOf(model, requests, examples, threads);
+	{ examples, threads }: { readonly examples: readonly Example[]; readonly threads: number },
+	{ keep, room }: { readonly keep: readonly ValueName[]; readonly room: number },
+): Promise<Measured> {
+	const names = [...new Set([...valuesOf(requests), ...keep])];
+	const sizes = await sizesOf(model, names, examples, threads);
+	const bytes = keep.reduce((sum, name) => sum + 4 * (sizes.get(name) ?? 0), 0) * examples.length;
 	const results: SplitGram[] = [];
-	for (const chunk of chunksOf(requests)) {
-		const { grams } = await measureChunk(model, chunk, layouts, { examples, threads });
+	let kept: readonly Feeds[] = [];
+	for (const [at, chunk] of chunksOf(requests, sizes).entries()) {
+		const carried = at === 0 && bytes <= room ? keep : [];
+		const { grams, values } = await measureChunk(model, chunk, { examples, threads, carried });
 		results.push(...grams);
+		if (at === 0) kept = values;
 	}
-	return results;
+	return { grams: results, kept };
 }
 
-/** Where the positions of a mask lie in each value, read off one run; values that do not show them are left out. */
-export async function layoutsOf(
+function valuesOf(requests: readonly GramRequest[]): ValueName[] {
+	return [...new Set(requests.flatMap(({ value, against }) => (against ? [value, against.value] : [value])))];
+}
+
+/** Numbers in each value on the first example. */
+async function sizesOf(
 	model: Model,
-	requests: readonly GramRequest[],
-	examples: Running['examples'],
+	values: readonly ValueName[],
+	[first]: readonly Example[],
 	threads: number,
-): Promise<Layouts> {
-	const found = new Map<ValueName, Layout>();
-	const first = examples.find(({ mask }) => mask !== undefined);
-	if (first?.mask === undefined) return found;
-	const values = [...new Set(requests.flatMap(({ value, against }) => [value, against?.value ?? value]))];
-	const { probe, outputs } = withShapes(model, values);
+): Promise<ReadonlyMap<ValueName, number>> {
+	if (first === undefined || values.length < 2) return new Map();
+	const { probe, outputs } = withSizes(model, values);
 	const session = await openSession(probe, { which: 'calibration', threads });
 	try {
-		const shapes = await session.run(first.feeds, outputs);
-		for (const [at, value] of values.entries()) {
-			const layout = layoutOf(Array.from(shapes.get(outputs[at] ?? '')?.data ?? []), first.mask.dims);
-			if (layout !== undefined) found.set(value, layout);
-		}
+		const sizes = await session.run(first.feeds, outputs);
+		return new Map(values.map((value, at) => [value, sizes.get(outputs[at] ?? '')?.data[0] ?? 0]));
 	} finally {
 		await session.release();
 	}
-	return found;
+}
+
+/** The model with the sizes of values as its outputs. */
+function withSizes(
+	model: Model,
+	values: readonly ValueName[],
+): { readonly probe: Model; readonly outputs: readonly ValueName[] } {
+	const { graph } = model;
+	const fresh = freshNames(graph);
+	const first = highestId(graph) + 1;
+	const outputs = values.map(() => fresh('gram_size'));
+	const nodes = values.map((value, at): Node => ({
+		...{ id: first + at, name: '', op: 'Size', domain: '', inputs: [value], attributes: new Map() },
+		outputs: [outputs[at] ?? ''],
+	}));
+	const infos = outputs.map((name) => ({ name, type: INT64, dims: [] }));
+	return {
+		probe: { ...model, graph: { ...graph, nodes: [...graph.nodes, ...nodes], outputs: infos } },
+		outputs,
+	};
 }
 
 /** Requests that fit into memory together, in their order. */
-function chunksOf(requests: readonly GramRequest[]): GramRequest[][] {
+function chunksOf(requests: readonly GramRequest[], sizes: ReadonlyMap<ValueName, number>): GramRequest[][] {
 	const chunks: GramRequest[][] = [];
-	let room = 0;
+	let [sums, values] = [0, 0];
 	for (const request of requests) {
-		const need = 16 * (request.size + 1) * (request.size + 1 + 2 * (request.against?.size ?? 0));
-		if (need > room || chunks.length === 0) {
+		const sum = 16 * request.size * (request.size + 2 * (request.against?.size ?? 0));
+		const value = 4 * valuesOf([request]).reduce((all, name) => all + (sizes.get(name) ?? 0), 0);
+		if (chunks.length === 0 || sum > sums || value > values) {
 			chunks.push([]);
-			room = memory;
+			[sums, values] = [sumMemory, valueMemory];
 		}
 		chunks.at(-1)?.push(request);
-		room -= need;
+		[sums, values] = [sums - sum, values - value];
 	}
 	return chunks;
 }
-
-type Totals = Map<ValueName, Matrix>;
 
 type Running = {
 	readonly examples: readonly Pick<Example, 'feeds' | 'mask'>[];
@@ -84,84 +113,41 @@ type Running = {
 	readonly carried?: readonly ValueName[];
 };
 
-/** Sums over all examples in one run; examples with a mask and without go through graphs of their own. */
+/** Sums over all examples in one run. */
 export async function measureChunk(
 	model: Model,
 	requests: readonly GramRequest[],
-	layouts: Layouts,
 	{ examples, threads, carried = [] }: Running,
 ): Promise<{ readonly grams: SplitGram[]; readonly values: readonly Feeds[] }> {
-	let asked: readonly (readonly Sums[])[] = [];
-	let totals: { readonly fit: Totals; readonly heldOut: Totals } | undefined;
+	const fed = new Set(model.graph.inputs.map(({ name }) => name));
+	const names = [...new Set([...valuesOf(requests), ...carried])].filter((name) => !fed.has(name));
+	const session = await openSession(giving(model, names), { which: 'calibration', threads });
 	const values = examples.map((): Feeds => new Map());
-	for (const isMasked of [true, false]) {
-		if (!examples.some(({ mask }) => (mask !== undefined) === isMasked)) continue;
-		const graph = new GramGraph(model, isMasked ? layouts : undefined);
-		asked = requests.map((request) => graph.add(request));
-		const sums = [...new Map(asked.flat().map((one) => [one.output, one])).values()];
-		totals ??= { fit: zeros(sums), heldOut: zeros(sums) };
-		const session = await openSession(graph.build(carried), { which: 'calibration', threads });
-		try {
-			for (const [at, { feeds, mask }] of examples.entries()) {
-				if ((mask !== undefined) !== isMasked) continue;
-				const feed = mask === undefined ? feeds : new Map([...feeds, [graph.mask, { ...mask, type: BOOL }]]);
-				const part = isHeldOut(at, examples.length) ? totals.heldOut : totals.fit;
-				values[at] = await accumulate(session, feed, { sums, totals: part, carried });
-			}
-		} finally {
-			await session.release();
+	const sumOver = async (heldOut: boolean): Promise<Gram[]> => {
+		const sums = new GramSums(requests, productsOf(threads));
+		for (const [at, { feeds, mask }] of examples.entries()) {
+			if (isHeldOut(at, examples.length) !== heldOut) continue;
+			const made = await runOn(session, feeds, names);
+			await sums.add((name) => present(made.get(name) ?? feeds.get(name), `value '${name}'`), mask);
+			values[at] = new Map(carried.map((name) => [name, present(made.get(name), name)] as const));
 		}
+		return sums.finish();
+	};
+	try {
+		const [fit, heldOut] = [await sumOver(false), await sumOver(true)];
+		const grams = fit.map((one, at) => ({ fit: one, heldOut: present(heldOut[at], 'a Gram matrix') }));
+		return { grams, values };
+	} finally {
+		await session.release();
 	}
-	const { fit, heldOut } = totals ?? { fit: new Map(), heldOut: new Map() };
-	const grams = requests.map((request, at) => ({
-		fit: gramOf(request, asked[at] ?? [], fit),
-		heldOut: gramOf(request, asked[at] ?? [], heldOut),
-	}));
-	return { grams, values };
 }
 
-function zeros(sums: readonly Sums[]): Totals {
-	return new Map(sums.map(({ output, rows, cols }) => [output, matrix(rows, cols)]));
+/** The model with other outputs, whose types onnxruntime tells itself. */
+function giving(model: Model, names: readonly ValueName[]): Model {
+	const outputs = names.map((name) => ({ name, type: 0 }));
+	return names.length === 0 ? model : { ...model, graph: { ...model.graph, outputs } };
 }
 
-/** Adds one sample: the sums so far go in, and what comes out is written over them. */
-async function accumulate(
-	session: Session,
-	feed: Feeds,
-	to: { readonly sums: readonly Sums[]; readonly totals: Totals; readonly carried: readonly ValueName[] },
-): Promise<Feeds> {
-	const value = ({ output }: Sums): Value => {
-		const { rows, cols, data } = to.totals.get(output) ?? matrix(0, 0);
-		return { type: DOUBLE, dims: [rows, cols], data };
-	};
-	const inputs = new Map([...feed, ...to.sums.map((one) => [one.input, value(one)] as const)]);
-	const outputs = new Map(to.sums.map((one) => [one.output, value(one)] as const));
-	return session.runInto(inputs, outputs, to.carried);
-}
-
-/** The last feature of each side is 1: the last row holds the plain sums, and its end the number of rows. */
-function gramOf(
-	{ size, against }: GramRequest,
-	[own, cross, squares]: readonly Sums[],
-	totals: Totals,
-): Gram {
-	const total = (sums: Sums | undefined): Matrix => totals.get(sums?.output ?? '') ?? matrix(0, 0);
-	const all = total(own);
-	const gram = matrix(size, size);
-	for (let row = 0; row < size; row++)
-		gram.data.set(all.data.subarray(row * (size + 1), row * (size + 1) + size), row * size);
-	// Both sides to the last bit, so that half of it says all.
-	mirrored(gram);
-	const last = rowsOf(all, size, size + 1).data;
-	const base: Gram = { count: last[size] ?? 0, sum: last.slice(0, size), gram };
-	if (against === undefined) return base;
-	const product = total(cross);
-	return {
-		...base,
-		against: {
-			cross: rowsOf(product, 0, size),
-			sum: rowsOf(product, size, size + 1).data,
-			squares: total(squares).data,
-		},
-	};
+function runOn(session: Session, feeds: Feeds, names: readonly ValueName[]): Promise<Feeds> {
+	return names.length === 0 ? Promise.resolve(new Map()) : session.run(feeds, names);
 }

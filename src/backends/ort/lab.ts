@@ -19,8 +19,8 @@ import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
 import { remembering, type StatisticsMemory } from './remember.ts';
 import { rowsOf } from './rows.ts';
-import { openSession, type Value } from './session.ts';
-import { walkOver } from './walk.ts';
+import { openSession, type Feeds, type Value } from './session.ts';
+import { memory as walkMemory, walkOver } from './walk.ts';
 
 /** @param memory statistics measured before, and where to keep those that are measured now; absent: all are measured. */
 export function labOf(
@@ -59,7 +59,7 @@ function measuringLab(
 		},
 		histograms: (model, requests, bins) => histograms(model, requests, bins, collect),
 		changes: (model, experiment) => measureChanges(model, experiment, examples, threads),
-		grams: (model, requests) => gramsOf(model, requests, examples, threads),
+		...summing(examples, threads),
 		rows: (model, values, which) => {
 			const marked = examples.map((example, at) => ({ example, heldOut: at % 5 === 4 }));
 			const chosen = which === 'all' ? marked : marked.filter(({ heldOut }) => heldOut);
@@ -69,12 +69,28 @@ function measuringLab(
 			);
 			return rowsOf(model, values, chosen, run);
 		},
-		walk: () => walkOver(examples, threads),
 		timeParts: (parts) => timeParts(parts, threads),
 		compareTimes: (original, changed) => compareTimes(original, changed, shapes, threads),
 		drift: (original, pruned) => driftOn(examples, original, pruned, threads),
 		similarity: (model, pairs) => measureLikeness(model, pairs, collect),
 		averages: (model, values) => averagesOf(model, values, collect),
+	};
+}
+
+/** Gram matrices, and walks that start from what the last of them kept. */
+function summing(examples: readonly Example[], threads: number): Pick<Lab, 'grams' | 'walk'> {
+	let kept: { readonly model: Model; readonly values: readonly Feeds[] } | undefined;
+	return {
+		grams: async (model, requests, keep = []) => {
+			const asked = requests.flatMap(({ value, against }) => [value, against?.value ?? value]);
+			checkOutside(model, [...asked, ...keep]);
+			if (keep.length > 0) kept = undefined;
+			const on = { examples, threads };
+			const found = await measureGrams(model, requests, on, { keep, room: walkMemory });
+			if (keep.length > 0) kept = { model, values: found.kept };
+			return [...found.grams];
+		},
+		walk: (from) => walkOver(examples, threads, kept?.model === from ? kept.values : undefined),
 	};
 }
 
@@ -102,12 +118,6 @@ function checkOutside({ graph }: Model, values: readonly ValueName[]): void {
 	const value = values.find((name) => inside.has(name));
 	if (value !== undefined) throw new Fault(insideBody({ value }));
 }
-
-const gramsOf: typeof measureGrams = (model, requests, ...rest) => {
-	const others = requests.flatMap(({ against }) => (against ? [against.value] : []));
-	checkOutside(model, [...requests.map(({ value }) => value), ...others]);
-	return measureGrams(model, requests, ...rest);
-};
 
 type AxisOf = { readonly value: ValueName; readonly axis: number };
 

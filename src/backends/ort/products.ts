@@ -11,9 +11,12 @@ const small = 40 ** 3;
 /** One a kind of product and number of threads, for as long as the process lives. */
 const sessions = new Map<string, Promise<Session>>();
 
-function sessionFor(form: Form, subtracting: boolean, threads: number): Promise<Session> {
-	const key = `${form} ${String(subtracting)} ${threads}`;
-	const session = sessions.get(key) ?? openSession(gemm(form, subtracting), { which: 'product', threads });
+/** A product by itself, or added to a third matrix, or taken from it. */
+type Sign = 0 | 1 | -1;
+
+function sessionFor(form: Form, sign: Sign, threads: number): Promise<Session> {
+	const key = `${form} ${sign} ${threads}`;
+	const session = sessions.get(key) ?? openSession(gemm(form, sign), { which: 'product', threads });
 	sessions.set(key, session);
 	return session;
 }
@@ -22,19 +25,26 @@ function sessionFor(form: Form, subtracting: boolean, threads: number): Promise<
 export function productsOf(threads: number): Products {
 	const isSmall = async (sizes: readonly number[]): Promise<boolean> =>
 		sizes.reduce((product, size) => product * size, 1) < small || !(await hasRuntime());
+	const into = async (sign: Sign, c: Matrix, a: Matrix, b: Matrix, form: Form): Promise<void> => {
+		const session = await sessionFor(form, sign, threads);
+		await session.runInto(feeds({ a, b, c }), feeds({ y: c }));
+	};
 	return {
 		multiply: async (a, b, form = 'nn') => {
 			const sizes = productSizes(a, b, form);
 			if (await isSmall(sizes)) return plainProducts.multiply(a, b, form);
 			const result = matrix(sizes[0], sizes[2]);
-			const session = await sessionFor(form, false, threads);
+			const session = await sessionFor(form, 0, threads);
 			await session.runInto(feeds({ a, b }), feeds({ y: result }));
 			return result;
 		},
+		add: async (c, a, b, form = 'nn') => {
+			if (await isSmall(productSizes(a, b, form))) return plainProducts.add(c, a, b, form);
+			await into(1, c, a, b, form);
+		},
 		subtract: async (c, a, b, form = 'nn') => {
 			if (await isSmall(productSizes(a, b, form))) return plainProducts.subtract(c, a, b, form);
-			const session = await sessionFor(form, true, threads);
-			await session.runInto(feeds({ a, b, c }), feeds({ y: c }));
+			await into(-1, c, a, b, form);
 		},
 	};
 }
@@ -48,13 +58,13 @@ function feeds(matrices: Readonly<Record<string, Matrix>>): Map<string, Value> {
 	);
 }
 
-/** https://onnx.ai/onnx/operators/onnx__Gemm.html: A'·B', or C − A'·B'. */
-function gemm(form: Form, subtracting: boolean): Model {
-	const names = subtracting ? ['a', 'b', 'c'] : ['a', 'b'];
+/** https://onnx.ai/onnx/operators/onnx__Gemm.html: A'·B', C + A'·B' or C − A'·B'. */
+function gemm(form: Form, sign: Sign): Model {
+	const names = sign === 0 ? ['a', 'b'] : ['a', 'b', 'c'];
 	const attributes = new Map<string, Attribute>([
 		['transA', { kind: 'int', value: Number(form === 'tn') }],
 		['transB', { kind: 'int', value: Number(form === 'nt') }],
-		['alpha', { kind: 'float', value: subtracting ? -1 : 1 }],
+		['alpha', { kind: 'float', value: sign === -1 ? -1 : 1 }],
 	]);
 	const node = { id: 0, name: 'product', op: 'Gemm', domain: '', inputs: names, outputs: ['y'], attributes };
 	const info = (name: string): { name: string; type: number; dims: string[] } => ({

@@ -63,10 +63,10 @@ export function remembering(
 			const measure = async (): Promise<Float64Array[]> => [await lab.changes(model, experiment)];
 			return present((await known.orMeasured(changes, model, [experiment], measure))[0], 'changes');
 		},
-		grams: (model, requests) =>
-			known.orMeasured(grams, model, requests, (same, some) => lab.grams(same, some)),
-		walk: () => {
-			const walk = lab.walk();
+		grams: (model, requests, keep) =>
+			known.orMeasured(grams, model, requests, (same, some) => lab.grams(same, some, keep)),
+		walk: (from) => {
+			const walk = lab.walk(from);
 			return {
 				grams: (model, requests) =>
 					known.orMeasured(grams, model, requests, (same, some) => walk.grams(same, some)),

@@ -4,14 +4,16 @@ import { type Example } from '../../data/sample.ts';
 import { type ValueInfo, type ValueName } from '../../ir/graph/graph.ts';
 import { stretchOf } from '../../ir/graph/stretch.ts';
 import { type Walk } from '../../ir/lab.ts';
-import { layoutsOf, measureChunk } from './grams.ts';
+import { measureChunk } from './grams.ts';
 import { type Feeds } from './session.ts';
 
 /** Bytes of values that are kept between runs; with more, the next one starts at the inputs. */
-const memory = 2 ** 31;
+export const memory = 2 ** 31;
 
-export function walkOver(examples: readonly Example[], threads: number): Walk {
-	let known: readonly Feeds[] = examples.map(() => new Map());
+/** @param given what is known of each example from the beginning to the end; absent: nothing. */
+export function walkOver(examples: readonly Example[], threads: number, given?: readonly Feeds[]): Walk {
+	const first = given ?? examples.map((): Feeds => new Map());
+	let known = first;
 	return {
 		grams: async (model, requests) => {
 			const wanted = requests.flatMap(({ value, against }) => [value, ...(against ? [against.value] : [])]);
@@ -22,15 +24,16 @@ export function walkOver(examples: readonly Example[], threads: number): Walk {
 				feeds: only(new Map([...feeds, ...(known[at] ?? [])]), inputs),
 				...(mask && { mask }),
 			}));
-			const layouts = await layoutsOf(stretch, requests, fed, threads);
 			const fresh = carried.filter((name) => !infos.has(name));
-			const found = await measureChunk(stretch, requests, layouts, {
+			const found = await measureChunk(stretch, requests, {
 				examples: fed,
 				threads,
 				carried: fresh,
 			});
-			const next = known.map((one, at) => new Map([...only(one, carried), ...(found.values[at] ?? [])]));
-			known = fits(next) ? next : examples.map(() => new Map());
+			const next = known.map(
+				(one, at) => new Map([...(first[at] ?? []), ...only(one, carried), ...(found.values[at] ?? [])]),
+			);
+			known = fits(next) ? next : first;
 			return found.grams;
 		},
 	};

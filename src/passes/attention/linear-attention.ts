@@ -104,7 +104,7 @@ class Fitting {
 	async together(chosen: readonly Mapped[]): Promise<Mapped[]> {
 		const { model } = this.request;
 		if (hasBodies(model)) return [...chosen];
-		const [walk, done]: [Walk, Mapped[]] = [this.lab.walk(), []];
+		const [walk, done]: [Walk, Mapped[]] = [this.lab.walk(model), []];
 		for (const one of chosen) {
 			const changed = applyPatch(model, { label: 'mapped', edits: this.edits(done) });
 			const fit = done.length === 0 ? one.fit : await this.fitBehind(one.site, changed, walk);

@@ -96,7 +96,7 @@ class Absorbing implements Absorbed {
 		this.model = model;
 		this.lab = lab;
 		this.tensors = tensors;
-		this.walk = hasBodies(model) ? undefined : lab.walk();
+		this.walk = hasBodies(model) ? undefined : lab.walk(model);
 	}
 
 	async close({ taker, plain }: Gap): Promise<void> {

@@ -1,12 +1,14 @@
 /** Gram matrices of what the readers of units read, measured for many groups at once. */
 import { present } from '../../diagnostic.ts';
 import { elementType } from '../../ir/graph/dtype.ts';
-import { elementCount, type Model, type Tensor } from '../../ir/graph/graph.ts';
+import { elementCount, type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../../ir/graph/tensor.ts';
+import { hasBodies } from '../../ir/graph/twin.ts';
 import { type Lab, type RowsOf, type SplitGram } from '../../ir/lab.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { type NetNode } from '../../ir/axes/net.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
+import { residualSum } from '../units/residual-target.ts';
 import { readersOf, type Reader, type UnitGroup } from '../units/units.ts';
 
 /** A reader that is a product with a matrix, and the statistics of what it reads. */
@@ -121,6 +123,7 @@ export class Grams {
 		const grams = await this.lab.grams(
 			this.model,
 			asked.map(({ reader }) => rowsRead(reader)),
+			hasBodies(this.model) ? [] : targetsOf(asked.map(({ reader }) => reader)),
 		);
 		const readings = new Map<string, Reading[]>();
 		asked.forEach(({ group, reader }, at) => {
@@ -129,6 +132,11 @@ export class Grams {
 		});
 		return readings;
 	}
+}
+
+/** What readers and residual values come to, which refits hold on to. */
+function targetsOf(readers: readonly Reader[]): ValueName[] {
+	return [...new Set(readers.flatMap((reader) => residualSum(reader)?.sum.name ?? []))];
 }
 
 type Measured = { readonly model: Model; readonly keys: string; readonly grams: Grams };

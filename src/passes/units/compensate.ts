@@ -109,7 +109,7 @@ class Following {
 		// Values inside of bodies cannot be measured in two models at once.
 		if (task.biasAlone === true || hasBodies(task.net.model)) return;
 		this.masked = maskModel(task.net, task.masks, 'masked');
-		this.walk = task.lab.walk();
+		this.walk = task.lab.walk(task.net.model);
 	}
 
 	/** What readers read by now, and what they should make of it: measured of the inputs that stay alone. */

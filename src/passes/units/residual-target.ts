@@ -88,14 +88,14 @@ export function withoutBias(gram: Gram, bias: Float64Array | undefined): Gram {
 	if (against === undefined || bias === undefined) return gram;
 	const { rows, cols, data } = against.cross;
 	const shift = (col: number): number => bias[col] ?? 0;
+	const less = matrix(rows, cols, data.slice());
+	for (let row = 0; row < rows; row++)
+		for (let col = 0; col < cols; col++)
+			less.data[row * cols + col] = (data[row * cols + col] ?? 0) - (sum[row] ?? 0) * (bias[col] ?? 0);
 	return {
 		...gram,
 		against: {
-			cross: matrix(
-				rows,
-				cols,
-				data.map((value, at) => value - (sum[Math.floor(at / cols)] ?? 0) * shift(at % cols)),
-			),
+			cross: less,
 			sum: against.sum.map((value, col) => value - count * shift(col)),
 			squares: against.squares.map(
 				(value, col) => value - 2 * shift(col) * (against.sum[col] ?? 0) + count * shift(col) ** 2,

@@ -123,7 +123,7 @@ for (const ir of [3, 8] as const) {
 		];
 		const lab = labOf(examplesOf(feeds), 'test', true, 1);
 		const measured = await lab.grams(model, requests);
-		const walk = lab.walk();
+		const walk = lab.walk(model);
 		for (const [at, request] of requests.entries())
 			assert.equal(
 				(await walk.grams(model, [request])).map(({ fit, heldOut }) => rounded([plain(fit), plain(heldOut)])),
@@ -178,7 +178,7 @@ test('padding does not count, not even where it holds NaN', async () => {
 	];
 	const lab = labOf(examplesOf(feeds), 'test', true, 1);
 	const [masked, whole] = await lab.grams(model, requests);
-	const walked = await lab.walk().grams(model, requests);
+	const walked = await lab.walk(model).grams(model, requests);
 	assert.equal(
 		walked.map(({ fit }) => rounded(plain(fit))),
 		[masked!, whole!].map(({ fit }) => rounded(plain(fit))),

@@ -48,7 +48,7 @@ async function asked(lab: Lab, { model, hidden, out }: ReturnType<typeof layer>)
 	const along = [{ value: hidden, axis: 2 }];
 	return [
 		await lab.grams(model, [rows, { ...rows, against: wanted }, { ...rows, size: 2, only: [1, 4] }]),
-		await lab.walk().grams(model, [{ ...rows, size: 1, only: [3] }]),
+		await lab.walk(model).grams(model, [{ ...rows, size: 1, only: [3] }]),
 		await lab.moments(model, along),
 		await lab.histograms(model, along, 8),
 		await lab.similarity(model, [[hidden, hidden]]),
