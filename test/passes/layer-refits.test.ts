@@ -38,6 +38,25 @@ test('on trained models with norms before and after the sums less is lost than w
 	}
 });
 
+test('where new numbers do not help behind the norms a bias is tried alone, and nothing is taken that is not better there', async () => {
+	const recipe = 'calibrate with "rows" take 8; prune layers [2]';
+	const document = await compile({
+		recipe,
+		model: classifier.model,
+		data: classifier.calibration,
+		threads: 1,
+	});
+	const [told] = document.steps[0]!.compensated!;
+	const { affine, bias, none } = told!.heldOut;
+	assert.is(told!.choice, 'none');
+	assert.ok(affine > none && bias > none, JSON.stringify(told));
+	const bare = await compile({
+		...{ recipe: `${recipe} without compensation`, model: classifier.model, data: classifier.calibration },
+		threads: 1,
+	});
+	assert.equal(document.drift, bare.drift);
+});
+
 test('the readers of a narrower stream are refitted: less is lost than without', async () => {
 	const place = { model: lm.model, out: folder.at('narrow.onnx'), data: lm.calibration };
 	const refitted = await proven(`${rows}; prune hidden 25%`, place);

@@ -99,6 +99,7 @@ class Absorbing implements Absorbed {
 		this.walk = hasBodies(model) ? undefined : lab.walk(model);
 	}
 
+	/** New numbers; where those were better before norms alone, and not behind them, a new bias by itself; else neither. */
 	async close({ taker, plain }: Gap): Promise<void> {
 		if (taker === undefined) {
 			this.bypasses.push(plain);
@@ -106,26 +107,33 @@ class Absorbing implements Absorbed {
 		}
 		const changed = this.walk === undefined ? this.model : this.closed(this.refits, this.bypasses);
 		const grams = await missing(taker, this.model, changed, this.walk ?? this.lab);
-		const map = await mapOf(taker, grams, this.lab);
-		if (map.choice === 'none') {
-			this.told.push(toldOf(taker.layer, map));
-			this.bypasses.push(plain);
-			return;
+		const map = await mapOf(taker, grams, this.lab, false);
+		let told = await this.take(taker, plain, map);
+		if (map.choice === 'affine' && told.choice === 'none') {
+			const { affine } = told.heldOut;
+			const bias = await this.take(taker, plain, await mapOf(taker, grams, this.lab, true));
+			told = { ...bias, heldOut: { ...bias.heldOut, affine } };
 		}
-		const refit = recordMap(taker.end.down, map, this.tensors);
-		const [refits, bypasses] = [
-			[...this.refits, refit],
-			[...this.bypasses, [{ from: taker.from, to: taker.end.sum.output.name }]],
-		];
-		const { norms } = taker;
+		this.told.push(told);
+		if (told.choice === 'none') this.bypasses.push(plain);
+	}
+
+	/** Closes the gap with a map where that is better than without. */
+	private async take(taker: Taker, plain: readonly Bypass[], map: Refit): Promise<Compensated> {
+		const { layer, end, from, norms } = taker;
+		if (map.choice === 'none') return toldOf(layer, map);
+		const refit = recordMap(end.down, map, this.tensors);
+		const refits = [...this.refits, refit];
+		const bypass = [{ from, to: end.sum.output.name }];
 		const heldOut = norms
-			? await this.behindNorms(norms, map.choice, this.closed(refits, bypasses), plain)
+			? await this.behindNorms(norms, map.choice, this.closed(refits, [...this.bypasses, bypass]), plain)
 			: map.heldOut;
 		const isTaken = heldOut[map.choice] < heldOut.none;
-		this.told.push(toldOf(taker.layer, { ...map, heldOut, choice: isTaken ? map.choice : 'none' }));
-		if (isTaken) this.refits.push(refit);
-		else for (const name of [refit.weight, refit.bias]) this.tensors.delete(name);
-		this.bypasses.push(isTaken ? (bypasses.at(-1) ?? []) : plain);
+		if (isTaken) {
+			this.refits.push(refit);
+			this.bypasses.push(bypass);
+		} else for (const name of [refit.weight, refit.bias]) this.tensors.delete(name);
+		return toldOf(layer, { ...map, heldOut, choice: isTaken ? map.choice : 'none' });
 	}
 
 	/**
@@ -200,10 +208,16 @@ async function missing(
 }
 
 /** From what the matrix reads to what is missing behind its sum: zero without evidence. */
-function mapOf({ layer, end: { down } }: Taker, grams: SplitGram, { products }: Lab): Promise<Refit> {
+function mapOf(
+	{ layer, end: { down } }: Taker,
+	grams: SplitGram,
+	{ products }: Lab,
+	biasAlone: boolean,
+): Promise<Refit> {
 	const [rows, cols] = [down.weight.sizes[down.inAxis] ?? 0, down.weight.sizes[down.outAxis] ?? 0];
 	const kept = Array.from({ length: rows }, (_, at) => at);
-	return refit({ grams, kept, weight: matrix(rows, cols), what: `what layer ${layer} ends in` }, products);
+	const what = `what layer ${layer} ends in`;
+	return refit({ grams, kept, weight: matrix(rows, cols), what, biasAlone }, products);
 }
 
 function added({ weight, inAxis }: Linear, change: Matrix): Matrix {
