@@ -22,6 +22,7 @@ import {
 } from './carry-out.ts';
 import { cutSavings } from './goals/cut-costs.ts';
 import { latencySavings } from './goals/latency-table.ts';
+import { alignedByTime } from './goals/measured-align.ts';
 import { reachAround, reachByDial } from './goals/dial-goals.ts';
 import { reachGoals, type GoalTask, type Solved } from './goals/goals.ts';
 import { type Costs, type Qualities } from './goals/goal-words.ts';
@@ -194,12 +195,17 @@ class Run {
 		return { made, after };
 	}
 
-	private async goalTask(steps: readonly Step[], state: State): Promise<GoalTask<Carried>> {
+	private async offersOf(steps: readonly Step[], state: State): Promise<Offered[]> {
 		const offers: Offered[] = [];
 		for (const step of steps) {
 			const technique = techniqueNamed(step.technique);
 			offers.push(...((await technique.offer?.(this.request(step, state))) ?? []));
 		}
+		return offers;
+	}
+
+	private async goalTask(steps: readonly Step[], state: State): Promise<GoalTask<Carried>> {
+		const offered = await this.offersOf(steps, state);
 		const net = netOf(state);
 		const until = steps[0]?.until ?? [];
 		const { lab, shapes } = this.options;
@@ -208,6 +214,7 @@ class Run {
 			timeParts: (parts: readonly Part[]) => lab.timeParts(parts),
 			timeOf: (model: Model) => this.timeOf(lab, model),
 		};
+		const offers = clock ? await alignedByTime({ ...clock, net, offers: offered, shapes }) : offered;
 		const latency = clock ? await latencySavings(net, offers, shapes, clock) : undefined;
 		const families = offers.flatMap((one) => one.families);
 		const costsOf = (one: Between): Promise<Costs> => this.costsFor(one, until);

@@ -176,6 +176,8 @@ export type Offered = {
 	readonly counts: readonly number[];
 	/** What is lost at each count of what the readers put out, as a share of its variance. */
 	readonly damage: readonly number[];
+	/** The same with counts that leave another multiple; absent where the statement says which, or units are not positions. */
+	readonly align?: (multiple: number) => Offered;
 };
 /** How many units of each group go, by the group's key. */
 export type Allotment = ReadonlyMap<string, number>;

@@ -91,15 +91,21 @@ test('a goal out of reach is an error with the best there is, and nothing is wri
 });
 
 /** Prunes a small encoder with times that are counts of multiply-adds, so that no clock is in the test. */
-async function timed(statement: string, ratio = 1, noise = (): number => 1): Promise<RunResult> {
+async function timed(
+	statement: string,
+	ratio = 1,
+	noise = (): number => 1,
+	{ hidden = 64, pace = (_: Model): number => 1 } = {},
+): Promise<RunResult> {
 	const { recipe } = checkText(statement, {});
-	const model = encoder(2, { heads: 4, width: 8, hidden: 64 });
+	const model = encoder(2, { heads: 4, width: 8, hidden });
 	const partMacs = (one: Model): number => costOf(one, inferFacts(one)).macs;
 	const macs = (one: Model): number => costOf(one, inferFacts(one, new Map([['x', [1, 128, 32]]]))).macs;
 	const plain = labOf([], 'none', false, 1);
 	const lab: Lab = {
 		...plain,
-		timeParts: (parts) => Promise.resolve(parts.map((part) => 1 + 1e-3 * partMacs(part.model))),
+		timeParts: (parts) =>
+			Promise.resolve(parts.map((part) => 1 + 1e-3 * partMacs(part.model) * pace(part.model))),
 		compareTimes: (before, after) => {
 			const saved = 1 - macs(after) / macs(before);
 			return Promise.resolve({ ms: 1e-3 * macs(before), ratio: (1 - ratio * saved) * noise() });
@@ -125,6 +131,30 @@ test('a clock that is off by a tenth now and then does not send the search too f
 	const [goal] = steps.at(-1)!.reached!;
 	assert.ok(goal!.measured <= 0.75 && goal!.measured > 0.6, `${goal!.measured}`);
 	assert.ok(Math.abs(goal!.predicted! - goal!.measured) < 0.1, `${goal!.predicted}`);
+});
+
+test('leaves the least multiple of neurons that is as fast as any, unless the statement says one', async () => {
+	const widths = async (statement: string, fast: number): Promise<number[]> => {
+		const pace = ({ graph }: Model): number =>
+			[...graph.initializers.values()].every(({ dims }) => dims.every((dim) => dim % fast === 0)) ? 1 : 1.5;
+		const { steps } = await timed(statement, 1, () => 1, { hidden: 512, pace });
+		return steps[0]!.removed.map(({ units }) => 512 - units.length);
+	};
+	for (const fast of [4, 32]) {
+		const kept = await widths('prune ffn until latency <= 71%', fast);
+		assert.ok(kept.length > 0);
+		assert.ok(
+			kept.every((width) => width % fast === 0),
+			kept.join(),
+		);
+		assert.is(
+			kept.some((width) => width % 32 !== 0),
+			fast === 4,
+			kept.join(),
+		);
+	}
+	const said = await widths('prune ffn align 8 until latency <= 71%', 32);
+	assert.ok(said.every((width) => width % 8 === 0) && said.some((width) => width % 32 !== 0), said.join());
 });
 
 test('says how fast it gets at best', async () => {

@@ -1,20 +1,14 @@
 /** What a model's parts take at several widths, measured apart: the time that removing units saves, before anything is removed. */
-import { cutOf } from '../../ir/axes/cut.ts';
-import { type Family } from '../../ir/axes/families.ts';
 import { type Net } from '../../ir/axes/net.ts';
-import { rewriteCut } from '../../ir/axes/rewrite.ts';
-import { inferFacts } from '../../ir/graph/facts.ts';
-import { bindShapes, typical, type Shapes } from '../../ir/graph/bindings.ts';
+import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Model } from '../../ir/graph/graph.ts';
-import { partOf, type Part } from '../../ir/graph/part.ts';
-import { applyPatch } from '../../ir/graph/patch.ts';
+import { narrowed, piecesOf, timesAt, type TimeParts } from './narrowed-parts.ts';
 import { savingsOver, type Savings } from './savings.ts';
 import { type Offered } from '../technique.ts';
 
 /** Widths at which parts are measured, the whole one and the narrowest among them; linear in between. */
 const widths = 6;
 
-type TimeParts = (parts: readonly Part[]) => Promise<readonly (number | undefined)[]>;
 export type Clock = {
 	/** Milliseconds of each part, undefined for one that does not run by itself. */
 	readonly timeParts: TimeParts;
@@ -47,7 +41,8 @@ export async function latencySavings(
 		net,
 		families.map(({ family }) => family),
 	);
-	const times = await timesOf(net, offers, found, shapes, timeParts);
+	const columns = Array.from({ length: widths }, (_, width) => offers.map((offer) => countAt(offer, width)));
+	const times = await timesAt({ net, offers, shapes, timeParts }, found, columns);
 	const pieces = found.flatMap(({ nodes, families: own }, at): Piece[] => {
 		const row = times.map((column) => column[at]);
 		const [whole] = row;
@@ -75,9 +70,10 @@ async function wholesOf(
 	const before = await timeOf(net.model);
 	const found: Narrowed[] = [];
 	for (const width of wholeWidths) {
-		const model = narrowed(net, offers, width);
+		const counts = offers.map((offer) => countAt(offer, width));
+		const model = narrowed(net, offers, counts);
 		if (model === undefined) continue;
-		const removed = offers.flatMap((offer) => offer.families.map(() => countAt(offer, width)));
+		const removed = offers.flatMap((offer, at) => offer.families.map(() => counts[at] ?? 0));
 		found.push({ removed, saved: before - (await timeOf(model)) });
 	}
 	return found;
@@ -105,55 +101,9 @@ function calibrated(byParts: Savings, wholes: readonly Narrowed[]): Savings {
 	return points.length === 1 ? byParts : { ...byParts, saved: (removed) => scaled(byParts.saved(removed)) };
 }
 
-function piecesOf(net: Net, families: readonly Family[]): Pick<Piece, 'nodes' | 'families'>[] {
-	const pieces = new Map<string, { nodes: Set<number>; families: readonly number[] }>();
-	for (const node of net.nodes) {
-		const own = families.flatMap((family, at) =>
-			family.letters.get(node)?.some((owners) => owners?.some((unit) => unit >= 0)) ? [at] : [],
-		);
-		if (own.length === 0) continue;
-		const key = own.join();
-		const piece = pieces.get(key) ?? { nodes: new Set(), families: own };
-		piece.nodes.add(node.node.id);
-		pieces.set(key, piece);
-	}
-	return [...pieces.values()];
-}
-
 /** How many units of an offer are gone at a width. */
 function countAt({ counts }: Offered, width: number): number {
 	return counts[Math.round((width / (widths - 1)) * (counts.length - 1))] ?? 0;
-}
-
-/** By width, the time of each piece. */
-async function timesOf(
-	net: Net,
-	offers: readonly Offered[],
-	pieces: readonly Pick<Piece, 'nodes'>[],
-	shapes: Shapes,
-	timeParts: TimeParts,
-): Promise<(number | undefined)[][]> {
-	const parts = Array.from({ length: widths }, (_, width) => {
-		const model = narrowed(net, offers, width);
-		const facts = model && inferFacts(model, bindShapes(model, typical, shapes));
-		return pieces.map(({ nodes }) => model && facts && partOf(model, facts, nodes));
-	});
-	const asked = parts.flat().flatMap((part) => part ?? []);
-	const times = await timeParts(asked);
-	let next = 0;
-	return parts.map((column) => column.map((part) => (part === undefined ? undefined : times[next++])));
-}
-
-/** The model with all offers cut to a width; undefined where an operator cannot follow. */
-function narrowed(net: Net, offers: readonly Offered[], width: number): Model | undefined {
-	const chosen = offers.flatMap((offer) => {
-		const units = new Set(offer.order.slice(0, countAt(offer, width)));
-		return offer.families.map((family) => ({ family, units }));
-	});
-	const rewritten = rewriteCut(net, cutOf(chosen));
-	return 'refused' in rewritten
-		? undefined
-		: applyPatch(net.model, { label: 'narrowed', edits: rewritten.edits });
 }
 
 function savingsOf(pieces: readonly Piece[], offers: readonly Offered[]): Savings {

@@ -5,7 +5,7 @@ import { Fault, present } from '../../diagnostic.ts';
 import { linearReaders, weightMatrix, type Reading } from './grams.ts';
 import { type ScoreContext } from './score-context.ts';
 import { effectOfErrors } from './score-effects.ts';
-import { multipleFor, orderOf, type Candidate } from './select.ts';
+import { alignFor, multipleFor, orderOf, type Candidate } from './select.ts';
 import { type Offered } from '../technique.ts';
 import { tiesOf } from '../units/tied.ts';
 import { type Lab } from '../../ir/lab.ts';
@@ -31,17 +31,23 @@ export async function offerUnits(candidates: readonly Candidate[], terms: Terms)
 	for (const mates of classes) {
 		const first = present(mates[0], 'a candidate');
 		const order = orderOf(first, terms.step.min);
-		const multiple = multipleFor(terms.step, first, terms.align);
-		const counts = countsFor(first.scores.length, order.length, multiple);
 		const losses: Float64Array[] = [];
 		for (const mate of mates) losses.push(await lossesOf(mate, order, terms.context, effects?.get(mate.key)));
-		offers.push({
-			keys: mates.map(({ key }) => key),
-			label: `the ${terms.unit} of ${first.label}`,
-			families: mates.map(({ family }) => family),
-			...{ order, counts },
-			damage: counts.map((count) => losses.reduce((sum, own) => sum + (own[count] ?? 0), 0)),
-		});
+		const total = first.scores.length;
+		const at = (multiple: number): Offered => {
+			const counts = countsFor(total, order.length, multiple);
+			return {
+				keys: mates.map(({ key }) => key),
+				label: `the ${terms.unit} of ${first.label}`,
+				families: mates.map(({ family }) => family),
+				...{ order, counts },
+				damage: counts.map((count) => losses.reduce((sum, own) => sum + (own[count] ?? 0), 0)),
+			};
+		};
+		const multiple = multipleFor(terms.step, first, terms.align);
+		const isFree = terms.step.align === undefined && multiple > 1;
+		const arePositions = multiple === alignFor(terms.step, total, terms.align);
+		offers.push({ ...at(multiple), ...(isFree && arePositions && { align: at }) });
 	}
 	return offers;
 }
