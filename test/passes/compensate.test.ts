@@ -95,6 +95,34 @@ for (const [name, down] of Object.entries(readers)) {
 	});
 }
 
+for (const [op, gates, direction] of [
+	['LSTM', 4, 'bidirectional'],
+	['GRU', 3, 'forward'],
+] as const) {
+	test(`refits what the gates of a ${op} read`, async () => {
+		const b = modelBuilder();
+		const directions = direction === 'forward' ? 1 : 2;
+		const x = b.input('x', ['batch', 'seq', 16]);
+		const wide = b.node('Add', [b.node('MatMul', [x, b.weight([16, 64])]), b.weight([64])]);
+		const turned = b.node('Transpose', [b.node('Relu', [wide])], { perm: [1, 0, 2] });
+		const matrices = [64, 8].map((inputs) => b.weight([directions, 8 * gates, inputs]));
+		const biases = b.weight([directions, 16 * gates]);
+		const linear = op === 'GRU' ? { linear_before_reset: 1 } : {};
+		b.output(b.node(op, [turned, ...matrices, biases], { hidden_size: 8, direction, ...linear }));
+		const model = folder.at(`${op}.onnx`);
+		saveModel(b.build(), model);
+		const data = dataFor(16);
+		const refitted = await run('prune channels 50%', model, data);
+		const plain = await run('prune channels 50% without compensation', model, data);
+		isProven(refitted, op);
+		const [reader] = refitted.steps[0]!.compensated!;
+		assert.is(reader!.choice, 'affine');
+		assert.ok(reader!.heldOut.affine < 0.5 * reader!.heldOut.none, JSON.stringify(reader!.heldOut));
+		assert.ok(refitted.drift!.relativeL2 < 0.7 * plain.drift!.relativeL2);
+		isProven(await run('prune channels 50%; prune units 50%', model, data), `${op}, units too`);
+	});
+}
+
 /** Three convolutions, the one in the middle cut on both sides; 3 × 3 and 1 × 1, with a bias and without. */
 function convolutions(kernel: number, bias: boolean): string {
 	const b = modelBuilder();

@@ -19,6 +19,13 @@ export type Bias = {
 
 const none: Bias = { scale: 1 };
 
+const recurrent: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN']);
+
+/** A recurrent layer of ONNX itself: its operands are the sequence, the matrices of sequence and state, and the biases of both. */
+export function isRecurrent({ node }: NetNode): boolean {
+	return node.domain === '' && recurrent.has(node.op);
+}
+
 /** Of a product with `width` outputs: the third operand of a Gemm or convolution, or the constant that the only addition after it adds. */
 export function biasOf(node: NetNode, width: number): Bias {
 	const { op, attributes } = node.node;

@@ -6,7 +6,8 @@ import { isReadable, numbersOf } from '../../ir/graph/tensor.ts';
 import { hasBodies } from '../../ir/graph/twin.ts';
 import { type Lab, type RowsOf, type SplitGram } from '../../ir/lab.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
-import { type NetNode } from '../../ir/axes/net.ts';
+import { type NetNode, type NetTensor } from '../../ir/axes/net.ts';
+import { isRecurrent } from '../exact/bias.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { residualSum } from '../units/residual-target.ts';
 import { readersOf, type Reader, type UnitGroup } from '../units/units.ts';
@@ -17,14 +18,16 @@ export type Reading = { readonly reader: Reader; readonly grams: SplitGram };
 const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul']);
 
 /**
- * Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`, and convolutions over all channels, which are
- * one such map at each place of the kernel.
+ * Readers whose output is a linear map of one axis of what they read: `Y = X·W + b`, convolutions over all channels, which are
+ * one such map at each place of the kernel, and recurrent layers, whose gates add one to what comes from the state.
  */
 export function linearReaders({ family }: UnitGroup): Reader[] {
 	return readersOf(family).filter(
 		({ node, input, weight, inputIndex, weightIndex }) =>
 			!input.inBody &&
-			(products.has(node.node.op) ? weight.sizes.length === 2 : isDense(node)) &&
+			(products.has(node.node.op)
+				? weight.sizes.length === 2
+				: isDense(node) || gatesRead(node, input, weight)) &&
 			inputIndex === null &&
 			weightIndex === null &&
 			weight.constant !== undefined &&
@@ -32,6 +35,15 @@ export function linearReaders({ family }: UnitGroup): Reader[] {
 			elementType(weight.constant.type)?.kind === 'float',
 	);
 }
+
+/** Whether a recurrent layer reads the sequence there, by the matrix of its gates, and has biases to shift. */
+function gatesRead(node: NetNode, input: NetTensor, weight: NetTensor): boolean {
+	const [sequence, gates, , bias] = node.inputs;
+	return isRecurrent(node) && sequence === input && gates === weight && isHeld(bias);
+}
+
+const isHeld = (tensor: NetTensor | undefined): boolean =>
+	tensor?.constant !== undefined && isReadable(tensor.constant);
 
 /** A convolution whose outputs all read all channels. */
 function isDense({ node, view }: NetNode): boolean {

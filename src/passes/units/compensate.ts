@@ -11,7 +11,7 @@ import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { refit, type RefitTask } from '../../numerics/refit.ts';
 import { pickRows } from '../../numerics/statistics.ts';
 import { rowsRead, storedNumbers, weightMatrix, type Grams, type Reading } from '../scores/grams.ts';
-import { biasOf, withInput, type BiasPlace } from '../exact/bias.ts';
+import { biasOf, isRecurrent, withInput, type BiasPlace } from '../exact/bias.ts';
 import { insideShares } from './borders.ts';
 import { insert } from '../edits.ts';
 import { maskModel, type Mask } from './masks.ts';
@@ -24,8 +24,8 @@ import { type Reader } from './units.ts';
 export type RefitDecision = {
 	readonly node: number;
 	readonly slot: number;
-	/** The axis of the weight that tells its outputs. */
-	readonly outputs: number;
+	/** The axis of the weight that tells its outputs; absent where the bias has axes of its own, as a recurrent layer's. */
+	readonly outputs?: number;
 	/** Names in the plan's tensors. Both are whole, the weight with zeros where inputs went. */
 	readonly weight: string;
 	readonly bias: string;
@@ -190,6 +190,10 @@ export function recordRefit(
 	const { type, dims } = present(old.constant, 'a weight');
 	const names = { weight: `${id}.weight`, bias: `${id}.bias` };
 	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(weight, dims, weightAxis)));
+	if (isRecurrent(node)) {
+		tensors.set(names.bias, { ...gateBias(node, shift), name: names.bias });
+		return { node: id, slot, ...names, place: { node: id, slot: 3 } };
+	}
 	const outputs = weightAxis === 0 ? 1 : 0;
 	const width = dims[outputs] ?? 0;
 	const { place, constant, scale } = biasOf(node, width);
@@ -198,6 +202,18 @@ export function recordRefit(
 	const bias = summed(shift, width, node).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
 	tensors.set(names.bias, tensorOf(names.bias, type, [width], bias));
 	return { node: id, slot, outputs, ...names, ...(place && { place }) };
+}
+
+/** Biases of the sequence and of the state lie one after the other in each direction; the first take the shift. */
+function gateBias({ inputs }: NetNode, shift: Float64Array): Tensor {
+	const { name, type, dims } = present(inputs[3]?.constant, 'biases');
+	const [directions = 1, both = 0] = dims;
+	const [values, gates] = [Float64Array.from(numbersOf(present(inputs[3]?.constant, 'biases'))), both / 2];
+	for (let at = 0; at < directions * gates; at++) {
+		const place = Math.floor(at / gates) * both + (at % gates);
+		values[place] = (values[place] ?? 0) + (shift[at] ?? 0);
+	}
+	return tensorOf(name, type, dims, values);
 }
 
 /** Shifts of a filter at all places of its kernel add up; one that falls on zeros around the input now and then counts as often as not. */
@@ -240,7 +256,8 @@ export function refitEdits(
 	for (const { node: id, slot, outputs, place, ...names } of refits) {
 		const axes = fit(id, slot);
 		const weight = cutAxes(present(tensors.get(names.weight), names.weight), axes);
-		const bias = cutAxes(present(tensors.get(names.bias), names.bias), [axes[outputs]]);
+		const ofBias = outputs === undefined && place ? fit(place.node, place.slot) : [axes[outputs ?? 0]];
+		const bias = cutAxes(present(tensors.get(names.bias), names.bias), ofBias);
 		const base = nodes.get(id)?.inputs[slot] ?? 'weight';
 		setInput(id, slot, constant(weight, base));
 		if (place !== undefined) {

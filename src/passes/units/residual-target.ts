@@ -9,7 +9,7 @@ import { type Gram, type RowsOf } from '../../ir/lab.ts';
 import { matrix } from '../../ir/matrix.ts';
 import { type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
-import { biasOf } from '../exact/bias.ts';
+import { biasOf, isRecurrent } from '../exact/bias.ts';
 import { type Reader } from './units.ts';
 
 /** A reader's sum with a residual value, both of one size, with nothing but a bias between. */
@@ -29,7 +29,7 @@ export function residualSum({
 	weightAxis,
 }: Pick<Reader, 'node' | 'weight' | 'weightAxis'>): ResidualSum | undefined {
 	const [raw] = node.outputs;
-	if (raw === undefined || !isPointwise(node) || isScaled(node)) return undefined;
+	if (raw === undefined || isRecurrent(node) || !isPointwise(node) || isScaled(node)) return undefined;
 	const width = weight.sizes[weightAxis === 0 ? 1 : 0] ?? 0;
 	const { place, constant, scale } = biasOf(node, width);
 	const added = place !== undefined && place.node !== node.node.id;
