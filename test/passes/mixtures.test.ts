@@ -1,9 +1,10 @@
 /** Groups of grouped convolutions, and experts of mixtures: fused, and written in single operators. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UINT8 } from '../../src/ir/graph/dtype.ts';
-import { elementCount, type Model } from '../../src/ir/graph/graph.ts';
+import { INT64, UINT8 } from '../../src/ir/graph/dtype.ts';
+import { elementCount, type Model, type Tensor } from '../../src/ir/graph/graph.ts';
 import { drawAt } from '../../src/ir/graph/random.ts';
+import { tensorOf } from '../../src/ir/graph/tensor.ts';
 import { buildOf, type Built } from '../harness/exact.ts';
 import { modelBuilder, type Build } from '../harness/model.ts';
 
@@ -131,13 +132,13 @@ test('removes experts of a quantized mixture with their scales', async () => {
 	);
 });
 
-test('keeps as many experts as a token is sent to', async () => {
-	try {
-		await build(fused(), 'prune experts 3');
-		assert.unreachable();
-	} catch (problem) {
-		assert.match((problem as Error).message, /2 experts a token/);
-	}
+test('sends a token to all experts that are left where it was sent to more', async () => {
+	const made = await build(fused(), 'prune experts 3');
+	assert.equal(removed(made), [3]);
+	assert.equal(dimsOf(made, 'up'), [1, 12, 8]);
+	const mixture = made.model.graph.nodes.find(({ op }) => op === 'MoE');
+	const k = mixture?.attributes.get('k');
+	assert.is(k?.kind === 'int' && k.value, 1);
 });
 
 /** Every expert runs on every token; a softmax weighs them. */
@@ -205,6 +206,92 @@ for (const [name, model] of Object.entries({ 'picked by number': pickedExperts, 
 		assert.match(await refusalOf(model, 'prune experts 3'), /asks for 2/);
 	});
 }
+
+/** An expert with matrices of its own, called by its number. */
+function expert(b: Build, x: string, number: number): string {
+	const up = b.node('Relu', [b.node('MatMul', [x, b.weight([8, 12], `up${number}`)])]);
+	return b.node('MatMul', [up, b.weight([12, 8], `down${number}`)]);
+}
+
+const experts = [0, 1, 2, 3];
+const integer = (b: Build, value: number): string => b.constant({ type: INT64, dims: [], data: [value] });
+
+/** What every expert makes of every token, weighed by `part` of how much it is chosen. */
+const weighedBy = (part: (b: Build, weight: string) => string): Model =>
+	routed((b, x, weights, chosen) =>
+		experts
+			.map((number) => {
+				const isIt = b.node('Cast', [b.node('Equal', [chosen, integer(b, number)])], { to: 1 });
+				const weight = b.node('ReduceSum', [b.node('Mul', [weights, isIt]), b.ints([1])], { keepdims: 1 });
+				return b.node('Mul', [expert(b, x, number), part(b, weight)]);
+			})
+			.reduce((sum, one) => b.node('Add', [sum, one])),
+	);
+
+/** As torch exports Mixtral: one-hot choices; each expert is given its tokens alone, and what it makes is added where they are. */
+const sent = routed((b, x, weights, chosen) => {
+	const off = b.constant({ type: INT64, dims: [2], data: [0, 1] });
+	const hot = b.node('OneHot', [chosen, integer(b, 4), off], { axis: -1 });
+	const byExpert = b.node('Transpose', [hot], { perm: [2, 1, 0] });
+	const byChoice = b.node('Transpose', [weights], { perm: [1, 0] });
+	const zeros = b.node('ConstantOfShape', [b.node('Shape', [x])]);
+	return experts.reduce((sum, number) => {
+		const isIt = b.node('NonZero', [b.node('Gather', [byExpert, integer(b, number)], { axis: 0 })]);
+		const places = b.node('Transpose', [isIt], { perm: [1, 0] });
+		const tokens = b.node('Slice', [places, b.ints([1]), b.ints([2]), b.ints([1])]);
+		const made = expert(b, b.node('GatherND', [x, tokens]), number);
+		const part = b.node('Unsqueeze', [b.node('GatherND', [byChoice, places]), b.ints([1])]);
+		return b.node('ScatterND', [sum, tokens, b.node('Mul', [made, part])], { reduction: 'add' });
+	}, zeros);
+});
+
+/** Parts of a softmax, one column an expert; what all make is stacked. */
+function joined(): Model {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['tokens', 6]), b.weight([6, 8])]);
+	const gates = b.node('Softmax', [router(b, x, 4)], { axis: 1 });
+	const each = experts.map((number) => b.node('Unsqueeze', [expert(b, x, number), b.ints([1])]));
+	const parts = b.node('Unsqueeze', [gates, b.ints([2])]);
+	const all = b.node('Mul', [b.node('Concat', each, { axis: 1 }), parts]);
+	const sum = b.node('ReduceSum', [all, b.ints([1])], { keepdims: 0 });
+	b.output(b.node('MatMul', [b.node('Add', [x, sum]), b.weight([8, 5])]), ['tokens', 5]);
+	return b.build();
+}
+
+const weighed = weighedBy((_, weight) => weight);
+
+for (const [name, model] of Object.entries({ weighed, 'given their tokens': sent, joined: joined() })) {
+	test(`removes experts with operators of their own: ${name}`, async () => {
+		const made = await build(model, 'prune experts [1, 2]');
+		assert.equal(removed(made), [2]);
+		assert.equal(dimsOf(made, 'router'), [8, 2]);
+		assert.equal(
+			experts.map((number) => dimsOf(made, `up${number}`)),
+			[[8, 12], undefined, undefined, [8, 12]],
+		);
+	});
+}
+
+test('ranks experts with operators of their own by all of their weights', async () => {
+	const { graph } = weighed;
+	const silent = ['up2', 'down2'].map((name): [string, Tensor] => {
+		const tensor = graph.initializers.get(name)!;
+		return [name, tensorOf(name, tensor.type, tensor.dims, new Array<number>(96).fill(0))];
+	});
+	const model = {
+		...weighed,
+		graph: { ...graph, initializers: new Map([...graph.initializers, ...silent]) },
+	};
+	const made = await buildOf(model, 'prune experts 1');
+	assert.equal(made.document.steps[0]!.removed[0]!.units, [2]);
+});
+
+test('experts that speak also where they are not chosen stay', async () => {
+	const model = weighedBy((b, weight) => b.node('Exp', [weight]));
+	const { document } = await buildOf(model, 'prune experts 25%');
+	assert.equal(document.steps[0]!.removed, []);
+	assert.match(JSON.stringify(document), /Exp .*may make something of an expert that is not chosen/);
+});
 
 test('experts whose numbers are used otherwise stay', async () => {
 	const model = routed((b, x, weights, chosen) => {

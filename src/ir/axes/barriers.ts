@@ -7,8 +7,11 @@ import { type Labels } from './classes.ts';
 import { type NetNode, type NetTensor } from './net.ts';
 import { type Role } from './row.ts';
 
+/** What a permit may let pass: roles, and positions that an operator picks one of (`selected`, or an axis of one position). */
+export type Passage = Role | 'picked';
+
 export type Barrier = {
-	readonly at: Role | NetTensor;
+	readonly at: Passage | NetTensor;
 	readonly labels: Labels;
 	readonly why: string;
 };
@@ -17,7 +20,7 @@ export type Barrier = {
 export type Permit = {
 	/** Graph inputs and outputs whose shape may change. */
 	readonly io?: (tensor: NetTensor) => boolean;
-	readonly roles?: ReadonlySet<Role>;
+	readonly roles?: ReadonlySet<Passage>;
 };
 
 /** Roles that a permit may let pass. */

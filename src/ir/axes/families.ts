@@ -5,7 +5,7 @@ import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { passes, type Permit } from './barriers.ts';
 import { Labels, NONE, PIN, type Classes } from './classes.ts';
 import { Coverage } from './coverage.ts';
-import { Walk, type Course, type Fork, type Seed } from './walk.ts';
+import { isPicked, Walk, type Course, type Fork, type Seed } from './walk.ts';
 import { type Term } from './row.ts';
 
 export type Family = {
@@ -164,8 +164,9 @@ function toFamily(walk: Walk, stopping: readonly boolean[]): Family {
 		if (stopping[at]) classes.pinAll(labels, why);
 	});
 	const arrays = new Set<Int32Array>();
-	for (const axes of walk.axes.values())
-		for (const labels of axes) if (labels !== undefined) arrays.add(labels.at);
+	for (const [tensor, axes] of walk.axes)
+		for (const labels of axes)
+			if (labels !== undefined && !(labels.at.length === 1 && isPicked(tensor))) arrays.add(labels.at);
 	for (const labels of arrays) pinWhole(classes, labels);
 	const seeds = walk.states.get(walk.seed.node)?.letters[walk.seed.letter] ?? new Labels(0);
 	const { units, unitOf } = numbered(classes, seeds);

@@ -6,7 +6,8 @@
  */
 import { type NetTensor } from './net.ts';
 import { type Letter, type Row, type Term } from './row.ts';
-import { frontAxis, intAttribute, type NodeView } from './view.ts';
+import { type Removal, type Resized } from './operator.ts';
+import { fixedInts, frontAxis, inputSizes, intAttribute, type NodeView } from './view.ts';
 
 /** How many positions a tensor's axis has; the axis behind its own is that of what it numbers. */
 export function extentOf({ sizes, numbers }: NetTensor, axis: number): number {
@@ -28,6 +29,8 @@ export function numberedRow(view: NodeView, row: Row, inputs: Operands, outputs:
 	if (domain !== '') return row;
 	if (op === 'TopK') return searched(view, row, inputs, outputs);
 	if (moving.has(op) && inputs[0]?.numbers !== undefined) return moved(row, inputs[0], outputs);
+	if (op === 'OneHot' && inputs[0]?.numbers !== undefined) return spread(view, row, inputs[0]);
+	if (op === 'Equal') return compared(view, row, inputs);
 	return picking.has(op) && inputs[1]?.numbers !== undefined ? picked(view, row, inputs, outputs) : row;
 }
 
@@ -79,4 +82,45 @@ function picked(view: NodeView, row: Row, [data, by]: Operands, [result]: Operan
 		index === at ? { ...letter, role: 'carried' } : letter,
 	);
 	return { ...row, letters, terms: [...row.terms, { ...told, parts: whole(at) }] };
+}
+
+/** The axis that `OneHot` makes is the one that its indices number. */
+function spread(view: NodeView, row: Row, by: NetTensor): Row {
+	const rank = by.sizes.length;
+	const axis = frontAxis(intAttribute(view, 'axis', -1), rank + 1);
+	if (fixedInts(view, 1)?.[0] !== by.numbers) return row;
+	return added(row, { name: 'numbered', size: by.numbers ?? 0, role: 'carried' }, [
+		{ side: 'in', slot: 0, axis: rank },
+		{ side: 'out', slot: 0, axis },
+	]);
+}
+
+/** Numbers held against one number, which is picked by it, or against several along an axis that they have no part in. */
+function compared(view: NodeView, row: Row, inputs: Operands): Row {
+	const slot = inputs.findIndex((operand) => operand?.numbers !== undefined);
+	const [by, other, values] = [inputs[slot], inputs[1 - slot], fixedInts(view, 1 - slot)];
+	if (by === undefined || other === undefined || values === undefined || other.sizes.length > 1) return row;
+	const told = { side: 'in', slot, axis: by.sizes.length } as const;
+	if (values.length === 1) {
+		const letter: Letter = { name: 'numbered', size: by.numbers ?? 0, role: 'carried' };
+		const picked = { letter: row.letters.length, coordinates: values };
+		return { ...added(row, letter, [told]), selected: [...(row.selected ?? []), picked] };
+	}
+	const letter = row.terms.find((term) => term.side === 'in' && term.slot === 1 - slot)?.parts[0]?.letter;
+	if (letter === undefined || (by.sizes.at(-1) ?? 1) !== 1) return row;
+	const index = Int32Array.from({ length: by.numbers ?? 0 }, (_, number) => values.indexOf(number));
+	return { ...row, terms: [...row.terms, { ...told, parts: [{ letter, index }] }] };
+}
+
+/** Constants that are compared with numbers, as they are when some of what is numbered has gone. */
+export function resizeCompared(view: NodeView, removal: Removal): Resized {
+	for (const slot of [0, 1]) {
+		const [sizes, other] = [inputSizes(view, 1 - slot), inputSizes(view, slot)];
+		const kept = removal.kept('in', 1 - slot, sizes?.length ?? 0);
+		const values = fixedInts(view, slot);
+		if (kept === undefined || values === undefined || other === undefined) continue;
+		const pieces = values.flatMap((number) => (kept.includes(number) ? [kept.indexOf(number)] : []));
+		return { inputs: new Map([[slot, { pieces, scalar: other.length === 0 }]]) };
+	}
+	return {};
 }

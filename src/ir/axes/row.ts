@@ -55,7 +55,7 @@ export const termKey = ({ side, slot, axis }: Pick<Term, 'side' | 'slot' | 'axis
 export type Row = {
 	readonly letters: readonly Letter[];
 	readonly terms: readonly Term[];
-	/** Coordinates that the operator picks by number and drops the axis of (Gather with a scalar): they must stay. */
+	/** Coordinates that the operator picks by number and drops the axis of (Gather with a scalar): they stay while its result is read. */
 	readonly selected?: readonly { readonly letter: number; readonly coordinates: readonly number[] }[];
 };
 

@@ -2,12 +2,13 @@
 import { BOOL, DOUBLE, FLOAT, INT32, INT64 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
 import { broadcastSizes, mapKnown } from './broadcast.ts';
+import { resizeCompared } from './numbers.ts';
 import { noted, type Example, type ExampleInput, type Operator } from './operator.ts';
 import { type Unrelated } from './row.ts';
 import { inputSizes, intAttribute, type NodeView } from './view.ts';
 
 type Apply = (...values: number[]) => number;
-type More = Partial<Pick<Operator, 'domain' | 'values' | 'type'>>;
+type More = Partial<Pick<Operator, 'domain' | 'values' | 'type' | 'resize'>>;
 
 const int = (value: number): Attribute => ({ kind: 'int', value });
 const typeOf = (view: NodeView, slot = 0): number => view.inputs[slot]?.type ?? 0;
@@ -61,8 +62,8 @@ function arithmetic(op: string, apply: Apply, examples: readonly Example[] = two
 	return entry(op, examples, { values: (view) => mapKnown(view, typeOf(view), apply) });
 }
 
-function comparison(op: string, apply: Apply): Operator {
-	return entry(op, two, { values: (view) => mapKnown(view, BOOL, apply), type: boolean });
+function comparison(op: string, apply: Apply, more: More = {}): Operator {
+	return entry(op, two, { ...more, values: (view) => mapKnown(view, BOOL, apply), type: boolean });
 }
 
 function logical(op: string, apply: Apply): Operator {
@@ -236,7 +237,7 @@ export const elementwiseRows: readonly Operator[] = [
 	arithmetic('Round', roundHalfEven, [...one, { inputs: [{ floats: [-1.5, 2.5, 0.4, 3.5] }] }]),
 	arithmetic('Sqrt', (a = 0) => Math.sqrt(a), positive),
 	arithmetic('Reciprocal', (a = 1) => 1 / a, positive),
-	comparison('Equal', (a, b) => Number(a === b)),
+	comparison('Equal', (a, b) => Number(a === b), { resize: resizeCompared }),
 	comparison('Greater', (a = 0, b = 0) => Number(a > b)),
 	comparison('Less', (a = 0, b = 0) => Number(a < b)),
 	comparison('GreaterOrEqual', (a = 0, b = 0) => Number(a >= b)),

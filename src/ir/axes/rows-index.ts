@@ -242,6 +242,11 @@ export const indexRows: readonly Operator[] = [
 	built('OneHot', {
 		row: oneHotRow,
 		sizes: oneHotSizes,
+		resize: (view, removal) => {
+			const depth = removal.dead('numbered') && removal.count('numbered');
+			const scalar = inputSizes(view, 1)?.length === 0;
+			return depth === undefined ? {} : { inputs: new Map([[1, { pieces: [depth], scalar }]]) };
+		},
 		type: (view) => view.inputs[2]?.type ?? 0,
 		examples: [
 			{ inputs: [indices(7, 5, 6), { ints: [7], scalar: true }, [2]] },

@@ -52,12 +52,10 @@ function quantizedMixtureAxes(view: NodeView): string {
 	return `${[tokens, `${flat ? 't' : '!t'} e`, ...own].join(', ')} -> ${tokens}`;
 }
 
-/** A token goes to `k` experts, so that many must stay. */
-function enoughExperts(view: NodeView, removal: Removal): Resized {
-	const k = intAttribute(view, 'k', 1);
-	return removal.count('e') < k
-		? { refused: `${k} experts a token are asked for, and fewer would be left` }
-		: {};
+/** A token goes to `k` experts, or to all of them where fewer are left. */
+function asManyExperts(view: NodeView, removal: Removal): Resized {
+	const [k, left] = [intAttribute(view, 'k', 1), removal.count('e')];
+	return left < k ? { attributes: { k: int(left) } } : {};
 }
 
 export const mixtureRows: readonly Operator[] = [
@@ -93,7 +91,7 @@ export const mixtureRows: readonly Operator[] = [
 		// An expert's own unit is silent once what it writes is zero; its bias speaks even where its weights are zero.
 		zeroPoints: { 2: null, 3: null },
 		sizes: (view) => [inputSizes(view, 0)],
-		resize: enoughExperts,
+		resize: asManyExperts,
 		examples: [
 			{
 				inputs: [
@@ -128,7 +126,7 @@ export const mixtureRows: readonly Operator[] = [
 		axes: quantizedMixtureAxes,
 		hints: () => ({ roles: { e: 'routed' } }),
 		sizes: (view) => [inputSizes(view, 0)],
-		resize: enoughExperts,
+		resize: asManyExperts,
 		examples: [
 			{
 				inputs: [

@@ -37,8 +37,8 @@ export class Walk {
 	readonly axes = new Map<NetTensor, (Labels | undefined)[]>();
 	readonly states = new Map<NetNode, NodeState>();
 	readonly classes: Classes;
-	/** By the labels that they stop. */
-	readonly barriers = new Map<Labels, Barrier>();
+	/** By the labels that they stop, or what picks some of them. */
+	readonly barriers = new Map<object, Barrier>();
 	fork: Fork | undefined;
 	readonly seed: Seed;
 	private readonly queue: NetNode[] = [];
@@ -142,9 +142,13 @@ export class Walk {
 			else if (blocking.has(role) && !this.barriers.has(labels))
 				this.barriers.set(labels, { at: role, labels, why: roleReason(role, node) });
 		});
-		for (const { letter, coordinates } of node.row?.selected ?? []) {
-			for (const at of coordinates)
-				this.classes.pin(letters[letter]?.at[at] ?? NONE, `picked by number at ${nodeLabel(node.node)}`);
+		for (const picked of node.row?.selected ?? []) {
+			const [from, labels] = [letters[picked.letter], new Labels(picked.coordinates.length)];
+			picked.coordinates.forEach((at, place) => {
+				labels.put(place, from?.at[at] ?? NONE);
+			});
+			const why = `picked by number at ${nodeLabel(node.node)}`;
+			if (from !== undefined) this.barriers.set(picked, { at: 'picked', labels, why });
 		}
 	}
 
@@ -266,8 +270,10 @@ export class Walk {
 	private spread(tensor: NetTensor | undefined, axis: number): void {
 		if (tensor === undefined) return;
 		const labels = this.labels(tensor, axis);
-		if (labels.at.length === 1)
-			this.classes.pinAll(labels, `the only position of an axis of '${tensor.name}'`);
+		const only = `the only position of an axis of '${tensor.name}'`;
+		if (labels.at.length === 1 && isPicked(tensor))
+			this.barriers.set(labels, { at: 'picked', labels, why: only });
+		else if (labels.at.length === 1) this.classes.pinAll(labels, only);
 		if (tensor.io.length > 0 && !this.barriers.has(labels)) {
 			this.barriers.set(labels, { at: tensor, labels, why: frozenReason(tensor) });
 		}
@@ -277,6 +283,11 @@ export class Walk {
 			this.enqueue(consumer);
 		});
 	}
+}
+
+/** Whether an axis of one position can be what is picked of a longer one, or put into it: of no weight, input or output. */
+export function isPicked({ fixed, io }: NetTensor): boolean {
+	return !fixed && io.length === 0;
 }
 
 /** Axes that no term of their node carries, by node: every visit asks. */

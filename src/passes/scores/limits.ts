@@ -48,8 +48,12 @@ export class Limits {
 	}
 }
 
-/** The units that an axis consists of; undefined when it has other positions too, or all units of the family. */
+/**
+ * The units that an axis consists of; undefined when it has other positions too, or all units of the family. An axis of one position
+ * is what is picked of a longer one, and goes with it.
+ */
 function ownersOf(units: Int32Array, all: number): number[] | undefined {
+	if (units.length === 1) return undefined;
 	const isOwner = new Uint8Array(all);
 	let count = 0;
 	for (const unit of units) {

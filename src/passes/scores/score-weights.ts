@@ -8,6 +8,7 @@ import { isReadable, numbersInPieces, numbersOf } from '../../ir/graph/tensor.ts
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { distancesToMedian } from '../../numerics/median.ts';
 import { sumStretches } from '../../numerics/sums.ts';
+import { type UnitGroup } from '../units/units.ts';
 
 /** Matrices and filters that a family cuts, with the axis and the unit at each position. */
 function weightsOf(family: Family): { tensor: NetTensor; axis: number; unitAt: Int32Array }[] {
@@ -41,8 +42,11 @@ function piecesOfValues(constant: Tensor): Iterable<Float32Array | Float64Array>
 }
 
 /** Sums every element's size to the power of 1 or 2 over the unit that owns it. */
-export function sumByUnit(family: Family, power: 1 | 2): Float64Array {
+export function sumByUnit({ family, own }: Pick<UnitGroup, 'family' | 'own'>, power: 1 | 2): Float64Array {
 	const sums = new Float64Array(family.units);
+	own?.forEach((tensors, unit) => {
+		sums[unit] = tensors.reduce((sum, tensor) => sum + sumOf(tensor, power), 0);
+	});
 	for (const { tensor, axis, unitAt } of weightsOf(family)) {
 		const inner = elementCount(tensor.sizes.slice(axis + 1));
 		const stretches = stretchesOf(unitAt);
@@ -53,6 +57,13 @@ export function sumByUnit(family: Family, power: 1 | 2): Float64Array {
 		});
 	}
 	return sums;
+}
+
+/** Of a whole weight. */
+function sumOf({ constant }: NetTensor, power: 1 | 2): number {
+	if (constant === undefined || constant.dims.length < 2 || !isReadable(constant) || !isWeight(constant))
+		return 0;
+	return sumStretches(piecesOfValues(constant), [elementCount(constant.dims)], power)[0] ?? 0;
 }
 
 /** Neighbouring positions of one unit together: the longer the stretches, the faster the sums. */

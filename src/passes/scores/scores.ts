@@ -28,13 +28,13 @@ export const metrics: readonly Metric[] = [
 		name: 'l2',
 		needs: 'nothing',
 		summary: 'Euclidean norm of all weights of the unit (arXiv:1608.08710).',
-		score: ({ family }) => ready(sumByUnit(family, 2).map(Math.sqrt)),
+		score: (group) => ready(sumByUnit(group, 2).map(Math.sqrt)),
 	},
 	{
 		name: 'l1',
 		needs: 'nothing',
 		summary: 'Sum of the absolute weights of the unit (arXiv:1608.08710).',
-		score: ({ family }) => ready(sumByUnit(family, 1)),
+		score: (group) => ready(sumByUnit(group, 1)),
 	},
 	{
 		name: 'median',

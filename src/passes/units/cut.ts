@@ -10,6 +10,7 @@ import { type Kept } from '../../ir/proof.ts';
 import { broken } from '../../messages/plan.ts';
 import { emptyEdits, type Emptied } from './empty.ts';
 import { type Folding } from './fold-constants.ts';
+import { handOnEdits, withoutSilent, type HandedOn } from './silent.ts';
 import { refitEdits, refitted, type Fit, type RefitDecision } from './compensate.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from '../technique.ts';
@@ -33,6 +34,8 @@ export type CutDecision = {
 	readonly emptied?: readonly Emptied[];
 	/** What readers take up of units that were constant: then the model before is the reference. */
 	readonly foldings?: readonly Folding[];
+	/** Operators that hand on what they had beside what is gone. */
+	readonly handedOn?: readonly HandedOn[];
 	/** New weights of readers, where removal is compensated. */
 	readonly refits?: readonly RefitDecision[];
 };
@@ -66,9 +69,9 @@ function withoutFirst({ family, units }: Chosen): Chosen {
 	return { family, units: new Set([...units].slice(1)) };
 }
 
-/** Whether some axis would have no position left. */
+/** Whether some axis that had several would have no position left. */
 function isEmptied({ dead }: Cut): boolean {
-	return [...dead.values()].some((axes) => axes.some((set) => set?.every(Boolean)));
+	return [...dead.values()].some((axes) => axes.some((set) => (set?.length ?? 0) > 1 && set?.every(Boolean)));
 }
 
 function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
@@ -127,10 +130,11 @@ export function cutFrom(net: Net, decision: CutDecision): Cut {
  * the same readers' weights and biases replaced whole.
  */
 export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecision>): Lowered {
-	const cut = cutFrom(net, decision);
-	const problems = verifyCut(net, cut);
+	const { handedOn = [] } = decision;
+	const { cut, net: read } = withoutSilent(net, cutFrom(net, decision), handedOn);
+	const problems = verifyCut(read, cut);
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
-	const rewritten = rewriteCut(net, cut, decision.unknown);
+	const rewritten = rewriteCut(read, cut, decision.unknown);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
 	const { masks, controls, fewer = [], refits = [] } = decision;
 	const masked = (all: readonly Mask[], name: string): Model =>
@@ -143,7 +147,11 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 			(list) => () => masked(list, 'control'),
 		),
 	};
-	const edits = [...rewritten.edits, ...emptyEdits(net, decision.emptied ?? [])];
+	const edits = [
+		...rewritten.edits,
+		...emptyEdits(net, decision.emptied ?? []),
+		...handOnEdits(net, handedOn),
+	];
 	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
 	const fit: Fit = (node, slot) => {
 		const operand = net.byNode.get(node)?.inputs[slot];

@@ -6,6 +6,7 @@ import { type Chosen } from '../../ir/axes/cut.ts';
 import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
+import { handedOnBy } from './silent.ts';
 import { fieldsFor } from '../scores/fields.ts';
 import { lowerFolded, selectConstant } from './fold-constants.ts';
 import { gramsOf, linearReaders, type Grams } from '../scores/grams.ts';
@@ -153,6 +154,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 			decision: {
 				...decideCut(partial.flatMap(going), spares(partial, candidates, whole), whole.map(chosen)),
 				...(whole.length > 0 && { emptied: whole.flatMap((one) => emptiedOf(one, request, target)) }),
+				...handOn(partial, request),
 				...(made && { refits: made.refits }),
 				...(constant && { foldings: constant.foldings }),
 			},
@@ -247,6 +249,17 @@ const chosen = ({ candidate, units }: Selected): { family: Candidate['family']; 
 function going(one: Selected): Chosen[] {
 	const shared = unshared(one.candidate, new Set(one.units));
 	return shared ? [chosen(one), shared] : [chosen(one)];
+}
+
+/** Who hands on the rest where units with operators of their own go. */
+function handOn(selected: readonly Selected[], { net, step }: PlanRequest): Pick<CutDecision, 'handedOn'> {
+	const handedOn = selected.flatMap(({ candidate: { own, family, label }, units }) => {
+		if (own === undefined) return [];
+		const found = handedOnBy(net, family, new Set(units));
+		if ('why' in found) throw new Fault(pinned({ what: label, why: found.why }, { span: step.span }));
+		return found;
+	});
+	return handedOn.length > 0 ? { handedOn } : {};
 }
 
 /** Whether nothing stays of a group. */

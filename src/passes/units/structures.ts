@@ -1,9 +1,10 @@
 /** Structures that lie in no layer's block: channels, residual width, recurrent units. Each is a choice among the families of the model. */
 import { type Diagnostic } from '../../diagnostic.ts';
 import { mayLose } from '../../ir/anatomy/state.ts';
+import { type Passage } from '../../ir/axes/barriers.ts';
 import { findFamilies, isFilled, type Family } from '../../ir/axes/families.ts';
 import { operandOf, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
-import { type Part, type Role } from '../../ir/axes/row.ts';
+import { type Part } from '../../ir/axes/row.ts';
 import { matchesGlob } from '../../ir/glob.ts';
 import { pinned } from '../../messages/plan.ts';
 import { leastOf } from '../scores/limits.ts';
@@ -11,11 +12,11 @@ import { layersInScope, namesOf } from '../scope.ts';
 import { type Found, type PlanRequest } from '../technique.ts';
 import { type UnitGroup } from './units.ts';
 
-/** Families that may pass norms and means, whose reference computes the statistic over what is kept, and other roles asked for. */
-export function wideFamilies({ net, step }: PlanRequest, ...roles: readonly Role[]): Family[] {
+/** Families that may pass norms and means, whose reference computes the statistic over what is kept, and what else is asked for. */
+export function wideFamilies({ net, step }: PlanRequest, ...passages: readonly Passage[]): Family[] {
 	return findFamilies(net, {
 		io: mayLose(net, step.mayChange),
-		roles: new Set<Role>(['statistic', ...roles]),
+		roles: new Set<Passage>(['statistic', ...passages]),
 	});
 }
 

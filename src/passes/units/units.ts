@@ -15,6 +15,8 @@ export type UnitGroup = {
 	readonly label: string;
 	/** Names of its nodes and weights, for globs. */
 	readonly names: readonly string[];
+	/** Of units with operators of their own, the weights of each, which go whole with it; who added what they make hands on the rest. */
+	readonly own?: readonly (readonly NetTensor[])[];
 	/** What several units share, and what goes when all of those have: keys and values of query heads. */
 	readonly shared?: Family;
 };
