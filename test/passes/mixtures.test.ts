@@ -24,6 +24,13 @@ async function refusalOf(model: Model, recipe: string): Promise<string> {
 	return made instanceof Error ? made.message : 'it builds';
 }
 
+/** What is said where a recipe builds and nothing goes. */
+async function whyAllStay(model: Model, recipe: string): Promise<string> {
+	const { document } = await buildOf(model, recipe);
+	assert.equal(document.steps[0]!.removed, []);
+	return JSON.stringify(document);
+}
+
 const removed = ({ document }: Built): number[] =>
 	document.steps[0]!.removed.map(({ units }) => units.length);
 const dimsOf = ({ model }: Built, name: string): readonly number[] | undefined =>
@@ -288,9 +295,10 @@ test('ranks experts with operators of their own by all of their weights', async 
 
 test('experts that speak also where they are not chosen stay', async () => {
 	const model = weighedBy((b, weight) => b.node('Exp', [weight]));
-	const { document } = await buildOf(model, 'prune experts 25%');
-	assert.equal(document.steps[0]!.removed, []);
-	assert.match(JSON.stringify(document), /Exp .*may make something of an expert that is not chosen/);
+	assert.match(
+		await whyAllStay(model, 'prune experts 25%'),
+		/Exp .*may make something of an expert that is not chosen/,
+	);
 });
 
 test('experts whose numbers are used otherwise stay', async () => {
@@ -307,7 +315,7 @@ test('experts whose numbers are used otherwise stay', async () => {
 		]);
 		return b.node('ReduceSum', [weighed, b.ints([1])], { keepdims: 0 });
 	});
-	assert.match(await refusalOf(model, 'prune experts 25%'), /Mul/);
+	assert.match(await whyAllStay(model, 'prune experts 25%'), /Mul/);
 });
 
 test.run();
