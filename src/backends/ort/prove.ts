@@ -5,7 +5,8 @@ import { FLOAT16 } from '../../ir/graph/dtype.ts';
 import { jittered } from '../../ir/graph/jitter.ts';
 import { type Claim, type Kept, type OutputError, type Proof } from '../../ir/proof.ts';
 import { boundedOutputs } from '../../ir/graph/bounded.ts';
-import { cutFeeds, cutValue, distance, largest, runAll, type Runs } from './runs.ts';
+import { unsignedMatrices } from '../../ir/graph/unsigned.ts';
+import { cutFeeds, cutValue, distance, largest, runAll as run, type Runs } from './runs.ts';
 import { type Feeds, type Value } from './session.ts';
 
 export type StepModels = {
@@ -15,6 +16,9 @@ export type StepModels = {
 	readonly kept: Kept;
 	readonly weights: Proof['weights'];
 };
+
+/** Runs a model with integer products that are the same whatever stands next to what. */
+const runAll: typeof run = (model, ...rest) => run(unsignedMatrices(model), ...rest);
 
 /** Proves one step. Sessions are opened one after another; the tolerance is the original's own rounding, measured. */
 export async function proveStep(

@@ -2,7 +2,7 @@
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
 import { intAttribute } from '../axes/view.ts';
-import { isActivationProduct, linearOf, type Block, type Choke, type Linear } from './parts.ts';
+import { isActivationProduct, matrixOf, type Block, type Choke, type Linear } from './parts.ts';
 
 /** Operators that are an attention as a whole. */
 export const fusedAttentions: ReadonlySet<string> = new Set([
@@ -20,6 +20,9 @@ const crossable: ReadonlySet<string> = new Set([
 	'Div',
 	'Where',
 	'Cast',
+	'QuantizeLinear',
+	'DequantizeLinear',
+	'DynamicQuantizeLinear',
 	'Identity',
 	'Dropout',
 	'Reshape',
@@ -169,7 +172,7 @@ export function touchesMatrix(family: Family): boolean {
 		(tensor) =>
 			tensor.fixed &&
 			tensor.sizes.length > 1 &&
-			tensor.consumers.some((node) => linearOf(node) !== undefined || fusedAttentions.has(node.node.op)),
+			tensor.consumers.some((node) => matrixOf(node) !== undefined || fusedAttentions.has(node.node.op)),
 	);
 }
 
@@ -184,8 +187,7 @@ export function chokeAt(tensor: NetTensor, family: Family): Choke | undefined {
 /** Where heads lie on an axis together with the batch, they are masked where the output projection reads them. */
 export function chokeAtProjection(family: Family): Choke | undefined {
 	for (const linear of linearsOf(family)) {
-		const slot = 1 - linear.slot;
-		const input = operandOf(linear.node, 'in', slot);
+		const input = operandOf(linear.node, 'in', linear.input);
 		const reads = family.axes.get(linear.weight)?.[linear.inAxis] !== undefined;
 		const choke = reads && input ? chokeAt(input, family) : undefined;
 		if (choke !== undefined) return choke;
@@ -197,7 +199,7 @@ export function chokeAtProjection(family: Family): Choke | undefined {
 export function linearsOf(family: Family): Linear[] {
 	return [...family.letters.keys()]
 		.sort((a, b) => a.index - b.index)
-		.flatMap((node) => linearOf(node) ?? [])
+		.flatMap((node) => matrixOf(node) ?? [])
 		.filter(({ weight }) => family.axes.get(weight)?.some(Boolean));
 }
 

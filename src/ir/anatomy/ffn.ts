@@ -1,7 +1,7 @@
 /** Feed-forward blocks: projections around an activation whose result is added back to what went in. */
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode } from '../axes/net.ts';
-import { isActivationProduct, type Block, type Linear } from './parts.ts';
+import { isActivationProduct, unquantized, type Block, type Linear } from './parts.ts';
 import { chokeAt, linearsOf } from './attention.ts';
 import { residualAfter } from './layers.ts';
 
@@ -58,7 +58,7 @@ function feedForward(net: Net, family: Family): Block | undefined {
 		residualAfter(net, last.node) === undefined
 	)
 		return undefined;
-	const input = operandOf(last.node, 'in', 1 - last.slot);
+	const input = unquantized(operandOf(last.node, 'in', last.input));
 	const choke = input && chokeAt(input, family);
 	const removable = family.units > 1 && choke !== undefined;
 	return {

@@ -1,11 +1,14 @@
 /** Layers: blocks in the order of the residual path, and the values between them. */
 import { type ValueName } from '../graph/graph.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
-import { type Block, type Layer, type Residual } from './parts.ts';
+import { isProduct, type Block, type Layer, type Residual } from './parts.ts';
 
 const passing: ReadonlySet<string> = new Set([
 	'Identity',
 	'Cast',
+	'QuantizeLinear',
+	'DequantizeLinear',
+	'DynamicQuantizeLinear',
 	'Dropout',
 	'Reshape',
 	'Transpose',
@@ -17,7 +20,7 @@ const skipNorms: ReadonlySet<string> = new Set([
 	'SkipLayerNormalization',
 	'SkipSimplifiedLayerNormalization',
 ]);
-const projections: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm', 'Einsum']);
+const projects = (node: NetNode): boolean => isProduct(node) || node.node.op === 'Einsum';
 
 /** The sum that ends a residual branch: the node, the value added to, and the value that comes out. */
 export type Sum = { readonly node: NetNode; readonly skip: NetTensor; readonly output: NetTensor };
@@ -54,9 +57,16 @@ function sameSizes(left: NetTensor, right: NetTensor): boolean {
 /** The output of a node that only moves, scales or shifts by constants, or projects on. */
 function passedOn(node: NetNode): NetTensor | undefined {
 	const { op } = node.node;
-	const byConstant = ['Add', 'Mul', 'Div'].includes(op) && node.inputs.some((input) => input?.fixed);
-	const projects = projections.has(op) && node.inputs.some((input) => input?.fixed);
-	return passing.has(op) || byConstant || projects ? node.outputs[0] : undefined;
+	const byConstant =
+		['Add', 'Mul', 'Div'].includes(op) &&
+		node.inputs.some((input) => input?.fixed === true || isScale(input));
+	const byMatrix = projects(node) && node.inputs.some((input) => input?.fixed);
+	return passing.has(op) || byConstant || byMatrix ? node.outputs[0] : undefined;
+}
+
+/** One number, or one for each position of the last axis: of quantization by the range of what comes in. */
+function isScale(value: NetTensor | undefined): boolean {
+	return value !== undefined && value.sizes.length <= 1 && value.producer?.node.op === 'Mul';
 }
 
 type Step = { readonly block: Block; readonly sum: Sum | undefined };
@@ -105,7 +115,7 @@ function isBehind(value: NetTensor, origin: NetTensor): boolean {
 		if (seen.has(next)) continue;
 		seen.add(next);
 		const { producer } = next;
-		if (producer === undefined || projections.has(producer.node.op)) continue;
+		if (producer === undefined || projects(producer)) continue;
 		for (const input of producer.inputs) if (input !== undefined && !input.fixed) pending.push(input);
 	}
 	return false;
@@ -113,9 +123,7 @@ function isBehind(value: NetTensor, origin: NetTensor): boolean {
 
 /** With norms after the sum (the skip is itself what the projections read), the last layer's norm belongs to it. */
 function lastAfter(sum: Sum): ValueName {
-	const isPost = sum.skip.consumers.some(
-		(node) => projections.has(node.node.op) || node.node.op === 'Attention',
-	);
+	const isPost = sum.skip.consumers.some((node) => projects(node) || node.node.op === 'Attention');
 	if (!isPost || skipNorms.has(sum.node.node.op)) return sum.output.name;
 	return normAfter(sum.output)?.name ?? sum.output.name;
 }

@@ -14,8 +14,9 @@ export type Choke = {
 /** A matrix product with a weight: a constant, or what is computed from constants alone. */
 export type Linear = {
 	readonly node: NetNode;
-	/** Which input is the weight. */
+	/** Which input is the weight, and which is what it multiplies. */
 	readonly slot: number;
+	readonly input: number;
 	readonly weight: NetTensor;
 	/** Axes of the weight: the one that is summed over, and the one that is written. */
 	readonly inAxis: number;
@@ -62,19 +63,33 @@ export type Layer = {
 	readonly name: string;
 };
 
-const products: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm']);
+/** Products of floating-point numbers, and with those of quantized ones the slots of their two factors. */
+const plain: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm']);
+const products: ReadonlyMap<string, readonly number[]> = new Map<string, readonly number[]>([
+	...[...plain, 'MatMulInteger', 'MatMulIntegerToFloat', 'DynamicQuantizeMatMul'].map(
+		(op): [string, number[]] => [op, [0, 1]],
+	),
+	['QLinearMatMul', [0, 3]],
+	['QGemm', [0, 3]],
+]);
 
-export function isProduct(node: NetNode): boolean {
-	return products.has(node.node.op);
+export function isProduct({ node }: NetNode): boolean {
+	return products.has(node.op);
 }
 
-/** The node as a product with a constant matrix, if it is one. */
+/** The node as a product of floating-point numbers with a constant matrix, if it is one. */
 export function linearOf(node: NetNode): Linear | undefined {
-	if (!isProduct(node) || node.row === undefined) return undefined;
-	const slot = node.inputs[1]?.fixed === true ? 1 : node.inputs[0]?.fixed === true ? 0 : -1;
+	return plain.has(node.node.op) ? matrixOf(node) : undefined;
+}
+
+/** The same of quantized numbers too. */
+export function matrixOf(node: NetNode): Linear | undefined {
+	const factors = products.get(node.node.op) ?? [];
+	const slot = factors.findLast((at) => node.inputs[at]?.fixed);
+	const input = factors.find((at) => at !== slot);
+	if (slot === undefined || input === undefined || node.row === undefined) return undefined;
 	const weight = node.inputs[slot];
-	if (weight?.fixed !== true || weight.sizes.length !== 2) return undefined;
-	if (node.inputs[1 - slot]?.fixed !== false) return undefined;
+	if (weight?.sizes.length !== 2 || node.inputs[input]?.fixed !== false) return undefined;
 	const contracted = node.row.terms.find(
 		(term) =>
 			term.side === 'in' &&
@@ -82,10 +97,18 @@ export function linearOf(node: NetNode): Linear | undefined {
 			node.row?.letters[term.parts[0]?.letter ?? -1]?.role === 'contracted',
 	);
 	if (contracted === undefined) return undefined;
-	return { node, slot, weight, inAxis: contracted.axis, outAxis: 1 - contracted.axis };
+	return { node, slot, input, weight, inAxis: contracted.axis, outAxis: 1 - contracted.axis };
 }
 
 /** Both operands come from the model's input: a product of activations. */
 export function isActivationProduct(node: NetNode): boolean {
-	return isProduct(node) && node.inputs[0]?.fixed !== true && node.inputs[1]?.fixed !== true;
+	return products.get(node.node.op)?.every((slot) => node.inputs[slot]?.fixed !== true) ?? false;
+}
+
+const quantizers: ReadonlySet<string> = new Set(['QuantizeLinear', 'DynamicQuantizeLinear']);
+
+/** What was quantized, where a value is the integers that it became: those cannot be measured. */
+export function unquantized(value: NetTensor | undefined): NetTensor | undefined {
+	const maker = value?.producer;
+	return maker !== undefined && quantizers.has(maker.node.op) ? maker.inputs[0] : value;
 }

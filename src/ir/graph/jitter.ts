@@ -1,16 +1,61 @@
 /** How far rounding alone moves what a model puts out. */
 import { FLOAT } from './dtype.ts';
-import { type Attribute, type Bytes, type Graph, type Model, type Node, type Tensor } from './graph.ts';
+import {
+	type Attribute,
+	type Bytes,
+	type Graph,
+	highestId,
+	type Model,
+	type Node,
+	type Tensor,
+	type ValueName,
+} from './graph.ts';
 import { drawAt } from './random.ts';
-import { isReadable, numbersOf } from './tensor.ts';
+import { floats, isReadable, numbersOf } from './tensor.ts';
 
 /**
  * The model with every float32 weight of two axes or more moved by one unit in the last place, up or down by `seed`: about what rounding
  * does to the sums that the weights are multiplied into, carried to the outputs by whatever stands behind. Vectors and scalars stay: sizes
- * and thresholds are among them.
+ * and thresholds are among them. What is quantized is moved too, by as much: weights of quantized models are no floating-point numbers, and
+ * a number on the other side of the boundary between two steps is another step.
  */
 export function jittered(model: Model, seed: number): Model {
-	return { ...model, graph: jitterGraph(model.graph, seed) };
+	return { ...model, graph: jitterQuantized(jitterGraph(model.graph, seed)) };
+}
+
+/** Quantizers read x · (1 + 2⁻²² · sin(2¹⁷ · x)): numbers next to each other are moved up and down. */
+function jitterQuantized(graph: Graph): Graph {
+	let id = highestId(graph);
+	const names = ['one', 'fast', 'small'].map((name) => `prunec_jitter_${name}`);
+	const [one = '', fast = '', small = ''] = names;
+	const node = (op: string, inputs: readonly ValueName[], output: ValueName): Node => ({
+		...{ id: ++id, name: '', op, domain: '', inputs, outputs: [output], attributes: new Map() },
+	});
+	const nodes = graph.nodes.flatMap((quantizer): Node[] => {
+		const [value = '', ...others] = quantizer.inputs;
+		if (!quantizesFloats(quantizer, graph)) return [quantizer];
+		const at = (step: string): ValueName => `${value}_${quantizer.id}_${step}`;
+		return [
+			node('Mul', [value, fast], at('fast')),
+			node('Sin', [at('fast')], at('wave')),
+			node('Mul', [at('wave'), small], at('small')),
+			node('Add', [at('small'), one], at('factor')),
+			node('Mul', [value, at('factor')], at('moved')),
+			{ ...quantizer, inputs: [at('moved'), ...others] },
+		];
+	});
+	if (nodes.length === graph.nodes.length) return graph;
+	const constants = [1, 2 ** 17, 2 ** -22].map((number, at) => floats(names[at] ?? '', [], [number]));
+	const initializers = new Map([
+		...graph.initializers,
+		...constants.map((tensor) => [tensor.name, tensor] as const),
+	]);
+	return { ...graph, initializers, nodes };
+}
+
+function quantizesFloats({ op, inputs }: Node, { initializers }: Graph): boolean {
+	const isDynamic = op === 'DynamicQuantizeLinear' || op === 'DynamicQuantizeMatMul';
+	return isDynamic || (op === 'QuantizeLinear' && initializers.get(inputs[1] ?? '')?.type === FLOAT);
 }
 
 function jitterGraph(graph: Graph, seed: number): Graph {

@@ -55,7 +55,7 @@ export function endOf(net: Net, block: Block | undefined): End | { readonly why:
 
 /** Why the matrix before a sum cannot absorb: its product, but for a bias, is not what the sum adds. */
 export function notLinear({ sum, down }: End): string | undefined {
-	if (rowsRead(down) === undefined) return 'its last matrix stands on the left';
+	if (rowsRead(down) === undefined) return 'its last matrix stands on the left, or is of quantized numbers';
 	const { place } = biasOf(down.node, down.weight.sizes[down.outAxis] ?? 0);
 	const behind = place === undefined || place.node === down.node.node.id ? down.node : undefined;
 	let value = (behind ?? down.node.outputs[0]?.consumers[0])?.outputs[0];

@@ -1,8 +1,9 @@
 /** Matrices that can be factored, and what they read on the user's inputs. */
 import { type Diagnostic, type Span } from '../../diagnostic.ts';
-import { type Linear } from '../../ir/anatomy/parts.ts';
+import { linearOf, type Linear } from '../../ir/anatomy/parts.ts';
 import { operandOf } from '../../ir/axes/net.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
+import { elementType } from '../../ir/graph/dtype.ts';
 import { type Tensor } from '../../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../../ir/graph/tensor.ts';
 import { type RowsOf } from '../../ir/lab.ts';
@@ -53,6 +54,7 @@ function storedMatrix(
 	const stays = (why: string): Diagnostic =>
 		pinned({ what: `the matrix of '${where}'`, why }, { span, at: where });
 	if (weight.constant === undefined) return stays('it is computed from other constants');
+	if (elementType(weight.constant.type)?.kind !== 'float') return stays('its numbers are quantized');
 	if (slot !== 1) return stays('it stands on the left of its product');
 	if (!isReadable(weight.constant)) return stays('its weights are not there');
 	return { where, values: orient(weight.constant, inAxis === 0), type: weight.constant.type };
@@ -80,10 +82,10 @@ async function measureInputs(
 	return requests.map((request) => request && left.shift());
 }
 
-/** The rows that a product reads, where its matrix stands on the right. */
-export function rowsRead({ node, slot, weight, inAxis }: Linear): RowsOf | undefined {
-	const input = operandOf(node, 'in', 1 - slot);
-	if (input === undefined || slot !== 1) return undefined;
+/** The rows that a product of floating-point numbers reads, where its matrix stands on the right. */
+export function rowsRead({ node, slot, input: from, weight, inAxis }: Linear): RowsOf | undefined {
+	const input = operandOf(node, 'in', from);
+	if (input === undefined || slot !== 1 || linearOf(node) === undefined) return undefined;
 	const turned = intAttribute(node.view, 'transA', 0) === 1;
 	const rank = input.sizes.length;
 	return { value: input.name, rank, axis: turned ? 0 : rank - 1, size: weight.sizes[inAxis] ?? 0 };

@@ -108,8 +108,8 @@ function groupsOf(sites: readonly Site[], { step }: PlanRequest): Site[][] {
 	return [...groups.values()];
 }
 
-function readingOf({ linear: { node, slot }, type }: Site): string {
-	const input = operandOf(node, 'in', 1 - slot)?.name ?? '';
+function readingOf({ linear: { node, input: from }, type }: Site): string {
+	const input = operandOf(node, 'in', from)?.name ?? '';
 	return [node.node.op, input, intAttribute(node.view, 'transA', 0), type].join(' ');
 }
 

@@ -1,6 +1,6 @@
 /** The width of the residual stream: what every layer reads and writes. */
 import { type Family } from '../../ir/axes/families.ts';
-import { linearOf } from '../../ir/anatomy/parts.ts';
+import { matrixOf } from '../../ir/anatomy/parts.ts';
 import { pruneUnits } from './prune-units.ts';
 import { groupsOf, wideFamilies } from './structures.ts';
 import { type Found, type PlanRequest } from '../technique.ts';
@@ -28,7 +28,7 @@ function hidden(request: PlanRequest): Found {
 	const isStream = (family: Family): boolean =>
 		[...family.axes].some(
 			([tensor, axes]) => streams.has(tensor.name) && axes.some((units) => units !== undefined),
-		) && [...family.letters.keys()].some((node) => linearOf(node) !== undefined);
+		) && [...family.letters.keys()].some((node) => matrixOf(node) !== undefined);
 	const families = wideFamilies(request);
 	const wide = families.filter(isStream);
 	// A head that is tied to the table may read what a projection made of the stream: it loses the columns that the table loses.

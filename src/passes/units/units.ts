@@ -1,6 +1,8 @@
 /** Units that are ranked together, and the operators that read them. */
 import { operandOf, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { type Part, type Term } from '../../ir/axes/row.ts';
+import { unquantized } from '../../ir/anatomy/parts.ts';
+import { isFloat } from '../../ir/graph/dtype.ts';
 import { type Chosen } from '../../ir/axes/cut.ts';
 import { type Family } from '../../ir/axes/families.ts';
 
@@ -24,8 +26,9 @@ export type UnitGroup = {
 /** An operand of a node that sums a family's units up together with a weight. */
 export type Reader = {
 	readonly node: NetNode;
-	/** The activation that is read, and its axis. */
+	/** The activation that is read, and its axis; of a quantized one what was quantized, where that is at hand. */
 	readonly input: NetTensor;
+	readonly isFloat: boolean;
 	readonly inputAxis: number;
 	readonly weight: NetTensor;
 	readonly weightAxis: number;
@@ -84,8 +87,8 @@ export function readersOf(family: Family): Reader[] {
 		);
 }
 
-/** Whether what a reader reads can be measured: a value inside the body of an If, Loop or Scan cannot. */
-export const isMeasurable = ({ input }: Reader): boolean => !input.inBody;
+/** Whether what a reader reads can be measured: a value inside the body of an If, Loop or Scan, or one of integers, cannot. */
+export const isMeasurable = ({ input, isFloat }: Reader): boolean => isFloat && !input.inBody;
 
 function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | undefined {
 	const terms = (node.row?.terms ?? []).filter(
@@ -93,7 +96,8 @@ function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | u
 	);
 	const isWeight = (term: Term): boolean => operandOf(node, 'in', term.slot)?.fixed === true;
 	const [read, weigh] = [terms.find((term) => !isWeight(term)), terms.find(isWeight)];
-	const input = read && operandOf(node, 'in', read.slot);
+	const quantized = read && operandOf(node, 'in', read.slot);
+	const input = unquantized(quantized);
 	const weight = weigh && operandOf(node, 'in', weigh.slot);
 	if (input === undefined || weight === undefined) return undefined;
 	const indexOf = (term: Term): Part['index'] =>
@@ -101,6 +105,7 @@ function readerAt(node: NetNode, letter: number, owners: Int32Array): Reader | u
 	return {
 		node,
 		input,
+		isFloat: input !== quantized || isFloat(node.view.inputs[read?.slot ?? -1]?.type ?? 0),
 		inputAxis: read?.axis ?? 0,
 		weight,
 		weightAxis: weigh?.axis ?? 0,
