@@ -117,7 +117,7 @@ export type Lab = {
 	walk(from: Model): Walk;
 	/** Milliseconds of small graphs on this machine, undefined for one that does not run by itself. */
 	timeParts(parts: readonly Part[]): Promise<readonly (number | undefined)[]>;
-	/** Two models in turns on typical inputs: median milliseconds of the first, and the median of the second's ratio to it. */
+	/** Two models in turns on typical inputs: milliseconds of the first where nothing disturbs it, and the second's ratio to it. */
 	compareTimes(original: Model, changed: Model): Promise<{ readonly ms: number; readonly ratio: number }>;
 	/** How far the outputs of a changed model are from the original's, on all inputs. */
 	drift(original: Model, changed: Model): Promise<Drift>;

@@ -8,6 +8,8 @@ import { openSession, type Session } from './session.ts';
 export type Timing = {
 	readonly medianMs: number;
 	readonly minMs: number;
+	/** A tenth of the runs took no longer: other work on the machine has part in it least. */
+	readonly lowMs: number;
 	readonly maxMs: number;
 	/** Median of the pairwise ratios to the first model. */ readonly ratio: number;
 	readonly runs: number;
@@ -18,7 +20,8 @@ export async function timeModels(
 	models: readonly Model[],
 	shapes: Shapes,
 	threads: number,
-	runs: number,
+	least: number,
+	enoughMs = 0,
 ): Promise<Timing[]> {
 	const sessions = await Promise.all(
 		models.map((model, at) => openSession(model, { which: `${at + 1}.`, optimize: 'all', threads })),
@@ -26,11 +29,15 @@ export async function timeModels(
 	const sample = await longest(models[0], sessions[0], shapes);
 	const feeds = models.map((model) => generate(model, bindShapes(model, sample, shapes), 1));
 	const times = models.map(() => new Array<number>());
-	for (let run = -2; run < runs; run++) {
+	let [runs, started] = [-2, performance.now()];
+	while (runs < least || (runs < most && performance.now() - started < enoughMs)) {
+		// The first two of each allocate.
+		const isCounted = runs++ >= 0;
+		if (!isCounted) started = performance.now();
 		for (const [at, session] of sessions.entries()) {
 			const start = performance.now();
 			await session.run(feeds[at] ?? new Map());
-			if (run >= 0) times[at]?.push(performance.now() - start);
+			if (isCounted) times[at]?.push(performance.now() - start);
 		}
 	}
 	for (const session of sessions) await session.release();
@@ -38,6 +45,7 @@ export async function timeModels(
 	return times.map((own) => ({
 		medianMs: median(own),
 		minMs: Math.min(...own),
+		lowMs: quantile(own, 1 / 10),
 		maxMs: Math.max(...own),
 		ratio: median(own.map((time, at) => time / (first[at] ?? time))),
 		runs,
@@ -71,21 +79,29 @@ async function longest(
 	return typical;
 }
 
-/** Times enough to tell a hundredth apart on a machine with other work. */
-const comparisons = 31;
+/** Times enough to tell a hundredth apart on a machine with other work, and of models of a millisecond as many as take a while. */
+const [comparisons, comparedMs] = [31, 600];
+/** Times of one model at most. */
+const most = 400;
 
-/** Median milliseconds of the first model, and the median over pairs of runs of the second's time over the first's. */
+/**
+ * Milliseconds of the first model, and the second's over them, both by the fastest tenth of their runs: what other work adds to a run
+ * is the same for both, so that it would draw the ratio of medians to one.
+ */
 export async function compareTimes(
 	original: Model,
 	changed: Model,
 	shapes: Shapes,
 	threads: number,
 ): Promise<{ readonly ms: number; readonly ratio: number }> {
-	const [first, second] = await timeModels([original, changed], shapes, threads, comparisons);
-	return { ms: first?.medianMs ?? NaN, ratio: second?.ratio ?? NaN };
+	const [first, second] = await timeModels([original, changed], shapes, threads, comparisons, comparedMs);
+	const [before, after] = [first?.lowMs ?? NaN, second?.lowMs ?? NaN];
+	return { ms: before, ratio: after / before };
 }
 
-function median(values: readonly number[]): number {
+const median = (values: readonly number[]): number => quantile(values, 1 / 2);
+
+function quantile(values: readonly number[], share: number): number {
 	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)] ?? 0;
+	return sorted[Math.floor(sorted.length * share)] ?? 0;
 }

@@ -26,6 +26,12 @@ test('a model whose table of positions is shorter than a typical input is timed 
 	assert.ok(times!.medianMs > 0);
 });
 
+test('short runs are taken as often as a given time allows, within bounds', async () => {
+	const [often] = await timeModels([withPositions(40)], new Map(), 1, 3, 1e9);
+	const [seldom] = await timeModels([withPositions(40)], new Map(), 1, 3, 1e-9);
+	assert.equal([often!.runs, seldom!.runs], [400, 3]);
+});
+
 test('sizes that are given are kept, whether or not they run', async () => {
 	const sizes = new Map([['x', [1, 64, 4]]]);
 	try {
