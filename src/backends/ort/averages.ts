@@ -2,7 +2,7 @@
 import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Average } from '../../ir/lab.ts';
-import { type Collect } from './lab.ts';
+import { type Collect } from './collect.ts';
 import { type Value } from './session.ts';
 
 /** As `Lab.averages`. */

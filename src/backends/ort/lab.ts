@@ -1,17 +1,16 @@
 /** The lab over onnxruntime: statistics from runs with extra outputs. */
-import { Fault, present } from '../../diagnostic.ts';
+import { present } from '../../diagnostic.ts';
 import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Example } from '../../data/sample.ts';
-import { valuesInBodies } from '../../ir/graph/scope.ts';
 import { type Shapes } from '../../ir/graph/bindings.ts';
 import { type Lab, type Moments } from '../../ir/lab.ts';
 import { type Matrix } from '../../ir/matrix.ts';
-import { insideBody } from '../../messages/run.ts';
 import { averagesOf } from './averages.ts';
 import { measureChanges } from './changes.ts';
 import { measureDrift } from './drift.ts';
 import { measureGrams } from './grams.ts';
 import { countValues, emptyHistogram, widen } from './histograms.ts';
+import { checkOutside, collector, type Collect } from './collect.ts';
 import { compareTimes } from './latency.ts';
 import { measureLikeness } from './likeness.ts';
 import { holding, type Holds } from './padding.ts';
@@ -19,7 +18,7 @@ import { timeParts } from './part-times.ts';
 import { productsOf } from './products.ts';
 import { remembering, type StatisticsMemory } from './remember.ts';
 import { rowsOf } from './rows.ts';
-import { openSession, type Feeds, type Value } from './session.ts';
+import { type Feeds, type Value } from './session.ts';
 import { memory as walkMemory, walkOver } from './walk.ts';
 
 /** @param memory statistics measured before, and where to keep those that are measured now; absent: all are measured. */
@@ -112,13 +111,6 @@ function driftOn(
 	return measureDrift({ original, pruned, kept: new Map() }, feeds, threads);
 }
 
-/** Throws `Fault` for a value that only a body sees. */
-function checkOutside({ graph }: Model, values: readonly ValueName[]): void {
-	const inside = valuesInBodies(graph);
-	const value = values.find((name) => inside.has(name));
-	if (value !== undefined) throw new Fault(insideBody({ value }));
-}
-
 type AxisOf = { readonly value: ValueName; readonly axis: number };
 
 /** Hands over each value asked for, on every example, with what in it is no padding. */
@@ -150,25 +142,6 @@ async function histograms(
 			note(present(found[at], 'a histogram'), tensor, axis, holds, bins);
 		});
 	return found.map(({ counts }) => counts);
-}
-
-/** Runs a model on all examples and hands over what some values hold. */
-export type Collect = (
-	model: Model,
-	names: readonly ValueName[],
-	take: (values: ReadonlyMap<ValueName, Value>, mask: Value | undefined) => void,
-) => Promise<void>;
-
-function collector(examples: readonly Example[], threads: number): Collect {
-	return async (model, names, take) => {
-		checkOutside(model, names);
-		const session = await openSession(model, { which: 'original', threads, extra: names });
-		try {
-			for (const { feeds, mask } of examples) take(await session.run(feeds, [...new Set(names)]), mask);
-		} finally {
-			await session.release();
-		}
-	};
 }
 
 function addMoments(

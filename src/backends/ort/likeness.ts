@@ -2,7 +2,7 @@
 import { present } from '../../diagnostic.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Likeness } from '../../ir/lab.ts';
-import { type Collect } from './lab.ts';
+import { type Collect } from './collect.ts';
 import { holding } from './padding.ts';
 import { type Value } from './session.ts';
 

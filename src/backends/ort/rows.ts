@@ -4,7 +4,7 @@ import { type Example } from '../../data/sample.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { type Rows } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
-import { type Collect } from './lab.ts';
+import { type Collect } from './collect.ts';
 import { type Value } from './session.ts';
 
 export type Marked = { readonly example: Example; readonly heldOut: boolean };

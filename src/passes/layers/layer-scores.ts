@@ -3,12 +3,16 @@ import { Fault } from '../../diagnostic.ts';
 import { FLOAT } from '../../ir/graph/dtype.ts';
 import { freshNames } from '../../ir/graph/patch.ts';
 import { drawAt } from '../../ir/graph/random.ts';
+import { type Residual } from '../../ir/anatomy/parts.ts';
 import { type Fed, type Lab } from '../../ir/lab.ts';
 import { needsData } from '../../messages/plan.ts';
 import { blended } from './blend-layers.ts';
 import { countedOutputs, withInputs } from '../scores/knobs.ts';
-import { type Candidate } from './prune-layers.ts';
+import { type Placed } from '../scope.ts';
 import { type PlanRequest } from '../technique.ts';
+
+/** A layer that can go: its number in the model as given, and its steps along the residual path. */
+export type Candidate = Placed & { readonly steps: readonly Residual[] };
 
 /** Throws `Fault` where nothing may be run. */
 export async function layerScores(

@@ -3,7 +3,6 @@ import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { macsOfNode } from '../../ir/cost.ts';
 import { FLOAT } from '../../ir/graph/dtype.ts';
 import { elementCount } from '../../ir/graph/graph.ts';
-import { type Residual } from '../../ir/anatomy/parts.ts';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Patch } from '../../ir/graph/patch.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
@@ -18,7 +17,7 @@ import { bypassEdits, type Bypass } from './skip-norms.ts';
 import { listed } from '../listed.ts';
 import { importance } from '../scores/select.ts';
 import { blended, type Blend } from './blend-layers.ts';
-import { layerScores } from './layer-scores.ts';
+import { layerScores, type Candidate } from './layer-scores.ts';
 import { layersInScope, type Placed } from '../scope.ts';
 import {
 	defineTechnique,
@@ -68,8 +67,6 @@ export const pruneLayers = defineTechnique<Bypassing>({
 	plan,
 	lower,
 });
-
-export type Candidate = Placed & { readonly steps: readonly Residual[] };
 
 async function plan(request: PlanRequest): Promise<Planned<Bypassing>> {
 	const { step, numbering } = request;
