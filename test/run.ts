@@ -1,66 +1,76 @@
 /**
- * Runs the test files through uvu and fails on what uvu 0.5.6 lets pass: a file without `test.run()`,
- * a hook that throws, a thrown non-Error, `.only`, `.skip`, a run that ends early, and a filter that matches nothing.
+ * Runs the test files in two processes side by side, each file in one of them, and fails on whatever `run-one.ts` finds, on a process that
+ * ends early, and on a filter that matches nothing.
  *
  *     npm test [-- <part of a file name>]
  */
+import { fork, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-
-type Outcome = [errors: string | true, passed: number, skipped: number, total: number];
-type Group = [file: string, ...suites: (() => Promise<Outcome>)[]];
-/** What uvu's own runner keeps on `globalThis`; its version is pinned for this reason. */
-const uvu = globalThis as unknown as { UVU_DEFER: 1; UVU_QUEUE: Group[]; UVU_INDEX: number };
+import { fileURLToPath } from 'node:url';
+import { type Report } from './run-one.ts';
 
 const folder = process.env['PRUNEC_TESTS'] ?? fileURLToPath(new URL('.', import.meta.url));
 const filter = process.argv[2] ?? '';
-const problems: string[] = [];
-const tally = { total: 0, passed: 0 };
-let finished = false;
-
-// What a test measures comes from no run before it; the tests of the cache lift this.
-process.env['PRUNEC_NO_CACHE'] = '1';
-process.on('exit', () => {
-	if (finished) return;
-	process.stderr.write('\nthe run ended before every suite finished\n');
-	process.exitCode = 1;
-});
-
-uvu.UVU_DEFER = 1;
-uvu.UVU_QUEUE = [];
-await import('uvu');
+const program = fileURLToPath(new URL('run-one.ts', import.meta.url));
+const workers = 2;
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
 	.filter((file) => /\.test\.[jt]s$/.test(file) && file.includes(filter))
 	.sort();
-for (const [index, file] of files.entries()) {
-	const group: Group = [file];
-	uvu.UVU_INDEX = index;
-	uvu.UVU_QUEUE[index] = group;
-	const started = performance.now();
-	await import(pathToFileURL(join(folder, file)).href);
-	await runSuites(group);
-	process.stdout.write(`  ${file} ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
-}
+const problems: string[] = files.length === 0 ? [`no test matches '${filter}'`] : [];
+const tally = { total: 0, passed: 0 };
+await Promise.all(Array.from({ length: Math.min(workers, files.length) }, work));
 
-if (tally.total === 0) problems.push(`no test matches '${filter}'`);
-finished = true;
 process.stderr.write(problems.map((problem) => `\n${problem}\n`).join(''));
 const failed = Math.max(tally.total - tally.passed, problems.length > 0 ? 1 : 0);
 process.stdout.write(`\n${String(tally.passed)} passed, ${String(failed)} failed\n`);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
-async function runSuites([file, ...suites]: Group): Promise<void> {
-	if (suites.length === 0) problems.push(`${file}: test.run() is never called`);
-	for (const suite of suites) {
-		const [errors, passed, skipped, declared] = await suite();
-		tally.total += declared;
-		tally.passed += passed;
-		if (errors !== true) problems.push(`${file}\n${errors}`);
-		else if (passed < declared)
-			problems.push(`${file}: ${String(declared - passed)} of ${String(declared)} tests never ran`);
-		if (declared === 0) problems.push(`${file}: a suite without tests`);
-		if (skipped > 0) problems.push(`${file}: ${String(skipped)} tests skipped`);
+/** Takes files as long as there are any; what a file prints is shown when it is done. */
+async function work(): Promise<void> {
+	const child = fork(program, [folder], {
+		execArgv: ['--import', 'tsx'],
+		// What a test measures comes from no run before it; the tests of the cache lift this.
+		env: { ...process.env, PRUNEC_NO_CACHE: '1' },
+		stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+	});
+	let printed = '';
+	for (const stream of [child.stdout, child.stderr])
+		stream?.setEncoding('utf8').on('data', (text: string) => {
+			printed += text;
+		});
+	await answer(child);
+	for (let file = files.shift(); file !== undefined; file = files.shift()) {
+		child.send(file);
+		const report = await answer(child);
+		if (report === undefined) problems.push(`${file}: the run ended before every suite finished`);
+		else note(report);
+		process.stdout.write(`${printed}  ${file} ${report?.seconds.toFixed(1) ?? '-'} s\n`);
+		printed = '';
+		if (report === undefined) return work();
 	}
+	const closed = new Promise((resolve) => child.once('close', resolve));
+	child.kill();
+	await closed;
+	process.stdout.write(printed);
+}
+
+/** What the process says next; undefined when it has ended. */
+async function answer(child: ChildProcess): Promise<Report | undefined> {
+	return new Promise((resolve) => {
+		const ended = (): void => {
+			resolve(undefined);
+		};
+		child.once('exit', ended);
+		child.once('message', (report: Report) => {
+			child.off('exit', ended);
+			resolve(report);
+		});
+	});
+}
+
+function note({ total, passed, problems: found }: Report): void {
+	tally.total += total;
+	tally.passed += passed;
+	problems.push(...found);
 }
