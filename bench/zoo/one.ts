@@ -1,6 +1,6 @@
 /** Builds statements on one model, one after another, and prints a line of JSON for each. Run by `table.ts`, one process a model. */
 import { performance } from 'node:perf_hooks';
-import { loadModel } from '../../src/backends/onnx/load.ts';
+import { loadStructure } from '../../src/backends/onnx/load.ts';
 import { compile } from '../../src/compile.ts';
 import { Fault } from '../../src/diagnostic.ts';
 
@@ -8,7 +8,7 @@ const [model = '', ...statements] = process.argv.slice(2);
 
 /** Names of the outputs as a recipe lists them. */
 function outputsOf(path: string): string {
-	const { model: loaded, file } = loadModel(path);
+	const { model: loaded, file } = loadStructure(path);
 	file.close();
 	return loaded.graph.outputs.map(({ name }) => JSON.stringify(name)).join(', ');
 }

@@ -32,12 +32,14 @@ const verdicts = [
 ] as const;
 type Verdict = (typeof verdicts)[number];
 
+/** It does not run as it is: onnxruntime refuses it, or its weights are not there. */
+const unrunnable = /^(run\/session-failed: onnxruntime cannot run the original|model\/external-missing)/;
+
 function verdictOf(result: Result, { keeps = false }: Target): Verdict {
 	const said = result.diagnostics ?? [];
 	if (result.crash !== undefined) return 'crashed';
 	if (said.some((text) => /^plan\/nothing-(found|to-fold)/.test(text))) return 'absent';
-	if (said.some((text) => text.startsWith('run/session-failed: onnxruntime cannot run the original')))
-		return 'unrun';
+	if (said.some((text) => unrunnable.test(text))) return 'unrun';
 	if (result.ok !== true || result.selected === undefined)
 		return said.some((text) => text.startsWith('verify/proof-failed')) ? 'failed' : 'refused';
 	if (result.selected === 0)
@@ -131,7 +133,7 @@ as by default, and with \`align 1\`; **of work** says multiply-adds, where weigh
     node --import tsx bench/zoo/table.ts ${to} <folder of .onnx files>…
 
 ${meaning}
-**weak**: equal, but the control would not have shown. **refused**: see the reasons below. **unrun**: onnxruntime cannot run the model as it is on generated inputs. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
+**weak**: equal, but the control would not have shown. **refused**: see the reasons below. **unrun**: onnxruntime cannot run the model as it is on generated inputs, or its weights are not beside it. One statement may take ${seconds} s; **crashed** says that it took longer, or worse.
 An empty cell was not tried. Each was built with four generated samples.`;
 }
 
@@ -149,8 +151,9 @@ function counted({ targets }: Trial, models: readonly string[], of: Find): strin
 	return verdicts.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
 }
 
-/** onnxruntime names files by where they lie on the machine of the run: the name is enough. */
-const withoutPlace = (text: string): string => text.replace(/"\/(?:[^"/]*\/)*([^"/]*)"/g, '"$1"');
+/** Messages name files by where they lie on the machine of the run: the name is enough. */
+const withoutPlace = (text: string): string =>
+	text.replace(/"\/(?:[^"/]*\/)*([^"/]*)"/g, '"$1"').replace(/( from ')\/(?:[^'/]*\/)*/g, '$1');
 
 /** Why cells are not proven, one line each. */
 function reasons({ targets }: Trial, models: readonly string[], of: Find): string {
