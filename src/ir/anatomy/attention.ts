@@ -2,7 +2,7 @@
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
 import { intAttribute } from '../axes/view.ts';
-import { isActivationProduct, matrixOf, type Block, type Choke, type Linear } from './parts.ts';
+import { isActivationProduct, matrixOf, quantization, type Block, type Choke, type Linear } from './parts.ts';
 
 /** Operators that are an attention as a whole. */
 export const fusedAttentions: ReadonlySet<string> = new Set([
@@ -20,9 +20,7 @@ const crossable: ReadonlySet<string> = new Set([
 	'Div',
 	'Where',
 	'Cast',
-	'QuantizeLinear',
-	'DequantizeLinear',
-	'DynamicQuantizeLinear',
+	...quantization,
 	'Identity',
 	'Dropout',
 	'Reshape',

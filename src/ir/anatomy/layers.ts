@@ -1,14 +1,12 @@
 /** Layers: blocks in the order of the residual path, and the values between them. */
 import { type ValueName } from '../graph/graph.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
-import { isProduct, type Block, type Layer, type Residual } from './parts.ts';
+import { isProduct, quantization, type Block, type Layer, type Residual } from './parts.ts';
 
 const passing: ReadonlySet<string> = new Set([
 	'Identity',
 	'Cast',
-	'QuantizeLinear',
-	'DequantizeLinear',
-	'DynamicQuantizeLinear',
+	...quantization,
 	'Dropout',
 	'Reshape',
 	'Transpose',

@@ -106,6 +106,8 @@ export function isActivationProduct(node: NetNode): boolean {
 }
 
 const quantizers: ReadonlySet<string> = new Set(['QuantizeLinear', 'DynamicQuantizeLinear']);
+/** Operators between numbers and the integers that stand for them: they mix nothing. */
+export const quantization: readonly string[] = [...quantizers, 'DequantizeLinear'];
 
 /** What was quantized, where a value is the integers that it became: those cannot be measured. */
 export function unquantized(value: NetTensor | undefined): NetTensor | undefined {

@@ -18,6 +18,7 @@ const slots: ReadonlyMap<string, readonly [matrix: number, zero: number]> = new 
  * products of unsigned bytes are exact (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "U8S8").
  */
 export function unsignedMatrices(model: Model): Model {
+	if (!model.graph.nodes.some(({ op }) => slots.has(op))) return model;
 	const constants = constantsOf(model.graph);
 	const initializers = new Map(model.graph.initializers);
 	const moved = (tensor: Tensor): ValueName => {

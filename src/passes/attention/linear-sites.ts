@@ -132,7 +132,7 @@ const isPacked = ({ node, inputs }: NetNode): boolean => node.op === 'Attention'
 function valuesRead(nodes: ReadonlySet<NetNode>): readonly NetTensor[] {
 	const read = [...nodes].flatMap((node) => {
 		const linear = linearOf(node);
-		if (linear !== undefined) return operandOf(node, 'in', 1 - linear.slot) ?? [];
+		if (linear !== undefined) return operandOf(node, 'in', linear.input) ?? [];
 		return isPacked(node) ? (node.inputs[0] ?? []) : [];
 	});
 	return [...new Set(read)];

@@ -1,4 +1,5 @@
 /** Low-rank factors: one product with a matrix becomes two with thinner ones (Eckart–Young; methods in the reference). */
+import { groupBy } from '../group-by.ts';
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Block } from '../../ir/anatomy/parts.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
@@ -103,9 +104,7 @@ async function plan(request: PlanRequest, kind: Whose): Promise<Planned<Factors>
 function groupsOf(sites: readonly Site[], { step }: PlanRequest): Site[][] {
 	const isJoint = step.with === 'joint' || (step.with === undefined && step.amount?.kind === 'auto');
 	if (!isJoint) return sites.map((site) => [site]);
-	const groups = new Map<string, Site[]>();
-	for (const site of sites) groups.set(readingOf(site), [...(groups.get(readingOf(site)) ?? []), site]);
-	return [...groups.values()];
+	return groupBy(sites, readingOf);
 }
 
 function readingOf({ linear: { node, input: from }, type }: Site): string {

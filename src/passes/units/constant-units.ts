@@ -5,7 +5,7 @@
 import { type Family } from '../../ir/axes/families.ts';
 import { type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { elementType } from '../../ir/graph/dtype.ts';
-import { type Node, type Tensor } from '../../ir/graph/graph.ts';
+import { elementCount, type Node, type Tensor } from '../../ir/graph/graph.ts';
 import { isReadable, numbersOf } from '../../ir/graph/tensor.ts';
 import { intOf, numberOf } from '../edits.ts';
 import { isPadded } from './borders.ts';
@@ -193,7 +193,7 @@ export class ConstantUnits {
 	): Values {
 		const numbers = numbersIn(tensor) ?? [];
 		const units = this.family.axes.get(tensor)?.[axis] ?? new Int32Array();
-		const inner = tensor.sizes.slice(axis + 1).reduce((product, size) => product * size, 1);
+		const inner = elementCount(tensor.sizes.slice(axis + 1));
 		const size = tensor.sizes[axis] ?? 1;
 		const lists: number[][] = Array.from({ length: this.family.units }, () => []);
 		for (let at = 0; at < numbers.length; at++)

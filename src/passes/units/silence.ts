@@ -1,5 +1,6 @@
 /** How nothing runs through operators: values that are all zeros, or that have no position on some axis. */
 import { type NetNode, type NetTensor } from '../../ir/axes/net.ts';
+import { type Tensor } from '../../ir/graph/graph.ts';
 import { numbersOf, isReadable } from '../../ir/graph/tensor.ts';
 
 /** All zeros; without a position on some axis; sizes of such a value. */
@@ -84,17 +85,16 @@ function handedOn({ inputs, outputs }: NetNode, rest: readonly number[]): readon
 	return rest.some((slot) => inputs[slot]?.sizes.join() === wanted) ? rest : undefined;
 }
 
+const holdsZeros = (tensor: Tensor): boolean =>
+	isReadable(tensor) && numbersOf(tensor).every((value) => value === 0);
+
 /** Whether a value is zeros for every input. */
 export function isZero(tensor: NetTensor | undefined): boolean {
 	const { constant, producer } = tensor ?? {};
-	if (constant !== undefined)
-		return isReadable(constant) && numbersOf(constant).every((value) => value === 0);
+	if (constant !== undefined) return holdsZeros(constant);
 	if (producer?.node.op === 'ConstantOfShape') {
 		const value = producer.node.attributes.get('value');
-		return (
-			value === undefined ||
-			(value.kind === 'tensor' && isReadable(value.value) && numbersOf(value.value).every((one) => one === 0))
-		);
+		return value === undefined || (value.kind === 'tensor' && holdsZeros(value.value));
 	}
 	return /^(Expand|Cast|Reshape|Identity)$/.test(producer?.node.op ?? '') && isZero(producer?.inputs[0]);
 }
