@@ -149,6 +149,54 @@ const gatheredPairs: Attend = (b, x) => {
 	return merge(b, attention(b, q, repeat(), repeat()));
 };
 
+/** The same as torch's repeat_interleave comes out of its TorchScript exporter: tiled, and the tile's own sizes make the target. */
+const tiled: Attend = (b, x) => {
+	const q = split(b, linear(b, x, d, d));
+	const repeat = (): string => {
+		const few = split(b, linear(b, x, d, pairs * width), pairs);
+		const tile = b.node('Tile', [
+			b.node('Unsqueeze', [few, b.ints([2])]),
+			b.ints([1, 1, heads / pairs, 1, 1]),
+		]);
+		const sizes = b.node('Shape', [tile]);
+		const part = (from: number, to: number): string =>
+			b.node('Slice', [sizes, b.ints([from]), b.ints([to]), b.ints([0])]);
+		return b.node('Reshape', [tile, b.node('Concat', [part(0, 1), b.ints([-1]), part(3, 5)], { axis: 0 })]);
+	};
+	return merge(b, attention(b, q, repeat(), repeat()));
+};
+
+/** Queries on an axis beside that of their keys, [batch, pairs, queries, seq, width], keys and values broadcast to it. */
+const broadcast: Attend = (b, x) => {
+	const q = b.node('Reshape', [split(b, linear(b, x, d, d)), b.ints([0, pairs, heads / pairs, -1, width])]);
+	const few = (): string =>
+		b.node('Unsqueeze', [split(b, linear(b, x, d, pairs * width), pairs), b.ints([2])]);
+	const keys = b.node('Transpose', [few()], { perm: [0, 1, 2, 4, 3] });
+	const scores = b.node('Mul', [b.node('MatMul', [q, keys]), b.floats([1 / Math.sqrt(width)], [])]);
+	const context = b.node('MatMul', [b.node('Softmax', [scores], { axis: -1 }), few()]);
+	return merge(b, b.node('Reshape', [context, b.ints([0, heads, -1, width])]));
+};
+
+/** The same as JAX writes it: both products by `Einsum`, heads behind the sequence. */
+const einsums: Attend = (b, x) => {
+	const part = (...sizes: readonly number[]): string =>
+		b.node('Reshape', [
+			linear(
+				b,
+				x,
+				d,
+				sizes.reduce((all, size) => all * size),
+			),
+			b.ints([0, 0, ...sizes]),
+		]);
+	const [q, k, v] = [part(pairs, heads / pairs, width), part(pairs, width), part(pairs, width)];
+	const product = b.node('Einsum', [q, k], { equation: 'btkgh,bskh->bkgts' });
+	const scores = b.node('Mul', [product, b.floats([1 / Math.sqrt(width)], [])]);
+	const weights = b.node('Softmax', [scores], { axis: -1 });
+	const context = b.node('Einsum', [weights, v], { equation: 'bkgts,bskh->btkgh' });
+	return linear(b, b.node('Reshape', [context, b.ints([0, 0, d])]), d, d);
+};
+
 /** Rotary positions, the half turned by Slice, Neg, Concat; tables of 64 positions cut to the length. */
 const rotary: Attend = (b, x) => {
 	const length = sizeAt(b, x, 1);
@@ -254,6 +302,9 @@ export const attentionForms: Readonly<Record<string, Form>> = {
 	'packed, Reshape, Transpose, Slice, Squeeze': { ...whole, model: () => layersOf(packedTransposed(sliced)) },
 	'keys repeated for groups of queries': { units: pairs, width, model: () => layersOf(repeated) },
 	'keys picked for groups of queries': { units: pairs, width, model: () => layersOf(gatheredPairs) },
+	'keys tiled for groups of queries': { units: pairs, width, model: () => layersOf(tiled) },
+	'queries on an axis beside their keys': { units: pairs, width, model: () => layersOf(broadcast) },
+	'queries beside their keys, by Einsum': { units: pairs, width, model: () => layersOf(einsums) },
 	'rotary positions': { ...whole, model: () => layersOf(rotary) },
 	'Attention, fused': { ...whole, fused: 'Attention', model: () => layersOf(fusedAttention) },
 	'MultiHeadAttention, fused': {

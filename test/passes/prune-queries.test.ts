@@ -53,7 +53,11 @@ function headMaps(): number[][] {
 /** Numbers that a query head of 8 has in a model of width 32, and that a head of keys and values has. */
 const [query, key] = [32 * 8 + 8 + 8 * 32, 2 * (32 * 8 + 8)];
 
-for (const form of ['keys repeated for groups of queries', 'keys picked for groups of queries']) {
+for (const form of [
+	'keys repeated for groups of queries',
+	'keys picked for groups of queries',
+	'keys tiled for groups of queries',
+]) {
 	test(`a query goes by itself: ${form}`, async () => {
 		const { units, gone } = await removal(form, 'prune queries [2] in layers [0]');
 		assert.equal(units, [[2]]);
@@ -71,7 +75,12 @@ for (const form of ['keys repeated for groups of queries', 'keys picked for grou
 	});
 }
 
-for (const form of ['GroupQueryAttention, fused', 'Attention of opset 23, keys for groups of queries'])
+for (const form of [
+	'GroupQueryAttention, fused',
+	'Attention of opset 23, keys for groups of queries',
+	'queries on an axis beside their keys',
+	'queries beside their keys, by Einsum',
+])
 	test(`as many go from every group: ${form}`, async () => {
 		const { units } = await removal(form, 'prune queries 50%');
 		assert.equal(

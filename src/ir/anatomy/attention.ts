@@ -1,8 +1,16 @@
 /** Attentions: a softmax of a product of two activations, multiplied with a third; or a fused operator. */
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+import { type Term } from '../axes/row.ts';
 import { intAttribute } from '../axes/view.ts';
-import { isActivationProduct, matrixOf, quantization, type Block, type Choke, type Linear } from './parts.ts';
+import {
+	isActivationContraction,
+	matrixOf,
+	quantization,
+	type Block,
+	type Choke,
+	type Linear,
+} from './parts.ts';
 
 /** Operators that are an attention as a whole. */
 export const fusedAttentions: ReadonlySet<string> = new Set([
@@ -55,23 +63,36 @@ function decomposedBlock(softmax: NetNode, families: readonly Family[]): Block |
 		(node) => node.inputs,
 		(tensor) => (tensor.producer ? [tensor.producer] : []),
 	);
-	const values = search(
+	const found = search(
 		softmax,
 		(node) => node.outputs,
 		(tensor) => tensor.consumers,
 	);
-	const output = values?.outputs[0];
-	if (scores === undefined || values === undefined || output === undefined) return undefined;
-	const reaching = families.filter(
-		(family) => headLetters(values, family).length > 0 && touchesMatrix(family),
-	);
-	const candidates = reaching.filter((family) => !isByQuery(family));
-	const queries = reaching.find((family) => isByQuery(family) && family.units > 1);
-	const family = candidates.find(({ units }) => units > 0) ?? candidates[0];
+	const output = found?.node.outputs[0];
+	if (scores === undefined || found === undefined || output === undefined) return undefined;
+	const { family, queries } = headsOf(found, families);
 	const choke = family && (chokeAt(output, family) ?? chokeAtProjection(family));
 	const heads = family === undefined ? 1 : Math.max(1, family.units || pinnedHeads(output, family));
 	const width = output.sizes.at(-1) ?? 1;
-	return { ...block(values, family, choke, heads, width, crossOf(scores)), ...(queries && { queries }) };
+	const cross = crossOf(scores.node);
+	return { ...block(found.node, family, choke, heads, width, cross), ...(queries && { queries }) };
+}
+
+/**
+ * The family of heads at a product with values; where several queries share keys, of the keys, and then of the queries: each by itself,
+ * or, where they lie on an axis beside that of their keys, the same of every group.
+ */
+function headsOf(values: Found, families: readonly Family[]): { family?: Family; queries?: Family } {
+	const letters = headLetters(values);
+	const lettersOf = (family: Family): string =>
+		letters.filter((at) => family.letters.get(values.node)?.[at] !== undefined).join();
+	const reaching = families.filter((family) => lettersOf(family) !== '' && touchesMatrix(family));
+	const candidates = reaching.filter((family) => !isByQuery(family));
+	const family = candidates.find(({ units }) => units > 0) ?? candidates[0];
+	const queries =
+		reaching.find((one) => isByQuery(one) && one.units > 1) ??
+		candidates.find((one) => one.units > 1 && family !== undefined && lettersOf(one) !== lettersOf(family));
+	return { ...(family && { family }), ...(queries && { queries }) };
 }
 
 function block(
@@ -128,32 +149,40 @@ function widthOf({ view, outputs: [output] }: NetNode, heads: number): number {
 	return output?.sizes.length === 4 ? last : last / queries;
 }
 
-/** The nearest product of two activations on one side of a softmax. */
+type Found = { readonly node: NetNode; readonly reached: NetTensor };
+
+/** The nearest product of two activations on one side of a softmax, and by which of its operands it was reached. */
 function search(
 	from: NetNode,
 	operands: (node: NetNode) => readonly (NetTensor | undefined)[],
 	next: (tensor: NetTensor) => readonly NetNode[],
-): NetNode | undefined {
+): Found | undefined {
 	const seen = new Set<NetNode>([from]);
 	const queue = [from];
 	for (let node = queue.shift(); node !== undefined; node = queue.shift()) {
-		for (const neighbour of operands(node).flatMap((tensor) => (tensor ? next(tensor) : []))) {
-			if (seen.has(neighbour)) continue;
-			seen.add(neighbour);
-			if (isActivationProduct(neighbour)) return neighbour;
-			if (crossable.has(neighbour.node.op)) queue.push(neighbour);
+		for (const reached of operands(node)) {
+			for (const neighbour of reached === undefined ? [] : next(reached)) {
+				if (reached === undefined || seen.has(neighbour)) continue;
+				seen.add(neighbour);
+				if (isActivationContraction(neighbour)) return { node: neighbour, reached };
+				if (crossable.has(neighbour.node.op)) queue.push(neighbour);
+			}
 		}
 	}
 	return undefined;
 }
 
-/** Batch letters of the product with the values that this family labels. */
-function headLetters(values: NetNode, family: Family): number[] {
-	const labels = family.letters.get(values);
-	if (labels === undefined) return [];
-	return (values.row?.letters ?? []).flatMap((letter, at) =>
-		letter.name.startsWith('~') && letter.size > 1 && labels[at] !== undefined ? [at] : [],
-	);
+/** Letters of heads at the product with the values: its batch letters, of an `Einsum` those that the probabilities share with the result. */
+function headLetters({ node, reached }: Found): number[] {
+	const { letters = [], terms = [] } = node.row ?? {};
+	const isEinsum = node.node.op === 'Einsum';
+	const has = (letter: number, side: Term['side'], slot: number): boolean =>
+		terms.some((term) => term.side === side && term.slot === slot && term.parts[0]?.letter === letter);
+	const slot = node.inputs.indexOf(reached);
+	return letters.flatMap(({ name, size }, at) => {
+		const isHead = isEinsum ? has(at, 'in', slot) && has(at, 'out', 0) : name.startsWith('~');
+		return isHead && size > 1 ? [at] : [];
+	});
 }
 
 /** Whether units are query heads by themselves: what repeats keys and values for them is read by the place of each copy. */

@@ -1,7 +1,7 @@
 /** Feed-forward blocks: projections around an activation whose result is added back to what went in. */
 import { type Family } from '../axes/families.ts';
 import { operandOf, type Net, type NetNode } from '../axes/net.ts';
-import { isActivationProduct, unquantized, type Block, type Linear } from './parts.ts';
+import { isActivationContraction, unquantized, type Block, type Linear } from './parts.ts';
 import { chokeAt, linearsOf } from './attention.ts';
 import { residualAfter } from './layers.ts';
 
@@ -46,7 +46,7 @@ export function findFeedForwards(net: Net, families: readonly Family[]): Block[]
 function feedForward(net: Net, family: Family): Block | undefined {
 	const nodes = [...family.letters.keys()].filter((node) => family.letters.get(node)?.some(Boolean));
 	if (!nodes.some(({ node }) => activations.has(node.op))) return undefined;
-	if (nodes.some((node) => mixers.has(node.node.op) || isActivationProduct(node))) return undefined;
+	if (nodes.some((node) => mixers.has(node.node.op) || isActivationContraction(node))) return undefined;
 	const linears = linearsOf(family);
 	const down = linears.filter((linear) => cuts(family, linear, linear.inAxis));
 	const up = linears.filter((linear) => cuts(family, linear, linear.outAxis));

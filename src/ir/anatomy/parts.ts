@@ -105,6 +105,13 @@ export function isActivationProduct(node: NetNode): boolean {
 	return products.get(node.node.op)?.every((slot) => node.inputs[slot]?.fixed !== true) ?? false;
 }
 
+/** The same, or an `Einsum` of two activations. */
+export function isActivationContraction(node: NetNode): boolean {
+	const { op, inputs } = node.node;
+	const isEinsum = op === 'Einsum' && inputs.length === 2;
+	return isEinsum ? node.inputs.every((input) => input?.fixed === false) : isActivationProduct(node);
+}
+
 const quantizers: ReadonlySet<string> = new Set(['QuantizeLinear', 'DynamicQuantizeLinear']);
 /** Operators between numbers and the integers that stand for them: they mix nothing. */
 export const quantization: readonly string[] = [...quantizers, 'DequantizeLinear'];

@@ -51,6 +51,8 @@ export type NetNode = {
 	readonly why: string;
 	/** Is no node of the model but means the same as some (`shuffles.ts`): it takes their place where it is touched. */
 	readonly standsIn: boolean;
+	/** Of a node that stands in, the values inside of what it stands for: only their sizes are read. */
+	readonly inner: readonly ValueName[];
 	/** Reads sizes only: its output is kept as it was, and nothing is pinned. */
 	readonly readsShape: boolean;
 	/** Of a node that stands in, also what those that it stands for read; no row speaks of that. */
@@ -149,7 +151,8 @@ class NetBuilder {
 		const readsShape = operatorOf(node)?.reads === 'shape';
 		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
 		const standsIn = shuffle !== undefined;
-		const net = { index, node, view, row, why, standsIn, readsShape, inputs, outputs, terms };
+		const inner = (shuffle?.inner ?? []).flatMap((one) => one.outputs);
+		const net = { index, node, view, row, why, standsIn, inner, readsShape, inputs, outputs, terms };
 		new Set(inputs).forEach((tensor) => tensor?.consumers.push(net));
 		const fixed =
 			inputs.length > 0 &&

@@ -246,7 +246,7 @@ class Rewriter {
 	private freezeShape(node: NetNode): void {
 		const [input] = node.inputs;
 		const [output = ''] = node.node.outputs;
-		if (!input?.sizes.some((_, axis) => this.cut.dead.get(input)?.[axis])) return;
+		if (input === undefined || !this.isCut(input)) return;
 		const known = node.view.outputs[0]?.known;
 		const moved =
 			known?.fixed.some((fixed, at) => !fixed && this.cut.dead.get(input)?.[at] !== undefined) ?? true;
@@ -263,6 +263,12 @@ class Rewriter {
 		);
 		this.edits.push({ kind: 'node', node: { ...node.node, outputs: [now] } });
 		this.insert('Concat', parts, output);
+	}
+
+	private isCut(tensor: NetTensor): boolean {
+		const standsIn = this.net.nodes.find(({ inner }) => inner.includes(tensor.name));
+		const sets = standsIn ? this.cut.letters.get(standsIn) : this.cut.dead.get(tensor);
+		return sets?.some(Boolean) ?? false;
 	}
 
 	private literalSize(value: number, base: string): ValueName {

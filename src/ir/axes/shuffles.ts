@@ -14,7 +14,7 @@ import { type Operand } from './view.ts';
 export type Shuffle = {
 	readonly node: Node;
 	readonly order: Tensor;
-	/** The other two nodes, whose results nobody else reads. */
+	/** The other two nodes, whose results nobody else reads; of the middle one who asks for its sizes may. */
 	readonly inner: readonly [Node, Node];
 	/** The sizes that the chain reads, and goes on reading where nothing of it is touched. */
 	readonly targets: readonly ValueName[];
@@ -26,7 +26,11 @@ type Chain = readonly [first: Node, middle: Node, last: Node];
 export function shufflesOf(graph: Graph, nodes: readonly Node[], facts: Facts): Map<number, Shuffle> {
 	const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
 	const readers = new Map<ValueName, number>(graph.outputs.map(({ name }) => [name, 2]));
-	for (const node of nodes) for (const name of node.inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
+	const asked = new Set<ValueName>();
+	for (const { op, inputs } of nodes)
+		for (const name of inputs)
+			if (op === 'Shape') asked.add(name);
+			else readers.set(name, (readers.get(name) ?? 0) + 1);
 	const before = (node: Node | undefined, ...ops: readonly string[]): Node | undefined => {
 		const [name = ''] = node?.inputs ?? [];
 		const maker = makers.get(name);
@@ -39,7 +43,7 @@ export function shufflesOf(graph: Graph, nodes: readonly Node[], facts: Facts): 
 		if (last.op !== 'Reshape' || last.domain !== '') continue;
 		const middle = before(last, 'Transpose', 'Expand', 'Tile');
 		const first = before(middle, ...(middle?.op === 'Transpose' ? ['Reshape'] : ['Reshape', 'Unsqueeze']));
-		if (middle === undefined || first === undefined) continue;
+		if (middle === undefined || first === undefined || asked.has(middle.inputs[0] ?? '')) continue;
 		const read = middle.op === 'Transpose' ? shuffleOf : repeatOf;
 		const shuffle = read([first, middle, last], facts, fresh);
 		if (shuffle !== undefined) found.set(last.id, shuffle);

@@ -5,7 +5,7 @@
 import { nodeLabel, type ValueName } from '../../ir/graph/graph.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { type Net, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
-import { isActivationProduct } from '../../ir/anatomy/parts.ts';
+import { isActivationContraction } from '../../ir/anatomy/parts.ts';
 
 /** One rotation: what is turned and the result; for those inside an attention both are absent. */
 export type Rotation = {
@@ -149,7 +149,7 @@ function usesOf(start: NetTensor | undefined): Uses | string {
 		outputs.push(...outputNames(tensor));
 		for (const reader of tensor.consumers) {
 			if (reader.readsShape) continue;
-			if (isActivationProduct(reader) || fused.has(reader.node.op)) found.add(reader);
+			if (isActivationContraction(reader) || fused.has(reader.node.op)) found.add(reader);
 			else if (!carrying.has(reader.node.op)) return `${nodeLabel(reader.node)} reads it`;
 			else
 				for (const output of reader.outputs)

@@ -24,7 +24,7 @@ export const pruneQueries = pruneUnits({
 	aliases: ['query'],
 	align: 1,
 	summary:
-		'Remove query heads of grouped-query attention each by itself; keys and values go with the last of those that share them. Of fused operators, the same number of every group.',
+		'Remove query heads of grouped-query attention each by itself; keys and values go with the last of those that share them. Of fused operators, and of queries on an axis beside that of their keys, the same number of every group.',
 	example: 'prune queries 25%',
 	refits: true,
 	find: queriesOf,
