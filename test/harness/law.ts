@@ -298,9 +298,9 @@ function zeroPointAt(point: Value | undefined, value: Value, at: number): number
 }
 
 function resizedInputs(call: Call, resized: Resized): [number, Fed][] {
-	return [...(resized.inputs ?? [])].map(([slot, { pieces, scalar = false }]) => {
+	return [...(resized.inputs ?? [])].map(([slot, { pieces, dims = [pieces.length] }]) => {
 		const old = call.inputs[slot];
 		const data = pieces.map((piece) => (typeof piece === 'number' ? piece : (old?.data[piece.piece] ?? NaN)));
-		return [slot, { type: old?.type ?? 7, dims: scalar ? [] : [data.length], data, constant: true }];
+		return [slot, { type: old?.type ?? 7, dims, data, constant: true }];
 	});
 }

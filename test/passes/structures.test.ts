@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
-import { INT8 } from '../../src/ir/graph/dtype.ts';
+import { INT64, INT8 } from '../../src/ir/graph/dtype.ts';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { compile } from '../../src/compile.ts';
@@ -133,6 +133,22 @@ test('takes features of rows that data choose, however many these are', async ()
 	b.output(b.node('MatMul', [chosen, b.weight([16, 5])]), ['found', 5]);
 	const { steps } = await build(b.build(), 'prune channels 50% align 1');
 	assert.equal(steps[0]!.selected, 8);
+});
+
+test('takes channels through a mean that numbers lay out anew, as torch.export writes `as_strided`', async () => {
+	const b = modelBuilder();
+	const x = conv(b, b.input('x', ['batch', 3, 4, 4]), 3, 12);
+	const mean = b.node('ReduceMean', [b.node('Relu', [x])], { axes: [0, 2, 3], keepdims: 1 });
+	const flat = b.node('Reshape', [mean, b.ints([-1])]);
+	const places = Array.from({ length: 12 }, (_, at) => at);
+	const same = b.node('Gather', [flat, b.constant({ type: INT64, dims: [1, 12, 1, 1], data: places })]);
+	const turned = places.map((at) => (at % 3) * 4 + Math.floor(at / 3));
+	const strided = b.node('Gather', [flat, b.constant({ type: INT64, dims: [4, 3], data: turned })]);
+	const first = b.node('MatMul', [b.node('Reshape', [same, b.ints([1, 12])]), b.weight([12, 5])]);
+	const second = b.node('Einsum', [strided, b.weight([4, 3, 5])], { equation: 'ab,abc->c' });
+	b.output(b.node('Add', [first, second]), [1, 5]);
+	const { steps } = await build(b.build(), 'prune channels 50% align 1');
+	assert.equal([steps[0]!.selected, steps[0]!.of], [2, 9], 'two of four rows, of three channels each');
 });
 
 test('keeps the statistic of a norm over the channels that stay', async () => {

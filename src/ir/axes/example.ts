@@ -76,6 +76,8 @@ export function wantedOutputs({ outputs = 1 }: Example): boolean[] {
 }
 
 function given(input: ExampleInput): Given {
+	if ('ints' in input && input.dims)
+		return { type: input.type ?? INT64, dims: input.dims, constant: input.ints };
 	if ('ints' in input) return listed(input.type ?? INT64, input.ints, input.scalar);
 	if ('floats' in input) return listed(FLOAT, input.floats, input.scalar);
 	return 'sizes' in input ? { type: input.type ?? FLOAT, dims: input.sizes } : { type: FLOAT, dims: input };

@@ -120,7 +120,7 @@ export function resizeCompared(view: NodeView, removal: Removal): Resized {
 		const values = fixedInts(view, slot);
 		if (kept === undefined || values === undefined || other === undefined) continue;
 		const pieces = values.flatMap((number) => (kept.includes(number) ? [kept.indexOf(number)] : []));
-		return { inputs: new Map([[slot, { pieces, scalar: other.length === 0 }]]) };
+		return { inputs: new Map([[slot, { pieces, ...(other.length === 0 && { dims: [] }) }]]) };
 	}
 	return {};
 }

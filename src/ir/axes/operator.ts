@@ -10,8 +10,11 @@ export type SizePiece = number | { readonly piece: number };
 /** What changes in a node when positions of its operands go: its size slots. */
 export type Resized = {
 	readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
-	/** New int64 vectors (or scalars, `scalar: true`) for inputs that carry sizes, bounds or indices. */
-	readonly inputs?: ReadonlyMap<number, { readonly pieces: readonly SizePiece[]; readonly scalar?: boolean }>;
+	/** New numbers for inputs that carry sizes, bounds or indices: a vector, or what has the sizes `dims` where all are literals. */
+	readonly inputs?: ReadonlyMap<
+		number,
+		{ readonly pieces: readonly SizePiece[]; readonly dims?: readonly number[] }
+	>;
 	/** Positions gathered from the first output afterwards, where the operator itself cannot pick them. */
 	readonly gather?: { readonly axis: number; readonly indices: readonly number[] };
 	/** Why it cannot be done, when it cannot. */
@@ -46,8 +49,13 @@ export type Example = {
 export type ExampleInput =
 	/** A float32 tensor of these sizes, fed. */
 	| readonly number[]
-	/** A constant vector or scalar of integers, int64 unless `type` says otherwise: shapes, axes, indices, zero points. */
-	| { readonly ints: readonly number[]; readonly scalar?: boolean; readonly type?: number }
+	/** A constant vector of integers, a scalar or of sizes `dims`, int64 unless `type` says otherwise: shapes, axes, indices, zero points. */
+	| {
+			readonly ints: readonly number[];
+			readonly scalar?: boolean;
+			readonly dims?: readonly number[];
+			readonly type?: number;
+	  }
 	/** A constant vector or scalar of float32. */
 	| { readonly floats: readonly number[]; readonly scalar?: boolean }
 	/** A drawn tensor: floats of one sign, or integers `from` up to, without, `below`. */

@@ -149,9 +149,9 @@ class Rewriter {
 
 	private resized(node: NetNode, resized: Resized): Node {
 		const inputs = this.namesOf(node);
-		for (const [slot, { pieces, scalar }] of resized.inputs ?? []) {
+		for (const [slot, { pieces, dims }] of resized.inputs ?? []) {
 			while (inputs.length <= slot) inputs.push('');
-			inputs[slot] = this.vector(node, slot, pieces, scalar ?? false);
+			inputs[slot] = this.vector(node, slot, pieces, dims);
 		}
 		const attributes = new Map<string, Attribute>(node.node.attributes);
 		for (const [name, value] of Object.entries(resized.attributes ?? {})) {
@@ -194,7 +194,12 @@ class Rewriter {
 	}
 
 	/** A size vector: a constant where all is known, else its pieces put together from the vector it replaces. */
-	private vector(node: NetNode, slot: number, pieces: readonly SizePiece[], scalar: boolean): ValueName {
+	private vector(
+		node: NetNode,
+		slot: number,
+		pieces: readonly SizePiece[],
+		dims: readonly number[] = [pieces.length],
+	): ValueName {
 		const known = node.view.inputs[slot]?.type ?? 0;
 		const type = known === 0 ? INT64 : known;
 		const base = node.node.outputs[0] ?? 'sizes';
@@ -204,7 +209,7 @@ class Rewriter {
 			return name;
 		};
 		const values = pieces.filter((piece) => typeof piece === 'number');
-		if (values.length === pieces.length) return literal(values, scalar ? [] : [values.length]);
+		if (values.length === pieces.length) return literal(values, dims);
 		const source = node.node.inputs[slot] ?? '';
 		const parts = pieces.map((piece) =>
 			typeof piece === 'number' ? literal([piece], [1]) : this.pick(source, piece.piece, base),

@@ -1,94 +1,14 @@
 /** Gathering and scattering by index. https://onnx.ai/onnx/operators/onnx__Gather.html */
 import { type Attribute } from '../graph/graph.ts';
 import { INT64 } from '../graph/dtype.ts';
-import { built, type Operator, type Removal, type Resized } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Unrelated } from './row.ts';
-import { reader, tabulate } from './values.ts';
-import { fixedInts, frontAxis, inputSizes, intAttribute, sampledInts, type NodeView } from './view.ts';
+import { built, type Operator } from './operator.ts';
+import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { frontAxis, inputSizes, intAttribute, sampledInts, type NodeView } from './view.ts';
 
 const int = (value: number): Attribute => ({ kind: 'int', value });
 const blind: Unrelated = { unrelated: 'sizes cannot be told' };
 const axisOf = (view: NodeView): number =>
 	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1);
-
-function gatherRow(view: NodeView): Row | Unrelated {
-	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
-	if (data === undefined || indices === undefined) return blind;
-	const axis = axisOf(view);
-	const builder = new RowBuilder();
-	data.forEach((size, at) => {
-		if (at !== axis) builder.through(`a${at}`, size, [0, at], [0, at < axis ? at : at + indices.length - 1]);
-	});
-	const size = data[axis] ?? 0;
-	const picked = fixedInts(view, 1)?.map((index) => (index < 0 ? index + size : index));
-	if (picked !== undefined && indices.length <= 1) {
-		const letter = builder.letter('picked', size);
-		builder.input(0, axis, letter);
-		if (indices.length === 1) pickedAxis(builder, axis, letter, picked);
-		else builder.selected.push({ letter, coordinates: picked });
-		return builder.build();
-	}
-	builder.input(0, axis, builder.letter('rows', size, 'indexed'));
-	indices.forEach((extent, at) => builder.through(`i${at}`, extent, [1, at], [0, axis + at]));
-	return builder.build();
-}
-
-/**
- * Positions go with what they are picked from; where every position is picked several times, as keys and values are for the queries
- * that share them, also one by one, with their place among the indices.
- */
-function pickedAxis(builder: RowBuilder, axis: number, letter: number, picked: readonly number[]): void {
-	const from: Part = { letter, index: Int32Array.from(picked) };
-	if (!isRepeat(picked)) {
-		builder.output(0, axis, from);
-		return;
-	}
-	const place = builder.letter('place', picked.length);
-	builder.input(1, 0, place).output(0, axis, from, { letter: place, index: null });
-}
-
-/** Whether positions stand for several: each picked equally often, or, where some of those have gone, copies still side by side. */
-function isRepeat(picked: readonly number[]): boolean {
-	const times = new Map<number, number>();
-	for (const at of picked) times.set(at, (times.get(at) ?? 0) + 1);
-	const [first = 1] = times.values();
-	if (times.size < 2 || times.size === picked.length) return false;
-	const even = [...times.values()].every((count) => count === first);
-	return even || picked.every((at, place) => place === 0 || at >= (picked[place - 1] ?? 0));
-}
-
-function gatherSizes(view: NodeView): (number[] | undefined)[] {
-	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
-	if (data === undefined || indices === undefined) return [];
-	const axis = axisOf(view);
-	return [[...data.slice(0, axis), ...indices, ...data.slice(axis + 1)]];
-}
-
-function gatherValues(view: NodeView): readonly number[] | undefined {
-	const [data, indices, sizes] = [reader(view, 0), reader(view, 1), gatherSizes(view)[0]];
-	if (data === undefined || indices === undefined || sizes === undefined) return undefined;
-	const [axis, count] = [axisOf(view), inputSizes(view, 1)?.length ?? 0];
-	const extent = inputSizes(view, 0)?.[axis] ?? 0;
-	return tabulate(sizes, (at) => {
-		const index = indices(at.slice(axis, axis + count));
-		return data([...at.slice(0, axis), index < 0 ? index + extent : index, ...at.slice(axis + count)]);
-	});
-}
-
-/** Constant indices point at the kept positions' new places. */
-function resizeGather(view: NodeView, removal: Removal): Resized {
-	const axis = axisOf(view);
-	const [kept, gone, picked] = [removal.kept('in', 0, axis), removal.dead('place'), fixedInts(view, 1)];
-	const isMoved = kept !== undefined || gone !== undefined;
-	if (!isMoved || picked === undefined || (inputSizes(view, 1)?.length ?? 0) > 1) return {};
-	const size = inputSizes(view, 0)?.[axis] ?? 0;
-	const left = kept ?? Array.from({ length: size }, (_, position) => position);
-	const places = new Map(Array.from(left, (position, place) => [position, place]));
-	const pieces = picked.flatMap((index, at) =>
-		gone?.[at] === 1 ? [] : (places.get(index < 0 ? index + size : index) ?? []),
-	);
-	return { inputs: new Map([[1, { pieces, scalar: inputSizes(view, 1)?.length === 0 }]]) };
-}
 
 /** Axes beside the indexed one go through where the indices are as long as the data. */
 function elementsRow(view: NodeView): Row | Unrelated {
@@ -192,22 +112,6 @@ const indices = (below: number, ...sizes: number[]): { sizes: number[]; type: nu
 });
 
 export const indexRows: readonly Operator[] = [
-	built('Gather', {
-		row: gatherRow,
-		sizes: gatherSizes,
-		values: gatherValues,
-		resize: resizeGather,
-		indices: { rows: 1 },
-		examples: [
-			{ inputs: [[8, 5], { ints: [7, 0, 2, -3, 3, 2] }] },
-			{ inputs: [[5, 8], { ints: [-2], scalar: true }], attributes: { axis: int(-1) } },
-			{ inputs: [[4, 5], { ints: [0, 0, 1, 1, 2, 2, 3, 3] }] },
-			{ inputs: [[7, 5], indices(7, 3, 5)] },
-			{ inputs: [[3, 7, 5], indices(7, 6)], attributes: { axis: int(1) } },
-			{ inputs: [{ ints: [4, 5, 6] }, { ints: [-1], scalar: true }] },
-			{ inputs: [{ ints: [4, 5, 6] }, { ints: [2, 0] }] },
-		],
-	}),
 	built('GatherElements', {
 		row: elementsRow,
 		sizes: (view) => [inputSizes(view, 1)],
@@ -244,8 +148,8 @@ export const indexRows: readonly Operator[] = [
 		sizes: oneHotSizes,
 		resize: (view, removal) => {
 			const depth = removal.dead('numbered') && removal.count('numbered');
-			const scalar = inputSizes(view, 1)?.length === 0;
-			return depth === undefined ? {} : { inputs: new Map([[1, { pieces: [depth], scalar }]]) };
+			const dims = inputSizes(view, 1) ?? [1];
+			return depth === undefined ? {} : { inputs: new Map([[1, { pieces: [depth], dims }]]) };
 		},
 		type: (view) => view.inputs[2]?.type ?? 0,
 		examples: [

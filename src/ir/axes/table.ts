@@ -9,6 +9,7 @@ import { recurrentRows } from './rows-recurrent.ts';
 import { standardAttentionRows } from './rows-standard-attention.ts';
 import { flowRows } from './rows-flow.ts';
 import { fusedRows } from './rows-fused.ts';
+import { gatherRows } from './rows-gather.ts';
 import { indexRows } from './rows-index.ts';
 import { layoutRows } from './rows-layout.ts';
 import { linear } from './rows-linear.ts';
@@ -38,6 +39,7 @@ const standard: readonly Operator[] = [
 	...layoutRows,
 	...repeatRows,
 	...sliceRows,
+	...gatherRows,
 	...indexRows,
 	...shapeRows,
 	...attentionRows,
