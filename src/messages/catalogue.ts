@@ -2,6 +2,7 @@
 import { type Severity } from '../diagnostic.ts';
 import * as agreement from './agreement.ts';
 import * as check from './check.ts';
+import * as choosing from './choosing.ts';
 import * as cli from './cli.ts';
 import * as data from './data.ts';
 import * as declarations from './declarations.ts';
@@ -41,6 +42,7 @@ export const catalogue: readonly Entry[] = [
 	project,
 	model,
 	plan,
+	choosing,
 	exact,
 	exit,
 	factorize,

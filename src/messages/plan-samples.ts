@@ -1,4 +1,5 @@
 /** A diagnostic of every code about plans. */
+import * as choosing from './choosing.ts';
 import * as exact from './exact.ts';
 import * as exit from './exit.ts';
 import * as factorize from './factorize.ts';
@@ -8,6 +9,14 @@ import * as plan from './plan.ts';
 import * as positions from './positions.ts';
 import * as tokens from './tokens.ts';
 import { marked, plain, type Sample } from './sample.ts';
+
+const chosen = (
+	op: string,
+	counts: { count: number; left: number },
+): Parameters<typeof choosing.choosesFewer>[0] => ({
+	...{ by: `${op} 'router'`, unit: 'experts', of: "the experts of '/moe/gate'" },
+	...counts,
+});
 
 /** By code. */
 export const planSamples: Readonly<Record<string, Sample>> = {
@@ -51,6 +60,15 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	),
 	'plan/aligned-away': marked('prune ffn 5%', 'prune ffn 5%', (place) =>
 		plan.alignedAway({ what: ['the 128 neurons of layer 0'], align: 16, fewest: 16 }, place),
+	),
+	'plan/chooses-fewer': marked('prune experts 3', 'prune experts 3', (place) =>
+		choosing.choosesFewer(chosen('MoE', { count: 2, left: 1 }), place),
+	),
+	'plan/kept-to-choose': marked('prune experts 75%', 'prune experts 75%', (place) =>
+		choosing.chosenAmong(chosen('TopK', { count: 2, left: 2 }), place),
+	),
+	'plan/too-few-to-choose': marked('prune experts [0, 1, 2]', 'prune experts [0, 1, 2]', (place) =>
+		choosing.tooFewToChoose(chosen('TopK', { count: 2, left: 1 }), place),
 	),
 	'plan/rank-saves-nothing': marked('factorize ffn rank 700', 'rank 700', (place) =>
 		plan.noGain({ where: '/layer.0/ffn/up (768 x 3072)', rank: 700, most: 614 }, place),

@@ -31,6 +31,7 @@ async function whyAllStay(model: Model, recipe: string): Promise<string> {
 	return JSON.stringify(document);
 }
 
+const said = ({ diagnostics }: Built['document']): string[] => diagnostics.map(({ code }) => code);
 const removed = ({ document }: Built): number[] =>
 	document.steps[0]!.removed.map(({ units }) => units.length);
 const dimsOf = ({ model }: Built, name: string): readonly number[] | undefined =>
@@ -146,6 +147,7 @@ test('sends a token to all experts that are left where it was sent to more', asy
 	const mixture = made.model.graph.nodes.find(({ op }) => op === 'MoE');
 	const k = mixture?.attributes.get('k');
 	assert.is(k?.kind === 'int' && k.value, 1);
+	assert.match(JSON.stringify(made.document.diagnostics), /chose 2 it chooses 1 from now on/);
 });
 
 /** Every expert runs on every token; a softmax weighs them. */
@@ -210,7 +212,13 @@ for (const [name, model] of Object.entries({ 'picked by number': pickedExperts, 
 	});
 
 	test(`keeps as many experts as TopK asks for: ${name}`, async () => {
-		assert.match(await refusalOf(model, 'prune experts 3'), /asks for 2/);
+		const { document } = await build(model, 'prune experts 3');
+		assert.equal([document.steps[0]!.selected, said(document)], [2, ['plan/kept-to-choose']]);
+		assert.match(
+			await refusalOf(model, 'prune experts [0, 1, 3]'),
+			/of the experts of .* 1 would be left, and TopK .* chooses 2/,
+		);
+		assert.equal(said((await build(model, 'prune experts 2')).document), []);
 	});
 }
 

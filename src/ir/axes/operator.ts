@@ -88,6 +88,13 @@ export type Operator = {
 	readonly indices?: Readonly<Record<string, number>>;
 	/** Which input holds the number that stands for zero in an input, both by slot; null where no number does. By default 0. */
 	readonly zeroPoints?: Readonly<Record<number, number | null>>;
+	/** How many positions of an input's axis it chooses; where fewer are left it is made to choose those, with `clips`, or they must stay. */
+	readonly chooses?: (view: NodeView) => {
+		readonly slot: number;
+		readonly axis: number;
+		readonly count: number;
+		readonly clips: boolean;
+	};
 	/** Only the sizes of the input matter (Shape, Size): positions of it may go, and the output is kept as it was. */
 	readonly reads?: 'shape';
 	/** Why the whole operator is pinned on purpose, for `prunec list ops`. */

@@ -58,6 +58,12 @@ function asManyExperts(view: NodeView, removal: Removal): Resized {
 	return left < k ? { attributes: { k: int(left) } } : {};
 }
 
+/** It chooses by the scores of the router, the second operand. */
+const routes = (view: NodeView): ReturnType<NonNullable<Operator['chooses']>> => {
+	const axis = (inputSizes(view, 1)?.length ?? 1) - 1;
+	return { slot: 1, axis, count: intAttribute(view, 'k', 1), clips: true };
+};
+
 export const mixtureRows: readonly Operator[] = [
 	noted('DecoderMaskedMultiHeadAttention', {
 		domain: ms,
@@ -92,6 +98,7 @@ export const mixtureRows: readonly Operator[] = [
 		zeroPoints: { 2: null, 3: null },
 		sizes: (view) => [inputSizes(view, 0)],
 		resize: asManyExperts,
+		chooses: routes,
 		examples: [
 			{
 				inputs: [
@@ -127,6 +134,7 @@ export const mixtureRows: readonly Operator[] = [
 		hints: () => ({ roles: { e: 'routed' } }),
 		sizes: (view) => [inputSizes(view, 0)],
 		resize: asManyExperts,
+		chooses: routes,
 		examples: [
 			{
 				inputs: [

@@ -133,10 +133,12 @@ function topSizes(view: NodeView): (number[] | undefined)[] {
 	return [result, result];
 }
 
+const countOf = (view: NodeView): number => view.outputs[0]?.sizes?.[topAxis(view)] ?? 1;
+
 /** As many must stay as are asked for. */
 function enoughToChoose(view: NodeView, removal: Removal): Resized {
 	const left = removal.kept('in', 0, topAxis(view))?.length;
-	const asked = view.outputs[0]?.sizes?.[topAxis(view)] ?? 1;
+	const asked = countOf(view);
 	return left !== undefined && left < asked
 		? { refused: `it asks for ${asked}, and fewer would be left to choose from` }
 		: {};
@@ -190,6 +192,7 @@ const searching: readonly Operator[] = [
 		row: (view) => besides(view, topAxis(view), view.node.outputs.length),
 		sizes: topSizes,
 		resize: enoughToChoose,
+		chooses: (view) => ({ slot: 0, axis: topAxis(view), count: countOf(view), clips: false }),
 		type: (view, slot) => (slot === 0 ? (view.inputs[0]?.type ?? 0) : INT64),
 		examples: [
 			{ inputs: [[3, 5, 6], { ints: [2] }], outputs: 2 },

@@ -1,6 +1,7 @@
 /** What must not happen to a family: an axis of which nothing is left, a norm that has nothing to tell. */
 import { type Family } from '../../ir/axes/families.ts';
 import { type NetTensor } from '../../ir/axes/net.ts';
+import { choosersOf } from '../units/choosers.ts';
 
 /** How many units must stay for the rest to mean something: a norm over one position gives the same whatever goes in. */
 export function leastOf(family: Family): 1 | 2 {
@@ -15,7 +16,7 @@ export function leastOf(family: Family): 1 | 2 {
 	return alone ? 2 : 1;
 }
 
-/** Counts, for every axis that belongs to some of a family's units alone, how many of them still stay. */
+/** Counts, for every axis that belongs to some of a family's units alone, how many of them still stay; and for who chooses among them, how many more can go. */
 export class Limits {
 	private readonly axesOf: readonly (readonly number[])[];
 	private readonly left: number[] = [];
@@ -36,10 +37,15 @@ export class Limits {
 				owners.forEach((unit) => axesOf[unit]?.push(axis));
 			}
 		}
+		for (const { room, units, clips } of choosersOf(family)) {
+			if (clips) continue;
+			const axis = this.left.push(room + 1) - 1;
+			new Set(units).forEach((unit) => axesOf[unit]?.push(axis));
+		}
 		this.axesOf = axesOf;
 	}
 
-	/** Takes a unit away, unless an axis would be left without any. */
+	/** Takes a unit away, unless an axis would be left without any, or who chooses with too few. */
 	take(unit: number): boolean {
 		const axes = this.axesOf[unit] ?? [];
 		if (axes.some((axis) => (this.left[axis] ?? 0) <= 1)) return false;

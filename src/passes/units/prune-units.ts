@@ -5,6 +5,7 @@ import { cannotEmpty, noAnatomy, pinned } from '../../messages/plan.ts';
 import { type Chosen } from '../../ir/axes/cut.ts';
 import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
+import { choosingNotes } from './choosers.ts';
 import { emptiedBy, type Emptied } from './empty.ts';
 import { handedOnBy } from './silent.ts';
 import { fieldsFor } from '../scores/fields.ts';
@@ -148,7 +149,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				layer: candidate.layer,
 				units: gone.map((at) => candidate.given[at] ?? at),
 			})),
-			refused: [...refused, ...shared, ...notes],
+			refused: [...refused, ...shared, ...notes, ...choosingNotes(selected, step, target.unit)],
 			groups: candidates.map(rankingOf),
 			...(made && { compensated: made.told }),
 			decision: {
