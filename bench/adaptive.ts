@@ -10,7 +10,7 @@
  */
 import { loadavg } from 'node:os';
 import { type Feeds } from '../src/backends/ort/session.ts';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { stream } from '../src/data/generate.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { applyPatch } from '../src/ir/graph/patch.ts';

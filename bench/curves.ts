@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { labOf } from '../src/backends/ort/lab.ts';
 import { openSession } from '../src/backends/ort/session.ts';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { readInputs } from '../src/data/calibration.ts';
 import { openData } from '../src/data/inputs.ts';
 import { present } from '../src/diagnostic.ts';
@@ -22,7 +22,7 @@ import { floats } from '../src/ir/graph/tensor.ts';
 import { upperBound } from '../src/numerics/binomial.ts';
 import { runRecipe } from '../src/passes/run.ts';
 import { vectorOf } from '../src/quality/outputs.ts';
-import { timeOnData } from '../src/time-data.ts';
+import { timeOnData } from '../src/tasks/time-data.ts';
 import {
 	classifier,
 	classifierFeeds,

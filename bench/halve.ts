@@ -5,7 +5,7 @@
 import { targetOf } from '../src/backends/onnx/layout.ts';
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { stageModel } from '../src/backends/onnx/save.ts';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { runRecipe } from '../src/passes/run.ts';
 
 const [, , path = '', out = ''] = process.argv;

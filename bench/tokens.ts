@@ -5,7 +5,7 @@
  */
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { openSession } from '../src/backends/ort/session.ts';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { present } from '../src/diagnostic.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { runRecipe } from '../src/passes/run.ts';

@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { openSession, type Feeds } from '../src/backends/ort/session.ts';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { generate } from '../src/data/generate.ts';
 import { openData } from '../src/data/inputs.ts';
 import { present } from '../src/diagnostic.ts';

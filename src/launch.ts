@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
-import { cacheFolder } from './cache.ts';
+import { cacheFolder } from './files/cache.ts';
 
 /** File name of the program, with a hash of what it holds; the bundler fills it in. */
 declare const PROGRAM: string;

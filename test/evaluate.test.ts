@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../src/backends/onnx/save.ts';
 import { compile } from '../src/compile.ts';
-import { evaluateModels, type EvaluateOptions, type Evaluated } from '../src/evaluate.ts';
+import { evaluateModels, type EvaluateOptions, type Evaluated } from '../src/tasks/evaluate.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
 import { floats } from '../src/ir/graph/tensor.ts';
 import { faultOf, npy } from './harness/data.ts';

@@ -1,8 +1,8 @@
 /** When a result is refused for its time: never by noise, never where it was asked for. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText } from '../src/check-text.ts';
-import { slowerThanBefore } from '../src/judge.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
+import { slowerThanBefore } from '../src/build/judge.ts';
 import { isSlower } from '../src/vocabulary.ts';
 
 const test = suite('results that are slower');

@@ -5,7 +5,7 @@ import { loadModel } from '../src/backends/onnx/load.ts';
 import { compile } from '../src/compile.ts';
 import { htmlPage } from '../src/report/html.ts';
 import { scorePictures, scoreTables } from '../src/report/scores.ts';
-import { scoreModel, type ModelScores } from '../src/score-model.ts';
+import { scoreModel, type ModelScores } from '../src/tasks/score-model.ts';
 import { lm } from './fixtures/text/text.ts';
 
 const test = suite('scores of a model');

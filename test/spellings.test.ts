@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { checkRecipe } from '../src/ir/recipe/check.ts';
 import { type Recipe } from '../src/ir/recipe/recipe.ts';
 import { readRecipe } from '../src/parser/read.ts';
-import { respell, spell } from '../src/spellings.ts';
+import { respell, spell } from '../src/recipe-text/spellings.ts';
 import { recipe as recipes, samples } from './harness/recipes.ts';
 import { vocabulary } from './harness/vocabulary.ts';
 

@@ -9,7 +9,7 @@ import { saveModel } from '../src/backends/onnx/save.ts';
 import { openSession, type Value } from '../src/backends/ort/session.ts';
 import { Fault } from '../src/diagnostic.ts';
 import { type Model } from '../src/ir/graph/graph.ts';
-import { splitModel, type Manifest, type Split } from '../src/split.ts';
+import { splitModel, type Manifest, type Split } from '../src/tasks/split.ts';
 import { buildOf } from './harness/exact.ts';
 import { classifier, far, feedsOf, pooled, scoresOf } from './harness/exits.ts';
 import { type Build } from './harness/model.ts';

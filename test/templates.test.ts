@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { checkText } from '../src/check-text.ts';
+import { checkText } from '../src/recipe-text/check-text.ts';
 import { commands } from '../src/cli/commands.ts';
 import { formatRecipe } from '../src/parser/print.ts';
 import { indexFiles } from '../src/project/index.ts';

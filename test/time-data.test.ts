@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { present } from '../src/diagnostic.ts';
 import { withTaken } from '../src/passes/exits/exit-taken.ts';
-import { timeOnData } from '../src/time-data.ts';
+import { timeOnData } from '../src/tasks/time-data.ts';
 import { npy } from './harness/data.ts';
 import { buildOf } from './harness/exact.ts';
 import { classifier, feedsOf, measures, scoresOf } from './harness/exits.ts';

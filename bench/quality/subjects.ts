@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../../src/backends/onnx/load.ts';
-import { evaluateModels } from '../../src/evaluate.ts';
+import { evaluateModels } from '../../src/tasks/evaluate.ts';
 import { edits } from '../../src/quality/ctc.ts';
 import { countRight, labels, lines, readLines, recognizer } from '../../examples/read-lines.ts';
 import { accuracyOf, classifier, lm, perplexityOf } from '../../test/fixtures/text/text.ts';

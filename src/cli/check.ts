@@ -1,6 +1,6 @@
 /** `check` and `fmt`: commands that read recipes, and start fast. */
 import { writeFileSync } from 'node:fs';
-import { checkText, type Checked } from '../check-text.ts';
+import { checkText, type Checked } from '../recipe-text/check-text.ts';
 import { hasErrors } from '../diagnostic.ts';
 import { lineDiff } from '../lines.ts';
 import { formatRecipe } from '../parser/print.ts';

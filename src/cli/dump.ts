@@ -1,6 +1,6 @@
 /** `--dump`: what a stage of the pipeline hands to the next, instead of the report. */
 import { loadModel } from '../backends/onnx/load.ts';
-import { checkText } from '../check-text.ts';
+import { checkText } from '../recipe-text/check-text.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { describeEdit, type Patch } from '../ir/graph/patch.ts';
 import { opened } from '../ir/graph/open.ts';

@@ -1,6 +1,6 @@
 /** `evaluate`: how good models are on data, side by side. */
 import { loadModel } from '../backends/onnx/load.ts';
-import { evaluateModels } from '../evaluate.ts';
+import { evaluateModels } from '../tasks/evaluate.ts';
 import { qualityReport } from '../report/quality.ts';
 import { pipelineOptions, print, printJson, Usage, whole, type Flags, type Status } from './shared.ts';
 import { progress } from './terminal.ts';

@@ -1,8 +1,8 @@
 /** `init`: a starter recipe for a model. */
 import { basename } from 'node:path';
 import { loadStructure } from '../backends/onnx/load.ts';
-import { Stage } from '../stage.ts';
-import { starterRecipe } from '../starter.ts';
+import { Stage } from '../files/stage.ts';
+import { starterRecipe } from '../tasks/starter.ts';
 import { dirname } from 'node:path';
 import { complain, pipelineOptions, print, type Flags, type Status } from './shared.ts';
 

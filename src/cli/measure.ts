@@ -2,10 +2,10 @@
 import { loadModel, type Loaded } from '../backends/onnx/load.ts';
 import { timeModels, type Timing } from '../backends/ort/latency.ts';
 import { applyPlan } from '../compile.ts';
-import { driftBetween } from '../examine.ts';
+import { driftBetween } from '../tasks/examine.ts';
 import { buildReport } from '../report/build.ts';
 import { table } from '../report/tables.ts';
-import { timeOnData, type TimedOnData } from '../time-data.ts';
+import { timeOnData, type TimedOnData } from '../tasks/time-data.ts';
 import {
 	complain,
 	pipelineOptions,

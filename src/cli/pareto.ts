@@ -3,8 +3,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { curvePage, curveTable } from '../report/pareto.ts';
-import { hashOf, measurePoint, pointsCache, storedPoint, type CurveTask, type Stored } from '../pareto.ts';
-import { combinations, type Point } from '../sweep.ts';
+import {
+	hashOf,
+	measurePoint,
+	pointsCache,
+	storedPoint,
+	type CurveTask,
+	type Stored,
+} from '../tasks/pareto.ts';
+import { combinations, type Point } from '../tasks/sweep.ts';
 import {
 	operands,
 	parameter,

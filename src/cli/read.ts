@@ -1,10 +1,10 @@
 /** `inspect`, `explain`, `list`: commands that only look. */
 import { loadStructure } from '../backends/onnx/load.ts';
-import { inspectModel } from '../examine.ts';
+import { inspectModel } from '../tasks/examine.ts';
 import { noSuchCode } from '../messages/cli.ts';
 import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { nearest } from '../messages/nearest.ts';
-import { checkText } from '../check-text.ts';
+import { checkText } from '../recipe-text/check-text.ts';
 import { examples } from '../messages/examples.ts';
 import { samples } from '../messages/samples.ts';
 import { renderDiagnostics } from '../report/diagnostics.ts';

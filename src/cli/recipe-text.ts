@@ -2,7 +2,7 @@
 import { type Diagnostic, type Span } from '../diagnostic.ts';
 import { type Imports } from '../ir/imports/imports.ts';
 import { type Where } from '../report/diagnostics.ts';
-import { type Spelling } from '../spellings.ts';
+import { type Spelling } from '../recipe-text/spellings.ts';
 
 export type RecipeText = {
 	readonly text: string;
@@ -48,7 +48,7 @@ function spellingOf(path: string): Spelling {
 export async function textOfFile(path: string, original: string): Promise<RecipeText> {
 	const spelling = spellingOf(path);
 	if (spelling === 'prune') return { text: original, path };
-	const { respell } = await import('../spellings.ts');
+	const { respell } = await import('../recipe-text/spellings.ts');
 	const { text, diagnostics, placeOf } = respell(original, spelling);
 	if (text === undefined) throw new Misspelt({ path, text: original }, diagnostics);
 	return { text, path, original: { text: original, placeOf } };

@@ -1,7 +1,7 @@
 /** `convert` and `expand`: commands that write a recipe another way. */
-import { checkText } from '../check-text.ts';
+import { checkText } from '../recipe-text/check-text.ts';
 import { type StepReport } from '../document.ts';
-import { spell, type Spelling } from '../spellings.ts';
+import { spell, type Spelling } from '../recipe-text/spellings.ts';
 import {
 	complain,
 	pipelineOptions,

@@ -4,7 +4,7 @@ import { nearest } from '../messages/nearest.ts';
 import { escaped } from '../report/escape.ts';
 import { htmlPage } from '../report/html.ts';
 import { scorePictures, scoreTables } from '../report/scores.ts';
-import { scoreModel, shownMetrics } from '../score-model.ts';
+import { scoreModel, shownMetrics } from '../tasks/score-model.ts';
 import { pipelineOptions, print, printJson, Usage, writeReport, type Flags, type Status } from './shared.ts';
 import { progress } from './terminal.ts';
 

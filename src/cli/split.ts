@@ -1,7 +1,7 @@
 /** `split`: a model with exits as one file a stage. */
 import { loadModel } from '../backends/onnx/load.ts';
 import { table } from '../report/tables.ts';
-import { splitModel, type Split } from '../split.ts';
+import { splitModel, type Split } from '../tasks/split.ts';
 import { pipelineOptions, print, printJson, Usage, type Flags, type Status } from './shared.ts';
 
 export async function split(path: string, flags: Flags): Promise<Status> {

@@ -1,7 +1,7 @@
 /** What a repository of recipes offers: `index.json` for programs, a table in README.md for people. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { checkText } from '../check-text.ts';
+import { checkText } from '../recipe-text/check-text.ts';
 import { Fault, hasErrors } from '../diagnostic.ts';
 import { importsOf } from '../imports/read.ts';
 import { readRecipe } from '../parser/read.ts';

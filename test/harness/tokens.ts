@@ -1,7 +1,7 @@
 /** Encoders made in code for statements about tokens, and what those statements choose. */
 import * as assert from 'uvu/assert';
 import { openSession, type Feeds } from '../../src/backends/ort/session.ts';
-import { checkText } from '../../src/check-text.ts';
+import { checkText } from '../../src/recipe-text/check-text.ts';
 import { present } from '../../src/diagnostic.ts';
 import { INT64 } from '../../src/ir/graph/dtype.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';

@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText } from '../../src/check-text.ts';
+import { checkText } from '../../src/recipe-text/check-text.ts';
 import { Fault } from '../../src/diagnostic.ts';
 import { lockImports, type Outcome, type Wish } from '../../src/imports/add.ts';
 import { isPrivate, permit } from '../../src/imports/git.ts';

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { join, relative } from 'node:path';
-import { checkText, type Checked } from '../../src/check-text.ts';
+import { checkText, type Checked } from '../../src/recipe-text/check-text.ts';
 import { compile } from '../../src/compile.ts';
 import { importsOf } from '../../src/imports/read.ts';
 import { type Settings } from '../../src/ir/recipe/params.ts';

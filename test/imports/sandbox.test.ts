@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText, type Checked } from '../../src/check-text.ts';
+import { checkText, type Checked } from '../../src/recipe-text/check-text.ts';
 import { Fault } from '../../src/diagnostic.ts';
 import { integrity } from '../../src/imports/lock.ts';
 import { importsOf } from '../../src/imports/read.ts';

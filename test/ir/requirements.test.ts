@@ -1,7 +1,7 @@
 /** `require` held against models: of every kind, met and unmet. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText } from '../../src/check-text.ts';
+import { checkText } from '../../src/recipe-text/check-text.ts';
 import { present } from '../../src/diagnostic.ts';
 import { unmetRequirements } from '../../src/ir/requirements.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { labOf } from '../../src/backends/ort/lab.ts';
 import { openSession } from '../../src/backends/ort/session.ts';
-import { checkText } from '../../src/check-text.ts';
+import { checkText } from '../../src/recipe-text/check-text.ts';
 import { compile } from '../../src/compile.ts';
 import { type Fault } from '../../src/diagnostic.ts';
 import { costOf } from '../../src/ir/cost.ts';

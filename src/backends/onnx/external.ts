@@ -1,7 +1,7 @@
 /** Data of tensors in files beside the model, kept inside the model's folder whatever the model says. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
-import { causeOf } from '../../cause.ts';
+import { causeOf } from '../../files/cause.ts';
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Bytes } from '../../ir/graph/graph.ts';
 import { externalMissing, externalPath, externalShort } from '../../messages/model.ts';

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { causeOf } from '../../cause.ts';
+import { causeOf } from '../../files/cause.ts';
 import { Fault } from '../../diagnostic.ts';
 import { notFound } from '../../messages/model.ts';
 

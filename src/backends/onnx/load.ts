@@ -1,6 +1,6 @@
 /** Opens model files. Weights stay where they lie until somebody asks for their numbers. */
 import { statSync } from 'node:fs';
-import { causeOf } from '../../cause.ts';
+import { causeOf } from '../../files/cause.ts';
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Model } from '../../ir/graph/graph.ts';
 import { verifyModel } from '../../ir/graph/verify.ts';

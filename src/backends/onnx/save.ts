@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { piecesOf } from '../../ir/graph/tensor.ts';
-import { Stage } from '../../stage.ts';
+import { Stage } from '../../files/stage.ts';
 import { modelChunks, type Placement } from './encode.ts';
 import { type SideFile, type Target } from './layout.ts';
 import { type Loaded } from './load.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cacheFolder } from '../../cache.ts';
+import { cacheFolder } from '../../files/cache.ts';
 import { generate } from '../../data/generate.ts';
 import { Fault, present } from '../../diagnostic.ts';
 import { type Part } from '../../ir/graph/part.ts';

@@ -3,7 +3,7 @@
  * the same question has the same answer, in this process and in later ones. A refit asks about the model as it is by then.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { cacheFolder } from '../../cache.ts';
+import { cacheFolder } from '../../files/cache.ts';
 import { type Example } from '../../data/sample.ts';
 import { present } from '../../diagnostic.ts';
 import { type Model } from '../../ir/graph/graph.ts';

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { loadModel } from '../../../src/backends/onnx/load.ts';
 import { saveModel } from '../../../src/backends/onnx/save.ts';
 import { compile } from '../../../src/compile.ts';
-import { inspectModel } from '../../../src/examine.ts';
+import { inspectModel } from '../../../src/tasks/examine.ts';
 import { type Model } from '../../../src/ir/graph/graph.ts';
 import { attentionForms } from '../../harness/attention.ts';
 import { decoderFile } from '../../harness/seq2seq.ts';

@@ -1,7 +1,7 @@
 /** Orders of statements that lose what another keeps. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText } from '../../../src/check-text.ts';
+import { checkText } from '../../../src/recipe-text/check-text.ts';
 
 const test = suite('check/order');
 

@@ -1,7 +1,7 @@
 /** Parameters of every kind, their defaults and what is set from outside. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkText } from '../../../src/check-text.ts';
+import { checkText } from '../../../src/recipe-text/check-text.ts';
 import { type Settings } from '../../../src/ir/recipe/params.ts';
 import { type Recipe } from '../../../src/ir/recipe/recipe.ts';
 import { renderDiagnostics } from '../../../src/report/diagnostics.ts';

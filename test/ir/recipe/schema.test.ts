@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkRecipe } from '../../../src/ir/recipe/check.ts';
 import { assertValid } from '../../../src/ir/recipe/schema.ts';
-import { respell, spell } from '../../../src/spellings.ts';
+import { respell, spell } from '../../../src/recipe-text/spellings.ts';
 import { vocabulary as real } from '../../../src/vocabulary.ts';
 import { readRecipe } from '../../../src/parser/read.ts';
 import { recipe as recipes, samples, shipped } from '../../harness/recipes.ts';

@@ -4,10 +4,10 @@
  * beside an encoder) takes the recipe by itself, and stays as it was where the recipe does not work on it.
  */
 import { join, relative } from 'node:path';
-import { networkOf, placeOf, siblingsOf, targetOf } from './backends/onnx/layout.ts';
-import { type Diagnostic } from './diagnostic.ts';
-import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
-import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from './messages/folder.ts';
+import { networkOf, placeOf, siblingsOf, targetOf } from '../backends/onnx/layout.ts';
+import { type Diagnostic } from '../diagnostic.ts';
+import { type BuildDocument, type CompileOptions, type StepReport } from '../document.ts';
+import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from '../messages/folder.ts';
 import { apartFrom, updateConfig } from './side-files.ts';
 
 /** Builds one model; with losses, writes it only where its steps have these. */

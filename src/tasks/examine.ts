@@ -1,17 +1,17 @@
 /** Looking without changing: the anatomy of a model, and how far two models are apart. */
-import { loadModel, type Loaded } from './backends/onnx/load.ts';
-import { measureDrift } from './backends/ort/drift.ts';
-import { readInputs } from './data/calibration.ts';
-import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
-import { type Survey } from './ir/anatomy/groups.ts';
-import { type Block } from './ir/anatomy/parts.ts';
-import { buildNet } from './ir/axes/net.ts';
-import { costOf, type Cost } from './ir/cost.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { inferFacts } from './ir/graph/facts.ts';
-import { opened } from './ir/graph/open.ts';
-import { type Drift } from './ir/proof.ts';
-import { survey } from './passes/survey.ts';
+import { loadModel, type Loaded } from '../backends/onnx/load.ts';
+import { measureDrift } from '../backends/ort/drift.ts';
+import { readInputs } from '../data/calibration.ts';
+import { findAnatomy, type Anatomy } from '../ir/anatomy/anatomy.ts';
+import { type Survey } from '../ir/anatomy/groups.ts';
+import { type Block } from '../ir/anatomy/parts.ts';
+import { buildNet } from '../ir/axes/net.ts';
+import { costOf, type Cost } from '../ir/cost.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
+import { opened } from '../ir/graph/open.ts';
+import { type Drift } from '../ir/proof.ts';
+import { survey } from '../passes/survey.ts';
 
 export type Examined = Survey & {
 	readonly anatomy: Anatomy;

@@ -1,10 +1,10 @@
 /** From the text of a recipe to its meaning. */
-import { hasErrors, type Diagnostic } from './diagnostic.ts';
-import { type Recipe } from './ir/recipe/recipe.ts';
-import { checkRecipe, type CheckOptions } from './ir/recipe/check.ts';
-import { type Settings } from './ir/recipe/params.ts';
-import { readRecipe } from './parser/read.ts';
-import { vocabulary } from './vocabulary.ts';
+import { hasErrors, type Diagnostic } from '../diagnostic.ts';
+import { type Recipe } from '../ir/recipe/recipe.ts';
+import { checkRecipe, type CheckOptions } from '../ir/recipe/check.ts';
+import { type Settings } from '../ir/recipe/params.ts';
+import { readRecipe } from '../parser/read.ts';
+import { vocabulary } from '../vocabulary.ts';
 
 export type Checked = { readonly recipe?: Recipe; readonly diagnostics: readonly Diagnostic[] };
 

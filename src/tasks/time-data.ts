@@ -1,13 +1,13 @@
 /** Latency on the user's data, for models whose work depends on the input: all see an example before the next one is read. */
-import { Fault, present } from './diagnostic.ts';
-import { openSession, type Feeds, type Session } from './backends/ort/session.ts';
-import { draw, type Draw } from './data/draw.ts';
-import { openData } from './data/inputs.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { noData } from './messages/data.ts';
-import { withTaken } from './passes/exits/exit-taken.ts';
-import { classesOf } from './quality/outputs.ts';
+import { Fault, present } from '../diagnostic.ts';
+import { openSession, type Feeds, type Session } from '../backends/ort/session.ts';
+import { draw, type Draw } from '../data/draw.ts';
+import { openData } from '../data/inputs.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { noData } from '../messages/data.ts';
+import { withTaken } from '../passes/exits/exit-taken.ts';
+import { classesOf } from '../quality/outputs.ts';
 
 export type TimedOnData = {
 	readonly meanMs: number;

@@ -1,7 +1,7 @@
 /** Modules of sentence-transformers behind a model: what they say of the width of its rows. https://sbert.net/docs/package_reference/sentence_transformer/models.html */
-import { type SideFile } from './backends/onnx/layout.ts';
+import { type SideFile } from '../backends/onnx/layout.ts';
 import { type Changed, type widthsChanged } from './config-file.ts';
-import { type Settings } from './data/beside.ts';
+import { type Settings } from '../data/beside.ts';
 
 type Widths = ReturnType<typeof widthsChanged>;
 

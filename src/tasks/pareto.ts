@@ -12,17 +12,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder } from './cache.ts';
-import { loadModel } from './backends/onnx/load.ts';
-import { checkedRecipe } from './checked-recipe.ts';
-import { compile } from './compile.ts';
-import { Fault } from './diagnostic.ts';
-import { type BuildDocument, type CompileOptions } from './document.ts';
+import { cacheFolder } from '../files/cache.ts';
+import { loadModel } from '../backends/onnx/load.ts';
+import { checkedRecipe } from '../build/checked-recipe.ts';
+import { compile } from '../compile.ts';
+import { Fault } from '../diagnostic.ts';
+import { type BuildDocument, type CompileOptions } from '../document.ts';
 import { evaluateModels } from './evaluate.ts';
-import { type Evaluation } from './ir/recipe/recipe.ts';
-import { type CurvePoint } from './report/pareto.ts';
+import { type Evaluation } from '../ir/recipe/recipe.ts';
+import { type CurvePoint } from '../report/pareto.ts';
 import { type Point } from './sweep.ts';
-import { version } from './version.ts';
+import { version } from '../version.ts';
 
 /** What all points of a curve have in common. */
 export type CurveTask = Omit<CompileOptions, 'params' | 'out'>;

@@ -1,10 +1,10 @@
 /** The proof of one step that was carried out, tried again with other numbers while the model's own would not show a mistake. */
-import { Fault } from './diagnostic.ts';
-import { proveDrawn, proveStep } from './backends/ort/prove.ts';
-import { widenedFeeds } from './backends/ort/runs.ts';
-import { type Proof } from './ir/proof.ts';
-import { proofFailed } from './messages/run.ts';
-import { type Done } from './passes/carry-out.ts';
+import { Fault } from '../diagnostic.ts';
+import { proveDrawn, proveStep } from '../backends/ort/prove.ts';
+import { widenedFeeds } from '../backends/ort/runs.ts';
+import { type Proof } from '../ir/proof.ts';
+import { proofFailed } from '../messages/run.ts';
+import { type Done } from '../passes/carry-out.ts';
 
 /** @throws `Fault` for an output that differs from the reference by more than its tolerance. */
 export async function proveDone(

@@ -1,7 +1,7 @@
 /** Work on a model file that is closed in the end; what is wrong with it, or with the recipe, becomes part of the document. */
-import { loadModel, type Loaded } from './backends/onnx/load.ts';
-import { Fault } from './diagnostic.ts';
-import { type BuildDocument } from './document.ts';
+import { loadModel, type Loaded } from '../backends/onnx/load.ts';
+import { Fault } from '../diagnostic.ts';
+import { type BuildDocument } from '../document.ts';
 
 export async function guarded(
 	frame: BuildDocument,

@@ -1,8 +1,8 @@
 /** The recipe of a build with what it imports, and the document that the build fills in. */
 import { createHash } from 'node:crypto';
-import { checkText, type Checked } from './check-text.ts';
-import { type BuildDocument, type CompileOptions } from './document.ts';
-import { importsOf } from './imports/read.ts';
+import { checkText, type Checked } from '../recipe-text/check-text.ts';
+import { type BuildDocument, type CompileOptions } from '../document.ts';
+import { importsOf } from '../imports/read.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -8,19 +8,19 @@ import {
 	type Place,
 	type SideFile,
 	type Target,
-} from './backends/onnx/layout.ts';
-import { loadStructure } from './backends/onnx/load.ts';
+} from '../backends/onnx/layout.ts';
+import { loadStructure } from '../backends/onnx/load.ts';
 import { changedConfig, structureOf, widthsChanged, type Changed, type Structure } from './config-file.ts';
-import { readSettings, pathBeside, type Settings } from './data/beside.ts';
-import { Stage } from './stage.ts';
-import { type Diagnostic } from './diagnostic.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { configWritten, networksApart, scoresRenumbered } from './messages/folder.ts';
+import { readSettings, pathBeside, type Settings } from '../data/beside.ts';
+import { Stage } from '../files/stage.ts';
+import { type Diagnostic } from '../diagnostic.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { configWritten, networksApart, scoresRenumbered } from '../messages/folder.ts';
 import { withPooling } from './pooling.ts';
-import { classesBeside, classLines } from './data/lexicon.ts';
-import { shortened } from './data/text-lengths.ts';
-import { trimmedVocabulary } from './data/trim-vocabulary.ts';
+import { classesBeside, classLines } from '../data/lexicon.ts';
+import { shortened } from '../data/text-lengths.ts';
+import { trimmedVocabulary } from '../data/trim-vocabulary.ts';
 
 /** Ids that steps have removed, of how many. */
 type Lost = { readonly unit: string; readonly of: number; readonly ids: ReadonlySet<number> };

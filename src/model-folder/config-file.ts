@@ -2,15 +2,15 @@
  * `config.json` beside a model, after its structure has changed: the keys by which model families say how many layers, heads, neurons and
  * positions there are, and what the loaders that read them make of the result.
  */
-import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
-import { type Block } from './ir/anatomy/parts.ts';
-import { buildNet } from './ir/axes/net.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { inferFacts } from './ir/graph/facts.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { opened } from './ir/graph/open.ts';
-import { type Settings } from './data/beside.ts';
-import { type Network } from './backends/onnx/layout.ts';
+import { findAnatomy, type Anatomy } from '../ir/anatomy/anatomy.ts';
+import { type Block } from '../ir/anatomy/parts.ts';
+import { buildNet } from '../ir/axes/net.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { opened } from '../ir/graph/open.ts';
+import { type Settings } from '../data/beside.ts';
+import { type Network } from '../backends/onnx/layout.ts';
 
 /** What of a model a configuration speaks of: one number a layer where layers have their own. */
 export type Structure = {

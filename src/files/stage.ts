@@ -18,8 +18,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { causeOf } from './cause.ts';
-import { bug, Fault } from './diagnostic.ts';
-import { exists, failed } from './messages/write.ts';
+import { bug, Fault } from '../diagnostic.ts';
+import { exists, failed } from '../messages/write.ts';
 
 export type Written = { readonly bytes: number; readonly sha256?: string };
 

@@ -1,18 +1,18 @@
 /** Scores of everything in a model that statements rank: what `inspect --scores` shows. Nothing is changed. */
-import { type Loaded } from './backends/onnx/load.ts';
-import { usualMemory } from './backends/ort/remember.ts';
-import { labOf } from './backends/ort/lab.ts';
-import { readInputs } from './data/calibration.ts';
-import { Fault } from './diagnostic.ts';
-import { findAnatomy } from './ir/anatomy/anatomy.ts';
-import { buildNet } from './ir/axes/net.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { inferFacts } from './ir/graph/facts.ts';
-import { opened } from './ir/graph/open.ts';
-import { type Lab } from './ir/lab.ts';
-import { plainStep } from './ir/recipe/plain-step.ts';
-import { techniques } from './passes/table.ts';
-import { firstNumbering, type PlanRequest, type Scored, type Technique } from './passes/technique.ts';
+import { type Loaded } from '../backends/onnx/load.ts';
+import { usualMemory } from '../backends/ort/remember.ts';
+import { labOf } from '../backends/ort/lab.ts';
+import { readInputs } from '../data/calibration.ts';
+import { Fault } from '../diagnostic.ts';
+import { findAnatomy } from '../ir/anatomy/anatomy.ts';
+import { buildNet } from '../ir/axes/net.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
+import { opened } from '../ir/graph/open.ts';
+import { type Lab } from '../ir/lab.ts';
+import { plainStep } from '../ir/recipe/plain-step.ts';
+import { techniques } from '../passes/table.ts';
+import { firstNumbering, type PlanRequest, type Scored, type Technique } from '../passes/technique.ts';
 
 export type ScoreOptions = {
 	readonly metric?: string;

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { Fault } from './diagnostic.ts';
-import { byteLength, elementType } from './ir/graph/dtype.ts';
-import { elementCount, type Tensor } from './ir/graph/graph.ts';
-import { inMemory } from './ir/graph/tensor.ts';
-import { unreadable } from './messages/cli.ts';
-import { changed, notPlan } from './messages/plan.ts';
-import { Stage } from './stage.ts';
-import { type StepPlan } from './passes/technique.ts';
+import { Fault } from '../diagnostic.ts';
+import { byteLength, elementType } from '../ir/graph/dtype.ts';
+import { elementCount, type Tensor } from '../ir/graph/graph.ts';
+import { inMemory } from '../ir/graph/tensor.ts';
+import { unreadable } from '../messages/cli.ts';
+import { changed, notPlan } from '../messages/plan.ts';
+import { Stage } from '../files/stage.ts';
+import { type StepPlan } from '../passes/technique.ts';
 
 export type PlanDocument = {
 	readonly schema: 'prunec/plan@1';

@@ -1,17 +1,17 @@
 /** How good and how fast a result is, against the model as given. */
-import { measureDrift } from './backends/ort/drift.ts';
-import { timeModels } from './backends/ort/latency.ts';
-import { type Diagnostic } from './diagnostic.ts';
-import { type InputSet } from './data/calibration.ts';
-import { type BuildDocument } from './document.ts';
-import { compareShares } from './evaluate.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { type Kept } from './ir/proof.ts';
-import { slower } from './messages/run.ts';
-import { type Recipe } from './ir/recipe/recipe.ts';
-import { qualitiesOf } from './passes/expect.ts';
-import { type Qualities } from './passes/goals/goal-words.ts';
+import { measureDrift } from '../backends/ort/drift.ts';
+import { timeModels } from '../backends/ort/latency.ts';
+import { type Diagnostic } from '../diagnostic.ts';
+import { type InputSet } from '../data/calibration.ts';
+import { type BuildDocument } from '../document.ts';
+import { compareShares } from '../tasks/evaluate.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { type Kept } from '../ir/proof.ts';
+import { slower } from '../messages/run.ts';
+import { type Recipe } from '../ir/recipe/recipe.ts';
+import { qualitiesOf } from '../passes/expect.ts';
+import { type Qualities } from '../passes/goals/goal-words.ts';
 
 export type Judging = {
 	readonly modelPath: string;

@@ -1,24 +1,24 @@
 /** How good models are on the user's data, side by side: all see an example before the next one is read. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Fault, present } from './diagnostic.ts';
-import { openSession, type Session } from './backends/ort/session.ts';
-import { cutValue } from './backends/ort/runs.ts';
-import { pathBeside, settingsBeside } from './data/beside.ts';
-import { draw, type Draw } from './data/draw.ts';
-import { stream } from './data/generate.ts';
-import { openData } from './data/inputs.ts';
-import { roleOf } from './data/roles.ts';
-import { type Example, type Label, type Pending } from './data/sample.ts';
-import { fedInputs, type Shapes } from './ir/graph/bindings.ts';
-import { type Model, type ValueName } from './ir/graph/graph.ts';
-import { type Evaluation } from './ir/recipe/recipe.ts';
-import { noData } from './messages/data.ts';
-import { metricUnfit, noQuality, unknownClass, unknownQuality } from './messages/quality.ts';
-import { changeOf, intervalOf } from './quality/intervals.ts';
-import { type Metric, type Observation, type Outputs, type Quality, type Seen } from './quality/metric.ts';
-import { metrics, usualMetrics } from './quality/metrics.ts';
-import { scoresOf } from './quality/outputs.ts';
+import { Fault, present } from '../diagnostic.ts';
+import { openSession, type Session } from '../backends/ort/session.ts';
+import { cutValue } from '../backends/ort/runs.ts';
+import { pathBeside, settingsBeside } from '../data/beside.ts';
+import { draw, type Draw } from '../data/draw.ts';
+import { stream } from '../data/generate.ts';
+import { openData } from '../data/inputs.ts';
+import { roleOf } from '../data/roles.ts';
+import { type Example, type Label, type Pending } from '../data/sample.ts';
+import { fedInputs, type Shapes } from '../ir/graph/bindings.ts';
+import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { type Evaluation } from '../ir/recipe/recipe.ts';
+import { noData } from '../messages/data.ts';
+import { metricUnfit, noQuality, unknownClass, unknownQuality } from '../messages/quality.ts';
+import { changeOf, intervalOf } from '../quality/intervals.ts';
+import { type Metric, type Observation, type Outputs, type Quality, type Seen } from '../quality/metric.ts';
+import { metrics, usualMetrics } from '../quality/metrics.ts';
+import { scoresOf } from '../quality/outputs.ts';
 
 export type Candidate = {
 	readonly name: string;

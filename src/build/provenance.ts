@@ -1,10 +1,10 @@
 /** Where a model comes from: what its metadata say, and whether a file is what a plan makes. */
-import { fingerprint } from './backends/onnx/encode.ts';
-import { loadModel } from './backends/onnx/load.ts';
-import { Fault } from './diagnostic.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { otherResult } from './messages/run.ts';
-import { version } from './version.ts';
+import { fingerprint } from '../backends/onnx/encode.ts';
+import { loadModel } from '../backends/onnx/load.ts';
+import { Fault } from '../diagnostic.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { otherResult } from '../messages/run.ts';
+import { version } from '../version.ts';
 
 /** Says who made the file, only when something was changed. */
 export function withMetadata(model: Model, recipeHash: string): Model {

@@ -1,12 +1,12 @@
 /** The three spellings of a recipe: its own language, YAML and JSON. The last two follow grammar/recipe.schema.json. */
 import { isMap, LineCounter, parseDocument, stringify, type Document } from 'yaml';
-import { type Diagnostic, type Span } from './diagnostic.ts';
-import { locate } from './ir/recipe/json-places.ts';
-import { type Recipe } from './ir/recipe/recipe.ts';
-import { readRecipeValue } from './ir/recipe/schema.ts';
-import { unparse, type Written } from './ir/recipe/unparse.ts';
-import { notJson } from './messages/declarations.ts';
-import { formatRecipe } from './parser/print.ts';
+import { type Diagnostic, type Span } from '../diagnostic.ts';
+import { locate } from '../ir/recipe/json-places.ts';
+import { type Recipe } from '../ir/recipe/recipe.ts';
+import { readRecipeValue } from '../ir/recipe/schema.ts';
+import { unparse, type Written } from '../ir/recipe/unparse.ts';
+import { notJson } from '../messages/declarations.ts';
+import { formatRecipe } from '../parser/print.ts';
 
 export type Spelling = 'prune' | 'yaml' | 'json';
 

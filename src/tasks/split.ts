@@ -1,16 +1,16 @@
 /** `split`: a model with exits as files, one a stage, and a manifest; proven to do together what the model does. */
-import { Fault, present } from './diagnostic.ts';
-import { type Loaded } from './backends/onnx/load.ts';
-import { writeInto } from './backends/onnx/save.ts';
-import { distance, largest } from './backends/ort/runs.ts';
-import { openSession, type Feeds, type Session, type Value } from './backends/ort/session.ts';
-import { generate } from './data/generate.ts';
-import { bindShapes, samples, type Shapes } from './ir/graph/bindings.ts';
-import { type Model, type ValueName } from './ir/graph/graph.ts';
-import { numbersOf } from './ir/graph/tensor.ts';
-import { cannotSplit, stagesDiffer } from './messages/exit.ts';
-import { splitExits, withExitTaken, type SplitStage } from './passes/exits/split-exits.ts';
-import { Stage } from './stage.ts';
+import { Fault, present } from '../diagnostic.ts';
+import { type Loaded } from '../backends/onnx/load.ts';
+import { writeInto } from '../backends/onnx/save.ts';
+import { distance, largest } from '../backends/ort/runs.ts';
+import { openSession, type Feeds, type Session, type Value } from '../backends/ort/session.ts';
+import { generate } from '../data/generate.ts';
+import { bindShapes, samples, type Shapes } from '../ir/graph/bindings.ts';
+import { type Model, type ValueName } from '../ir/graph/graph.ts';
+import { numbersOf } from '../ir/graph/tensor.ts';
+import { cannotSplit, stagesDiffer } from '../messages/exit.ts';
+import { splitExits, withExitTaken, type SplitStage } from '../passes/exits/split-exits.ts';
+import { Stage } from '../files/stage.ts';
 
 export type SplitOptions = {
 	readonly out: string;

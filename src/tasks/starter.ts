@@ -1,19 +1,19 @@
 /** A starter recipe for one model: every statement that applies to it, with what it saves there. */
 import { basename, dirname } from 'node:path';
-import { type Loaded } from './backends/onnx/load.ts';
-import { checkText } from './check-text.ts';
-import { Fault, present } from './diagnostic.ts';
-import { findAnatomy, type Anatomy } from './ir/anatomy/anatomy.ts';
-import { type Block } from './ir/anatomy/parts.ts';
-import { buildNet } from './ir/axes/net.ts';
-import { costOf, type Cost } from './ir/cost.ts';
-import { type Shapes } from './ir/graph/bindings.ts';
-import { inferFacts } from './ir/graph/facts.ts';
-import { type Model } from './ir/graph/graph.ts';
-import { traitsOf } from './ir/requirements.ts';
-import { formatRecipe } from './parser/print.ts';
-import { runRecipe } from './passes/run.ts';
-import { count } from './report/tables.ts';
+import { type Loaded } from '../backends/onnx/load.ts';
+import { checkText } from '../recipe-text/check-text.ts';
+import { Fault, present } from '../diagnostic.ts';
+import { findAnatomy, type Anatomy } from '../ir/anatomy/anatomy.ts';
+import { type Block } from '../ir/anatomy/parts.ts';
+import { buildNet } from '../ir/axes/net.ts';
+import { costOf, type Cost } from '../ir/cost.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
+import { inferFacts } from '../ir/graph/facts.ts';
+import { type Model } from '../ir/graph/graph.ts';
+import { traitsOf } from '../ir/requirements.ts';
+import { formatRecipe } from '../parser/print.ts';
+import { runRecipe } from '../passes/run.ts';
+import { count } from '../report/tables.ts';
 
 /** A statement that may apply, and what is tried to find out whether it does. */
 type Offer = {
