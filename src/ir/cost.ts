@@ -20,6 +20,7 @@ const products = new Set([
 	'Attention',
 	'MatMulInteger',
 	'ConvInteger',
+	...['QLinearMatMul', 'QGemm', 'QLinearConv'],
 ]);
 
 /** Costs of an opened model. */

@@ -12,7 +12,7 @@ import { FLOAT, INT8, UINT8 } from '../../src/ir/graph/dtype.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { unsignedMatrices } from '../../src/ir/graph/unsigned.ts';
 import { encoder, modelBuilder } from '../harness/model.ts';
-import { quantizedByRange, quantizedInPairs } from '../harness/quantize.ts';
+import { quantizedAsOperators, quantizedByRange, quantizedInPairs } from '../harness/quantize.ts';
 
 const test = suite('quantized transformers');
 const folder = mkdtempSync(join(tmpdir(), 'prunec-quantized-'));
@@ -59,6 +59,33 @@ for (const [name, model] of forms) {
 		);
 	});
 }
+
+test('loses heads and neurons where sums and softmaxes are operators on bytes; layers stay and say why', async () => {
+	const model = quantizedAsOperators(plain);
+	for (const recipe of ['prune heads 50%', 'prune ffn 50%']) {
+		const { proof, steps, diagnostics } = await build('operators', model, recipe);
+		assert.equal([diagnostics, proof?.ok, proof?.weak], [[], true, false], recipe);
+		assert.is(2 * steps[0]!.selected, steps[0]!.of, recipe);
+	}
+	const { steps, diagnostics } = await build('operators', model, 'prune layers [1]');
+	assert.is(steps[0]!.selected, 0);
+	assert.match(diagnostics[0]!.message, /residual path could not be followed/);
+});
+
+test('multiplies signed bytes without saturating', async () => {
+	const b = modelBuilder();
+	const byte = (value: number): string => b.constant({ type: INT8, dims: [], data: [value] });
+	const [one, zero] = [b.floats([1], []), byte(0)];
+	const matrix = b.constant({ type: INT8, dims: [16, 1], data: new Array<number>(16).fill(127) });
+	const inputs = [b.input('x', [1, 16], INT8), one, zero, matrix, one, zero, b.floats([2580.64], []), zero];
+	b.output(b.node('Cast', [b.node('QLinearMatMul', inputs)], { to: FLOAT }), [1, 1]);
+	const feed = new Map([['x', { type: INT8, dims: [1, 16], data: new Float64Array(16).fill(127) }]]);
+	const [run] = await runAll(unsignedMatrices(b.build()), 'signed', [feed], { threads: 1 });
+	assert.equal(
+		[...run!.values()].map(({ data }) => Array.from(data)),
+		[[(16 * 127 * 127) / 2580.64]],
+	);
+});
 
 test('multiplies bytes without saturating, whatever the processor', async () => {
 	const b = modelBuilder();

@@ -24,9 +24,7 @@ export type Anatomy = {
 export function findAnatomy(net: Net, mayChange: readonly string[] = []): Anatomy {
 	const families = findFamilies(net, { io: mayLose(net, mayChange) });
 	const attentions = findAttentions(net, families);
-	const blocks = [...attentions, ...findFeedForwards(net, families)].sort(
-		(a, b) => a.node.index - b.node.index,
-	);
+	const blocks = [...attentions, ...findFeedForwards(families)].sort((a, b) => a.node.index - b.node.index);
 	return {
 		net,
 		families,

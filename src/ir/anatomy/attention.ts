@@ -6,6 +6,7 @@ import { intAttribute } from '../axes/view.ts';
 import {
 	isActivationContraction,
 	matrixOf,
+	operandsOf,
 	quantization,
 	type Block,
 	type Choke,
@@ -44,14 +45,16 @@ const crossable: ReadonlySet<string> = new Set([
 	'Min',
 	'Concat',
 	'Split',
+	...['QLinearAdd', 'QLinearMul', 'QLinearSoftmax', 'QLinearWhere', 'QLinearConcat'],
 ]);
+const softmaxes: ReadonlySet<string> = new Set(['Softmax', 'QLinearSoftmax']);
 
 export function findAttentions(net: Net, families: readonly Family[]): Block[] {
 	const fused = net.nodes
 		.filter(({ node }) => fusedAttentions.has(node.op))
 		.map((node) => fusedBlock(node, families));
 	const decomposed = net.nodes
-		.filter(({ node }) => node.op === 'Softmax')
+		.filter(({ node }) => softmaxes.has(node.op))
 		.flatMap((softmax) => decomposedBlock(softmax, families) ?? []);
 	const byNode = new Map([...fused, ...decomposed].map((block) => [block.node, block]));
 	return [...byNode.values()];
@@ -234,7 +237,8 @@ export function linearsOf(family: Family): Linear[] {
  * Attention across two sequences, of a product of scores or a fused operator: an input of the model is behind the queries, and not behind the keys. Behind a first such layer the other
  * sequence is behind the queries too; keys of a cache have more behind them.
  */
-function crossOf({ inputs: [queries, keys] }: NetNode): boolean {
+function crossOf(node: NetNode): boolean {
+	const [queries, keys] = operandsOf(node);
 	if (queries === undefined || keys === undefined || keys.fixed) return false;
 	const [left, right] = [inputsBehind(queries), inputsBehind(keys)];
 	return right.size > 0 && [...left].some((name) => !right.has(name));

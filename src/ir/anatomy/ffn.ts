@@ -1,9 +1,9 @@
 /** Feed-forward blocks: projections around an activation whose result is added back to what went in. */
 import { type Family } from '../axes/families.ts';
-import { operandOf, type Net, type NetNode } from '../axes/net.ts';
+import { operandOf, type NetNode } from '../axes/net.ts';
 import { isActivationContraction, unquantized, type Block, type Linear } from './parts.ts';
 import { chokeAt, linearsOf } from './attention.ts';
-import { residualAfter } from './layers.ts';
+import { isAddedBack } from './layers.ts';
 
 const activations: ReadonlySet<string> = new Set([
 	'Relu',
@@ -27,9 +27,10 @@ const activations: ReadonlySet<string> = new Set([
 	'Clip',
 	'Celu',
 	'ThresholdedRelu',
+	...['QLinearSigmoid', 'QLinearLeakyRelu'],
 ]);
 const mixers: ReadonlySet<string> = new Set([
-	'Softmax',
+	...['Softmax', 'QLinearSoftmax', 'QLinearConv'],
 	'Conv',
 	'ConvTranspose',
 	'FusedConv',
@@ -38,12 +39,12 @@ const mixers: ReadonlySet<string> = new Set([
 	'GroupQueryAttention',
 ]);
 
-export function findFeedForwards(net: Net, families: readonly Family[]): Block[] {
-	const blocks = families.flatMap((family) => feedForward(net, family) ?? []);
+export function findFeedForwards(families: readonly Family[]): Block[] {
+	const blocks = families.flatMap((family) => feedForward(family) ?? []);
 	return [...new Map(blocks.map((block) => [block.node, block])).values()];
 }
 
-function feedForward(net: Net, family: Family): Block | undefined {
+function feedForward(family: Family): Block | undefined {
 	const nodes = [...family.letters.keys()].filter((node) => family.letters.get(node)?.some(Boolean));
 	if (!nodes.some(({ node }) => activations.has(node.op))) return undefined;
 	if (nodes.some((node) => mixers.has(node.node.op) || isActivationContraction(node))) return undefined;
@@ -51,13 +52,7 @@ function feedForward(net: Net, family: Family): Block | undefined {
 	const down = linears.filter((linear) => cuts(family, linear, linear.inAxis));
 	const up = linears.filter((linear) => cuts(family, linear, linear.outAxis));
 	const [last] = down;
-	if (
-		last === undefined ||
-		up.length === 0 ||
-		down.length !== 1 ||
-		residualAfter(net, last.node) === undefined
-	)
-		return undefined;
+	if (last === undefined || up.length === 0 || down.length !== 1 || !isAddedBack(last.node)) return undefined;
 	const input = unquantized(operandOf(last.node, 'in', last.input));
 	const choke = input && chokeAt(input, family);
 	const removable = family.units > 1 && choke !== undefined;

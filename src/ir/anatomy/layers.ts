@@ -1,7 +1,7 @@
 /** Layers: blocks in the order of the residual path, and the values between them. */
 import { type ValueName } from '../graph/graph.ts';
 import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
-import { isProduct, quantization, type Block, type Layer, type Residual } from './parts.ts';
+import { isProduct, operandsOf, quantization, type Block, type Layer, type Residual } from './parts.ts';
 
 const passing: ReadonlySet<string> = new Set([
 	'Identity',
@@ -23,12 +23,20 @@ const projects = (node: NetNode): boolean => isProduct(node) || node.node.op ===
 /** The sum that ends a residual branch: the node, the value added to, and the value that comes out. */
 export type Sum = { readonly node: NetNode; readonly skip: NetTensor; readonly output: NetTensor };
 
-/** Follows a branch forward to the addition of two activations that ends it. */
-export function residualAfter(_net: Net, from: NetNode): Sum | undefined {
+/** The addition of two activations that ends a branch. */
+export const residualAfter = (_net: Net, from: NetNode): Sum | undefined => follow(from, sumAt);
+
+/** Whether a branch ends in an addition of two activations, quantized ones too: those are no values that can stand for each other. */
+export function isAddedBack(from: NetNode): boolean {
+	return follow(from, (node, value) => sumAt(node, value) ?? quantizedSumAt(node, value)) !== undefined;
+}
+
+/** Follows a branch forward to where it ends. */
+function follow(from: NetNode, endAt: typeof sumAt): Sum | undefined {
 	let value = from.outputs[0];
 	for (let steps = 0; steps < 24 && value !== undefined; steps++) {
 		const current: NetTensor = value;
-		const sum = current.consumers.flatMap((node) => sumAt(node, current) ?? [])[0];
+		const sum = current.consumers.flatMap((node) => endAt(node, current) ?? [])[0];
 		if (sum !== undefined) return sum;
 		value = current.consumers.flatMap((node) => passedOn(node) ?? [])[0];
 	}
@@ -46,6 +54,13 @@ function sumAt(node: NetNode, value: NetTensor): Sum | undefined {
 	return { node, skip, output };
 }
 
+function quantizedSumAt(node: NetNode, value: NetTensor): Sum | undefined {
+	const skip = operandsOf(node).find((input) => input !== value);
+	const [output] = node.outputs;
+	if (node.node.op !== 'QLinearAdd' || skip === undefined || output === undefined) return undefined;
+	return skip.fixed || !sameSizes(skip, value) ? undefined : { node, skip, output };
+}
+
 function sameSizes(left: NetTensor, right: NetTensor): boolean {
 	return (
 		left.sizes.length === right.sizes.length && left.sizes.every((size, axis) => size === right.sizes[axis])
@@ -56,8 +71,8 @@ function sameSizes(left: NetTensor, right: NetTensor): boolean {
 function passedOn(node: NetNode): NetTensor | undefined {
 	const { op } = node.node;
 	const byConstant =
-		['Add', 'Mul', 'Div'].includes(op) &&
-		node.inputs.some((input) => input?.fixed === true || isScale(input));
+		['Add', 'Mul', 'Div', 'QLinearAdd', 'QLinearMul'].includes(op) &&
+		operandsOf(node).some((input) => input?.fixed === true || isScale(input));
 	const byMatrix = projects(node) && node.inputs.some((input) => input?.fixed);
 	return passing.has(op) || byConstant || byMatrix ? node.outputs[0] : undefined;
 }

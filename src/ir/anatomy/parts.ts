@@ -73,6 +73,21 @@ const products: ReadonlyMap<string, readonly number[]> = new Map<string, readonl
 	['QGemm', [0, 3]],
 ]);
 
+/** The two operands that a node takes together: of quantized ones, without scales and zero points. */
+export function operandsOf({
+	node,
+	inputs,
+}: NetNode): readonly [NetTensor | undefined, NetTensor | undefined] {
+	const [left = 0, right = 1] = products.get(node.op) ?? quantizedSlots.get(node.op) ?? [];
+	return [inputs[left], inputs[right]];
+}
+
+/** Where the operands of sums and scalings of quantized numbers stand. */
+const quantizedSlots: ReadonlyMap<string, readonly number[]> = new Map([
+	['QLinearAdd', [0, 3]],
+	['QLinearMul', [0, 3]],
+]);
+
 export function isProduct({ node }: NetNode): boolean {
 	return products.has(node.op);
 }

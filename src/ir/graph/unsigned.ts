@@ -1,7 +1,8 @@
 /** Integer products that come out the same on every processor. */
 import { constantsOf } from './constants.ts';
-import { INT8, UINT8 } from './dtype.ts';
-import { elementCount, type Model, type Node, type Tensor, type ValueName } from './graph.ts';
+import { INT32, INT8, UINT8 } from './dtype.ts';
+import { elementCount, highestId, type Model, type Node, type Tensor, type ValueName } from './graph.ts';
+import { freshNames } from './patch.ts';
 import { numbersOf, tensorOf } from './tensor.ts';
 
 /** Slots of the right-hand matrix and of its zero point. */
@@ -26,7 +27,9 @@ export function unsignedMatrices(model: Model): Model {
 		if (!initializers.has(name)) initializers.set(name, unsigned(tensor, name));
 		return name;
 	};
-	const nodes = model.graph.nodes.map((node): Node => {
+	const signed = new SignedProducts(model, moved, constants);
+	const nodes = model.graph.nodes.flatMap((node): Node | Node[] => {
+		if (signed.has(node)) return signed.rewrite(node);
 		const [at, zeroAt] = slots.get(node.op) ?? [];
 		const matrix = constants.get(node.inputs[at ?? -1] ?? '');
 		if (at === undefined || zeroAt === undefined || matrix?.type !== INT8) return node;
@@ -38,8 +41,83 @@ export function unsignedMatrices(model: Model): Model {
 		);
 		return { ...node, inputs };
 	});
+	if (signed.shift !== undefined) initializers.set(signed.shift.name, signed.shift);
 	const isSame = nodes.every((node, at) => node === model.graph.nodes[at]);
 	return isSame ? model : { ...model, graph: { ...model.graph, nodes, initializers } };
+}
+
+/**
+ * `QLinearMatMul` of signed bytes with signed bytes, which there is no kernel for with one of them unsigned: both are moved where they are
+ * read, and the product is moved back.
+ */
+class SignedProducts {
+	/** What moves a signed byte, once something was moved. */
+	shift: Tensor | undefined;
+	private id: number;
+	private readonly model: Model;
+	private readonly moved: (tensor: Tensor) => ValueName;
+	private readonly constants: ReadonlyMap<ValueName, Tensor>;
+
+	constructor(model: Model, moved: (tensor: Tensor) => ValueName, constants: ReadonlyMap<ValueName, Tensor>) {
+		this.model = model;
+		this.moved = moved;
+		this.constants = constants;
+		this.id = highestId(model.graph);
+	}
+
+	has({ op, inputs }: Node): boolean {
+		const zeros = [2, 5, 7].map((slot) => this.constants.get(inputs[slot] ?? '')?.type);
+		return op === 'QLinearMatMul' && zeros.every((type) => type === INT8);
+	}
+
+	rewrite(product: Node): Node[] {
+		const nodes: Node[] = [];
+		const inputs = product.inputs.map((name, slot) => {
+			const constant = this.constants.get(name);
+			if (constant?.type === INT8) return this.moved(constant);
+			return slot === 0 || slot === 3 ? this.push(nodes, product, name, 'Add', UINT8) : name;
+		});
+		const [output = ''] = product.outputs;
+		const own = { ...product, inputs, outputs: [`${output}_unsigned`] };
+		const last: Node[] = [];
+		const made = this.push(last, product, `${output}_unsigned`, 'Sub', INT8);
+		return [
+			...nodes,
+			own,
+			...last.map((node) => (node.outputs[0] === made ? { ...node, outputs: [output] } : node)),
+		];
+	}
+
+	/** Moves a value by 128, as whole numbers, to another type of bytes. */
+	private push(
+		nodes: Node[],
+		{ id, scope }: Node,
+		value: ValueName,
+		op: 'Add' | 'Sub',
+		type: number,
+	): ValueName {
+		this.shift ??= tensorOf(freshNames(this.model.graph)('prunec_shift'), INT32, [], [128]);
+		const base = `${value}_${id}`;
+		const steps = [
+			['Cast', [value], `${base}_i32`, INT32],
+			[op, [`${base}_i32`, this.shift.name], `${base}_moved`, undefined],
+			['Cast', [`${base}_moved`], `${base}_bytes`, type],
+		] as const;
+		for (const [kind, inputs, output, to] of steps)
+			nodes.push({
+				...{
+					id: ++this.id,
+					name: '',
+					op: kind,
+					domain: '',
+					inputs,
+					outputs: [output],
+					...(scope && { scope }),
+				},
+				attributes: new Map(to === undefined ? [] : [['to', { kind: 'int', value: to }]]),
+			});
+		return `${base}_bytes`;
+	}
 }
 
 const signedZero: Tensor = tensorOf('prunec_zero', INT8, [], [0]);
