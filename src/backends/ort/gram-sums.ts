@@ -1,32 +1,40 @@
 /** Sums of products of rows: values of the examples are gathered until there are rows enough for one large product. */
-import { present } from '../../diagnostic.ts';
 import { elementCount, type ValueName } from '../../ir/graph/graph.ts';
 import { type Gram, type GramRequest, type RowsOf } from '../../ir/lab.ts';
-import { matrix, mirrored, type Matrix, type Products } from '../../ir/matrix.ts';
+import { matrix, mirrored, type Matrix } from '../../ir/matrix.ts';
 import { holding } from './padding.ts';
+import { multiplySingle, type SingleMatrix } from './products.ts';
 import { type Value } from './session.ts';
 
-/** Rows of a product: with fewer, reading and writing the sums takes longer than multiplying. */
+/** Rows of a product: with fewer, reading and writing the sums takes longer than multiplying; with more, its rounding grows. */
 const enough = 1024;
-/** Columns of a block. Of a Gram matrix the blocks up to the diagonal are made, the rest is the same. */
-const width = 384;
+/** Features of the left of a product made at once. Of a Gram matrix what is up to the diagonal is made, the rest is the same. */
+const height = 256;
 
-/** Sums over the rows of one example after another, in double precision. Rows that a mask marks as padding do not count. */
+/**
+ * Sums over the rows of one example after another. Rows that a mask marks as padding do not count.
+ *
+ * Products are made in single precision, of at most 1024 rows and of what differs from the mean of the first ones, and added up in double
+ * precision: an entry is off by about 1e-7 of √(σᵢᵢ·σⱼⱼ), σ the sums about that mean, however far from zero the mean is (Chan, Golub
+ * & LeVeque, The American Statistician 37, 1983). Plain sums and squares are in double precision throughout.
+ */
 export class GramSums {
 	private readonly panels = new Map<string, Panel>();
 	private readonly sums = new Map<string, PanelProduct>();
 	private readonly asked: readonly Asked[];
-	private readonly products: Products;
+	private readonly threads: number;
+	/** Where a product is written before it is added. */
+	private scratch = new Float32Array();
 
-	constructor(requests: readonly GramRequest[], products: Products) {
-		this.products = products;
+	constructor(requests: readonly GramRequest[], threads: number) {
+		this.threads = threads;
 		this.asked = requests.map(({ against, ...rows }) => {
 			const key = keyOf(rows);
-			const own = this.panel(key, rows, false);
+			const own = this.panel(key, rows);
 			const gram = this.sum(key, own, own);
 			if (against === undefined) return { rows, own, gram };
 			// What is padding is told by the first of the two, so that their rows go together.
-			const other = this.panel(`${keyOf(against)} as ${key}`, against, true);
+			const other = this.panel(`${keyOf(against)} as ${key}`, against);
 			const cross = this.sum(`${key} with ${keyOf(against)}`, own, other);
 			return { rows, own, gram, against: { rows: against, panel: other, cross } };
 		});
@@ -44,7 +52,7 @@ export class GramSums {
 			take(own, rows, kept);
 			if (against) take(against.panel, against.rows, kept);
 		}
-		if ([...this.panels.values()].some(({ rows }) => rows >= enough)) await this.multiply();
+		if (this.waiting() >= enough) await this.multiply();
 	}
 
 	async finish(): Promise<Gram[]> {
@@ -61,14 +69,29 @@ export class GramSums {
 		}));
 	}
 
-	/** Adds what has been gathered to the sums. */
-	private async multiply(): Promise<void> {
-		for (const sum of this.sums.values()) await sum.add(this.products);
-		for (const panel of this.panels.values()) await panel.total(this.products);
+	/** Rows that wait, at most. */
+	private waiting(): number {
+		return Math.max(0, ...[...this.panels.values()].map(({ rows }) => rows));
 	}
 
-	private panel(key: string, { size }: RowsOf, isTarget: boolean): Panel {
-		const panel = this.panels.get(key) ?? new Panel(size, isTarget);
+	/** Adds what has been gathered to the sums. */
+	private async multiply(): Promise<void> {
+		while (this.waiting() > 0) {
+			const batches = new Map([...this.panels.values()].map((panel) => [panel, panel.next()]));
+			for (const sum of this.sums.values()) await sum.add(batches, this.multiplied);
+		}
+	}
+
+	private readonly multiplied: Multiply = async (a, b) => {
+		const need = a.rows * b.rows;
+		if (this.scratch.length < need) this.scratch = new Float32Array(need);
+		const product = { rows: a.rows, cols: b.rows, data: this.scratch.subarray(0, need) };
+		await multiplySingle(a, b, product, this.threads);
+		return product;
+	};
+
+	private panel(key: string, { size }: RowsOf): Panel {
+		const panel = this.panels.get(key) ?? new Panel(size);
 		this.panels.set(key, panel);
 		return panel;
 	}
@@ -79,6 +102,9 @@ export class GramSums {
 		return sum;
 	}
 }
+
+/** A·Bᵀ, good until the next one is made. */
+type Multiply = (a: SingleMatrix, b: SingleMatrix) => Promise<SingleMatrix>;
 
 type Asked = {
 	readonly rows: RowsOf;
@@ -103,118 +129,173 @@ function startOf(row: number, inner: number, size: number): number {
 	return Math.floor(row / inner) * size * inner + (row % inner);
 }
 
-/** Rows that wait to be multiplied, in blocks of columns, and plain sums over all rows there ever were. */
+/** Rows of one value, by the place of their first feature; features are `inner` apart. */
+type Waiting = {
+	readonly data: ArrayLike<number>;
+	readonly starts: Float64Array;
+	readonly inner: number;
+	readonly only?: readonly number[];
+};
+
+/** Rows that wait to be multiplied, where they are, and plain sums over all rows that do not wait any more. */
 class Panel {
-	readonly sum: Float64Array;
-	readonly squares: Float64Array;
-	/** First columns of the blocks, and the end of the last. */
-	readonly edges: readonly number[];
+	readonly size: number;
+	/** Taken from the features before they are multiplied: their means over the first batch. */
+	shift: Float64Array | undefined;
+	/** Σ (x − shift), and Σ (x − shift)². */
+	readonly sums: Float64Array;
+	private readonly squared: Float64Array;
 	/** Rows that wait, and rows in all. */
 	rows = 0;
 	count = 0;
-	private readonly isTarget: boolean;
-	private blocks: Float64Array[];
+	private queue: Waiting[] = [];
+	private batch = new Float32Array();
 
-	/** @param isTarget whether the squares of its values are asked for. */
-	constructor(size: number, isTarget: boolean) {
-		this.isTarget = isTarget;
-		this.sum = new Float64Array(size);
-		this.squares = new Float64Array(size);
-		this.edges = [...Array.from({ length: Math.ceil(size / width) }, (_, at) => at * width), size];
-		this.blocks = this.edges.slice(1).map(() => new Float64Array());
+	constructor(size: number) {
+		this.size = size;
+		this.sums = new Float64Array(size);
+		this.squared = new Float64Array(size);
 	}
 
 	append({ dims, data }: Value, { axis, only }: RowsOf, kept: readonly number[] | undefined): void {
 		const [inner, size] = [elementCount(dims.slice(axis + 1)), dims[axis] ?? 1];
-		const all = elementCount(dims) / Math.max(1, size);
-		const added = kept?.length ?? all;
-		this.reserve(this.rows + added);
-		for (let at = 0; at < added; at++) {
-			const start = startOf(kept?.[at] ?? at, inner, size);
-			for (const [block, rows] of this.blocks.entries()) {
-				const [from = 0, to = 0] = [this.edges[block], this.edges[block + 1]];
-				const target = (this.rows + at) * (to - from);
-				if (inner === 1 && only === undefined && data instanceof Float32Array)
-					rows.set(data.subarray(start + from, start + to), target);
-				else
-					for (let col = from; col < to; col++)
-						rows[target + col - from] = data[start + (only?.[col] ?? col) * inner] ?? 0;
-			}
+		const length = kept?.length ?? elementCount(dims) / Math.max(1, size);
+		const starts = Float64Array.from({ length }, (_, at) => startOf(kept?.[at] ?? at, inner, size));
+		this.queue.push({ data, starts, inner, ...(only && { only }) });
+		this.rows += length;
+		this.count += length;
+	}
+
+	/** Up to so many rows that wait, features × rows, less the shift; they wait no more. Good until the next ones are asked for. */
+	next(): SingleMatrix {
+		const cols = Math.min(this.rows, enough);
+		if (this.batch.length < this.size * cols) this.batch = new Float32Array(this.size * cols);
+		const batch = { rows: this.size, cols, data: this.batch.subarray(0, this.size * cols) };
+		const taken = this.take(cols);
+		if (cols > 0) this.shift ??= meansOf(taken, this.size, cols);
+		let at = 0;
+		for (const one of taken) {
+			this.lay(one, batch, at);
+			at += one.starts.length;
 		}
-		this.rows += added;
-		this.count += added;
+		return batch;
 	}
 
-	/** The rows that wait, of a block of columns. */
-	block(at: number): Matrix {
-		const cols = (this.edges[at + 1] ?? 0) - (this.edges[at] ?? 0);
-		return matrix(this.rows, cols, present(this.blocks[at], 'a block').subarray(0, this.rows * cols));
+	get sum(): Float64Array {
+		return this.sums.map((sum, at) => sum + this.count * (this.shift?.[at] ?? 0));
 	}
 
-	/** Adds the rows that wait to the plain sums; then none waits. */
-	async total(products: Products): Promise<void> {
-		if (this.rows === 0) return;
-		const ones = matrix(1, this.rows, new Float64Array(this.rows).fill(1));
-		for (const [at, from] of this.edges.slice(0, -1).entries()) {
-			const block = this.block(at);
-			await products.add(matrix(1, block.cols, this.sum.subarray(from, from + block.cols)), ones, block);
-			if (this.isTarget) addSquares(this.squares.subarray(from, from + block.cols), block.data);
-		}
-		this.rows = 0;
-	}
-
-	private reserve(rows: number): void {
-		this.blocks = this.blocks.map((known, at) => {
-			const need = rows * ((this.edges[at + 1] ?? 0) - (this.edges[at] ?? 0));
-			if (known.length >= need) return known;
-			const larger = new Float64Array(Math.max(need, 2 * known.length));
-			larger.set(known);
-			return larger;
+	get squares(): Float64Array {
+		return this.squared.map((square, at) => {
+			const shift = this.shift?.[at] ?? 0;
+			return square + 2 * shift * (this.sums[at] ?? 0) + this.count * shift ** 2;
 		});
 	}
-}
 
-function addSquares(sums: Float64Array, data: Float64Array): void {
-	const cols = sums.length;
-	for (let start = 0; start < data.length; start += cols)
-		for (let col = 0; col < cols; col++) {
-			const value = data[start + col] ?? 0;
-			sums[col] = (sums[col] ?? 0) + value * value;
+	/** The first so many rows that wait. */
+	private take(rows: number): Waiting[] {
+		const taken: Waiting[] = [];
+		let left = rows;
+		while (left > 0) {
+			const [first] = this.queue;
+			if (first === undefined) break;
+			const { starts } = first;
+			taken.push({ ...first, starts: starts.subarray(0, left) });
+			if (starts.length > left) this.queue[0] = { ...first, starts: starts.subarray(left) };
+			else this.queue.shift();
+			left -= Math.min(left, starts.length);
 		}
+		this.rows -= rows;
+		return taken;
+	}
+
+	/** Writes rows of a value into a batch from a column on, and adds them to the plain sums. */
+	private lay({ data, starts, inner, only }: Waiting, batch: SingleMatrix, column: number): void {
+		for (let from = 0; from < starts.length; from += near) {
+			const to = Math.min(starts.length, from + near);
+			for (let feature = 0; feature < this.size; feature++) {
+				const [offset, shift] = [(only?.[feature] ?? feature) * inner, this.shift?.[feature] ?? 0];
+				const target = feature * batch.cols + column;
+				let [sum, square] = [0, 0];
+				for (let row = from; row < to; row++) {
+					const value = (data[(starts[row] ?? 0) + offset] ?? 0) - shift;
+					batch.data[target + row] = value;
+					sum += value;
+					square += value * value;
+				}
+				this.sums[feature] = (this.sums[feature] ?? 0) + sum;
+				this.squared[feature] = (this.squared[feature] ?? 0) + square;
+			}
+		}
+	}
 }
 
-/** Σ xᵀy over the rows of two panels, block by block; of a panel with itself the lower triangle. */
+/** Rows whose features are laid in turn: neighbouring features of so many are in the processor's cache. */
+const near = 64;
+
+/** Of each feature; 0 where that is no number, which shows in the sums. */
+function meansOf(waiting: readonly Waiting[], size: number, rows: number): Float64Array {
+	const means = new Float64Array(size);
+	for (const { data, starts, inner, only } of waiting)
+		for (const start of starts)
+			for (let at = 0; at < size; at++)
+				means[at] = (means[at] ?? 0) + (data[start + (only?.[at] ?? at) * inner] ?? 0) / rows;
+	return means.map((mean) => (Number.isFinite(mean) ? mean : 0));
+}
+
+/** Σ xᵀy over the rows of two panels; of a panel with itself the lower triangle. */
 class PanelProduct {
 	private readonly left: Panel;
 	private readonly right: Panel;
-	private readonly blocks: readonly { readonly row: number; readonly col: number; readonly total: Matrix }[];
+	private readonly total: Matrix;
+	private made: Matrix | undefined;
 
 	constructor(left: Panel, right: Panel) {
 		[this.left, this.right] = [left, right];
-		const tall = left.edges.slice(0, -1).map((from, at) => (left.edges[at + 1] ?? 0) - from);
-		const wide = right.edges.slice(0, -1).map((from, at) => (right.edges[at + 1] ?? 0) - from);
-		this.blocks = tall.flatMap((rows, row) =>
-			wide
-				.slice(0, left === right ? row + 1 : wide.length)
-				.map((cols, col) => ({ row, col, total: matrix(rows, cols) })),
-		);
+		this.total = matrix(left.size, right.size);
 	}
 
-	async add(products: Products): Promise<void> {
-		if (this.left.rows === 0) return;
-		for (const { row, col, total } of this.blocks)
-			await products.add(total, this.left.block(row), this.right.block(col), 'tn');
+	async add(batches: ReadonlyMap<Panel, SingleMatrix>, multiplied: Multiply): Promise<void> {
+		const [left, right] = [batches.get(this.left), batches.get(this.right)];
+		if (left === undefined || right === undefined || left.cols === 0) return;
+		for (let from = 0; from < left.rows; from += height) {
+			const to = Math.min(left.rows, from + height);
+			const other = left === right ? featuresOf(right, 0, to) : right;
+			this.addRows(await multiplied(featuresOf(left, from, to), other), from);
+		}
 	}
 
+	private addRows({ rows, cols, data }: SingleMatrix, from: number): void {
+		const { total } = this;
+		for (let row = 0; row < rows; row++) {
+			const [source, target] = [row * cols, (from + row) * total.cols];
+			for (let col = 0; col < cols; col++)
+				total.data[target + col] = (total.data[target + col] ?? 0) + (data[source + col] ?? 0);
+		}
+	}
+
+	/** The sums, of which nothing may be added any more. */
 	whole(): Matrix {
-		const [left, right] = [this.left.edges, this.right.edges];
-		const result = matrix(left.at(-1) ?? 0, right.at(-1) ?? 0);
-		for (const { row, col, total } of this.blocks)
-			for (let at = 0; at < total.rows; at++)
-				result.data.set(
-					total.data.subarray(at * total.cols, (at + 1) * total.cols),
-					((left[row] ?? 0) + at) * result.cols + (right[col] ?? 0),
-				);
-		return this.left === this.right ? mirrored(result) : result;
+		return (this.made ??= this.aboutZero());
 	}
+
+	/** Σ xᵀy = Σ (x − c)ᵀ(y − d) + cᵀ·Σ (y − d) + Σ (x − c)ᵀ·d + n·cᵀd. */
+	private aboutZero(): Matrix {
+		const { left, right, total } = this;
+		const [sums, shift] = [right.sums, right.shift];
+		for (let row = 0; row < total.rows; row++) {
+			const [own, start] = [left.shift?.[row] ?? 0, row * total.cols];
+			const all = (left.sums[row] ?? 0) + left.count * own;
+			for (let col = 0; col < total.cols; col++) {
+				const about = own * (sums[col] ?? 0) + all * (shift?.[col] ?? 0);
+				total.data[start + col] = (total.data[start + col] ?? 0) + about;
+			}
+		}
+		return left === right ? mirrored(total) : total;
+	}
+}
+
+/** Features `from` up to but without `to`, sharing memory. */
+function featuresOf({ cols, data }: SingleMatrix, from: number, to: number): SingleMatrix {
+	return { rows: to - from, cols, data: data.subarray(from * cols, to * cols) };
 }

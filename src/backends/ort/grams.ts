@@ -6,7 +6,6 @@ import { highestId, type Model, type Node, type ValueName } from '../../ir/graph
 import { freshNames } from '../../ir/graph/patch.ts';
 import { type Gram, type GramRequest, type SplitGram } from '../../ir/lab.ts';
 import { GramSums } from './gram-sums.ts';
-import { productsOf } from './products.ts';
 import { openSession, type Feeds, type Session } from './session.ts';
 
 /** Bytes that sums may take in one run over the inputs, and values that come out of the runtime together. */
@@ -124,7 +123,7 @@ export async function measureChunk(
 	const session = await openSession(giving(model, names), { which: 'calibration', threads });
 	const values = examples.map((): Feeds => new Map());
 	const sumOver = async (heldOut: boolean): Promise<Gram[]> => {
-		const sums = new GramSums(requests, productsOf(threads));
+		const sums = new GramSums(requests, threads);
 		for (const [at, { feeds, mask }] of examples.entries()) {
 			if (isHeldOut(at, examples.length) !== heldOut) continue;
 			const made = await runOn(session, feeds, names);

@@ -1,5 +1,5 @@
-/** Products of double-precision matrices in onnxruntime: one `Gemm` a session, opened when first needed. */
-import { DOUBLE } from '../../ir/graph/dtype.ts';
+/** Products of matrices in onnxruntime: one `Gemm` a session, opened when first needed. */
+import { DOUBLE, FLOAT } from '../../ir/graph/dtype.ts';
 import { type Attribute, type Model } from '../../ir/graph/graph.ts';
 import { matrix, productSizes, type Form, type Matrix, type Products } from '../../ir/matrix.ts';
 import { plainProducts } from '../../numerics/plain-products.ts';
@@ -14,9 +14,9 @@ const sessions = new Map<string, Promise<Session>>();
 /** A product by itself, or added to a third matrix, or taken from it. */
 type Sign = 0 | 1 | -1;
 
-function sessionFor(form: Form, sign: Sign, threads: number): Promise<Session> {
-	const key = `${form} ${sign} ${threads}`;
-	const session = sessions.get(key) ?? openSession(gemm(form, sign), { which: 'product', threads });
+function sessionFor(form: Form, sign: Sign, threads: number, type = DOUBLE): Promise<Session> {
+	const key = `${form} ${sign} ${threads} ${type}`;
+	const session = sessions.get(key) ?? openSession(gemm(form, sign, type), { which: 'product', threads });
 	sessions.set(key, session);
 	return session;
 }
@@ -49,17 +49,33 @@ export function productsOf(threads: number): Products {
 	};
 }
 
-function feeds(matrices: Readonly<Record<string, Matrix>>): Map<string, Value> {
+/** Row-major, in single precision. */
+export type SingleMatrix = { readonly rows: number; readonly cols: number; readonly data: Float32Array };
+
+/** A·Bᵀ written over `product`: both are read along their rows, which is fastest. */
+export async function multiplySingle(
+	a: SingleMatrix,
+	b: SingleMatrix,
+	product: SingleMatrix,
+	threads: number,
+): Promise<void> {
+	const session = await sessionFor('nt', 0, threads, FLOAT);
+	await session.runInto(feeds({ a, b }, FLOAT), feeds({ y: product }, FLOAT));
+}
+
+type AnyMatrix = Omit<SingleMatrix, 'data'> & { readonly data: Float32Array | Float64Array };
+
+function feeds(matrices: Readonly<Record<string, AnyMatrix>>, type = DOUBLE): Map<string, Value> {
 	return new Map(
 		Object.entries(matrices).map(([name, { rows, cols, data }]) => [
 			name,
-			{ type: DOUBLE, dims: [rows, cols], data },
+			{ type, dims: [rows, cols], data },
 		]),
 	);
 }
 
 /** https://onnx.ai/onnx/operators/onnx__Gemm.html: A'·B', C + A'·B' or C − A'·B'. */
-function gemm(form: Form, sign: Sign): Model {
+function gemm(form: Form, sign: Sign, type: number): Model {
 	const names = sign === 0 ? ['a', 'b'] : ['a', 'b', 'c'];
 	const attributes = new Map<string, Attribute>([
 		['transA', { kind: 'int', value: Number(form === 'tn') }],
@@ -69,7 +85,7 @@ function gemm(form: Form, sign: Sign): Model {
 	const node = { id: 0, name: 'product', op: 'Gemm', domain: '', inputs: names, outputs: ['y'], attributes };
 	const info = (name: string): { name: string; type: number; dims: string[] } => ({
 		name,
-		type: DOUBLE,
+		type,
 		dims: [`${name}_rows`, `${name}_cols`],
 	});
 	return {

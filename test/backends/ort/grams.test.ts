@@ -1,4 +1,4 @@
-/** Gram matrices summed inside onnxruntime, against plain sums over values that were fetched. */
+/** Gram matrices of products made in onnxruntime, against plain sums over values that were fetched. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { labOf } from '../../../src/backends/ort/lab.ts';
@@ -8,6 +8,7 @@ import { type Example } from '../../../src/data/sample.ts';
 import { FLOAT, INT64 } from '../../../src/ir/graph/dtype.ts';
 import { type Model } from '../../../src/ir/graph/graph.ts';
 import { type Gram, type GramRequest, type RowsOf } from '../../../src/ir/lab.ts';
+import { covariance } from '../../../src/numerics/statistics.ts';
 import { modelBuilder } from '../../harness/model.ts';
 
 const test = suite('grams');
@@ -41,12 +42,33 @@ function plainRows({ dims, data }: Value, { axis, only }: RowsOf): number[][] {
 	);
 }
 
+type Plain = {
+	readonly count: number;
+	readonly sum: readonly number[];
+	readonly gram: readonly number[];
+	readonly cross?: readonly number[];
+	readonly otherSum?: readonly number[];
+	readonly squares?: readonly number[];
+};
+
+/** Equal to a few units in the last place of single precision, in which products of rows are made. */
+function sameSums(actual: Plain, expected: Plain): void {
+	assert.equal(Object.keys(actual), Object.keys(expected));
+	assert.is(actual.count, expected.count);
+	for (const key of ['sum', 'gram', 'cross', 'otherSum', 'squares'] as const) {
+		const [found, wanted] = [actual[key] ?? [], expected[key] ?? []];
+		const tolerance = 4 * 2 ** -24 * Math.max(...wanted.map(Math.abs));
+		assert.is(found.length, wanted.length);
+		wanted.forEach((value, at) => assert.ok(Math.abs(found[at]! - value) <= tolerance, `${key} ${at}`));
+	}
+}
+
 async function plainGram(
 	model: Model,
 	{ against, ...own }: GramRequest,
 	feeds: readonly Feeds[],
 	counts: (feed: Feeds, row: number) => boolean,
-): Promise<unknown> {
+): Promise<Plain> {
 	const session = await openSession(model, {
 		which: 'test',
 		extra: [own.value, against?.value ?? own.value],
@@ -77,11 +99,7 @@ async function plainGram(
 	};
 }
 
-const rounded = (value: unknown): unknown =>
-	JSON.parse(JSON.stringify(value), (_, one: unknown) =>
-		typeof one === 'number' ? Number(one.toPrecision(9)) : one,
-	);
-const plain = ({ count, sum, gram, against }: Gram): unknown => ({
+const plain = ({ count, sum, gram, against }: Gram): Plain => ({
 	count,
 	sum: Array.from(sum),
 	gram: Array.from(gram.data),
@@ -126,20 +144,14 @@ for (const ir of [3, 8] as const) {
 		const walk = lab.walk(model);
 		for (const [at, request] of requests.entries())
 			assert.equal(
-				(await walk.grams(model, [request])).map(({ fit, heldOut }) => rounded([plain(fit), plain(heldOut)])),
-				[rounded([plain(measured[at]!.fit), plain(measured[at]!.heldOut)])],
+				(await walk.grams(model, [request])).map(({ fit, heldOut }) => [plain(fit), plain(heldOut)]),
+				[[plain(measured[at]!.fit), plain(measured[at]!.heldOut)]],
 			);
 		const everyRow = (): boolean => true;
 		for (const [at, request] of requests.entries()) {
 			const [fit, heldOut] = [feeds.filter((_, sample) => sample !== 4), feeds.slice(4, 5)];
-			assert.equal(
-				rounded(plain(measured[at]!.fit)),
-				rounded(await plainGram(model, request, fit, everyRow)),
-			);
-			assert.equal(
-				rounded(plain(measured[at]!.heldOut)),
-				rounded(await plainGram(model, request, heldOut, everyRow)),
-			);
+			sameSums(plain(measured[at]!.fit), await plainGram(model, request, fit, everyRow));
+			sameSums(plain(measured[at]!.heldOut), await plainGram(model, request, heldOut, everyRow));
 		}
 	});
 }
@@ -180,20 +192,39 @@ test('padding does not count, not even where it holds NaN', async () => {
 	const [masked, whole] = await lab.grams(model, requests);
 	const walked = await lab.walk(model).grams(model, requests);
 	assert.equal(
-		walked.map(({ fit }) => rounded(plain(fit))),
-		[masked!, whole!].map(({ fit }) => rounded(plain(fit))),
+		walked.map(({ fit }) => plain(fit)),
+		[masked!, whole!].map(({ fit }) => plain(fit)),
 	);
 	const real = (feed: Feeds, row: number): boolean => feed.get('attention_mask')!.data[row] === 1;
-	assert.equal(
-		rounded(plain(masked!.fit)),
-		rounded(await plainGram(model, requests[0]!, feeds.slice(0, 1), real)),
-	);
-	assert.equal(
-		rounded(plain(masked!.heldOut)),
-		rounded(await plainGram(model, requests[0]!, feeds.slice(1), real)),
-	);
+	sameSums(plain(masked!.fit), await plainGram(model, requests[0]!, feeds.slice(0, 1), real));
+	sameSums(plain(masked!.heldOut), await plainGram(model, requests[0]!, feeds.slice(1), real));
 	// One row a sequence: the mask says nothing about them.
 	assert.equal([whole!.fit.count, whole!.heldOut.count], [2, 1]);
+});
+
+test('what differs from a mean far away is summed as exactly as what differs from zero', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 8]);
+	b.output(b.node('MatMul', [x, b.weight([8, 2])]), ['batch', 2]);
+	const feeds = Array.from({ length: 10 }, () => {
+		const { dims, data } = values([300, 8]);
+		return new Map([['x', { type: FLOAT, dims, data: Float32Array.from(data, (value) => 1000 + value) }]]);
+	});
+	const lab = labOf(examplesOf(feeds), 'test', true, 1);
+	const [measured] = await lab.grams(b.build(), [{ value: x, rank: 2, axis: 1, size: 8 }]);
+	const rows = feeds
+		.filter((_, at) => at % 5 !== 4)
+		.flatMap((feed) => plainRows(feed.get('x')!, { value: x, rank: 2, axis: 1, size: 8 }));
+	const means = Array.from(
+		{ length: 8 },
+		(_, at) => rows.reduce((sum, row) => sum + row[at]!, 0) / rows.length,
+	);
+	const { data } = covariance(measured!.fit);
+	for (let at = 0; at < 64; at++) {
+		const [i, j] = [at >> 3, at % 8];
+		const sum = rows.reduce((all, row) => all + (row[i]! - means[i]!) * (row[j]! - means[j]!), 0);
+		assert.ok(Math.abs(data[at]! - sum / rows.length) < 1e-7, `${data[at]} is not ${sum / rows.length}`);
+	}
 });
 
 test.run();
