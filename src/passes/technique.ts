@@ -31,6 +31,8 @@ export type Ranking = {
 /** What a refit of one reader did, in its own words: all that is needed to judge it. */
 export type Compensated = {
 	readonly layer: number;
+	/** The batch normalization that it is, in the place of a reader: then mean and variance are new, the mean alone, or nothing. */
+	readonly norm?: string;
 	/** What was better on held-out inputs: new weights and bias, a new bias, or nothing. */
 	readonly choice: 'affine' | 'bias' | 'none';
 	/** ε of the damping ε·diag Σ. */

@@ -29,9 +29,9 @@ function stepLines(step: ReportedStep, at: number): string[] {
 	const where = step.removed
 		.filter(({ units }) => units.length > 0)
 		.map(({ layer, units }) => `         layer ${layer}: ${brief(units)}`);
-	const refit = [refitLine(step.compensated ?? []), scaleLine(step.compensated ?? [])].filter(
-		(line) => line !== undefined,
-	);
+	const taken = step.compensated ?? [];
+	const readers = taken.filter(({ norm }) => norm === undefined);
+	const refit = [refitLine(readers), normsLine(taken), scaleLine(taken)].filter((line) => line !== undefined);
 	const numbers = step.certificates?.length ? [numbersLine(step.certificates)] : [];
 	return [what, ...where, ...numbers, ...refit, ...(step.reached ?? []).map(goalLine), proofLine(step)];
 }
@@ -58,6 +58,17 @@ function refitLine(readers: NonNullable<ReportedStep['compensated']>): string | 
 	const isBiasTried = judged.every(({ heldOut }) => !Number.isNaN(heldOut.bias));
 	const bias = isBiasTried ? `, ${mean(({ heldOut }) => heldOut.bias)} with a new bias alone` : '';
 	return `refit    ${changed} of ${readers.length} readers: held-out error ${now} of their outputs' variance${bias}, ${mean(({ heldOut }) => heldOut.none)} without`;
+}
+
+/** Means over norms of what is off of their outputs, on inputs that no statistics were taken from. */
+function normsLine(all: NonNullable<ReportedStep['compensated']>): string | undefined {
+	const norms = all.filter(({ norm }) => norm !== undefined);
+	if (norms.length === 0) return undefined;
+	const mean = (of: (one: (typeof norms)[number]) => number): string =>
+		`${((100 * norms.reduce((sum, one) => sum + of(one), 0)) / norms.length).toPrecision(3)}%`;
+	const changed = norms.filter(({ choice }) => choice !== 'none').length;
+	const [now, before] = [mean(({ choice, heldOut }) => heldOut[choice]), mean(({ heldOut }) => heldOut.none)];
+	return `norms    ${changed} of ${norms.length} batch normalizations re-estimated: held-out error ${now} of their outputs' variance, ${before} without`;
 }
 
 /** What the logits of exits are divided by. */

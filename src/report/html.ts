@@ -128,9 +128,10 @@ function scorePicture({ groups = [], removed, unit }: ReportedStep): string {
 function refits({ compensated = [] }: ReportedStep): string {
 	const share = (value: number): string => (Number.isNaN(value) ? '-' : percent(value, 1));
 	const words = { affine: 'new weights and bias', bias: 'new bias', none: 'as it was' } as const;
-	const rows = compensated.map(({ layer, choice, heldOut }) => [
-		String(layer),
-		words[choice],
+	const normWords = { affine: 'new mean and variance', bias: 'new mean', none: 'as it was' } as const;
+	const rows = compensated.map(({ layer, norm, choice, heldOut }) => [
+		norm ?? String(layer),
+		norm === undefined ? words[choice] : normWords[choice],
 		...[heldOut.affine, heldOut.bias, heldOut.none].map(share),
 	]);
 	return table(['layer', 'reader', 'error, refitted', 'bias alone', 'as it was'], rows);

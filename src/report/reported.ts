@@ -29,6 +29,7 @@ export type ReportedStep = {
 	}[];
 	readonly compensated?: readonly {
 		readonly layer: number;
+		readonly norm?: string;
 		readonly choice: Choice;
 		readonly heldOut: Readonly<Record<Choice, number>>;
 		readonly temperature?: number;

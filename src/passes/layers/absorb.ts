@@ -13,7 +13,7 @@ import { type Lab, type SplitGram, type Walk } from '../../ir/lab.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
 import { refit, type Refit } from '../../numerics/refit.ts';
 import { biasOf } from '../exact/bias.ts';
-import { recordRefit, refitEdits, type RefitDecision } from '../units/compensate.ts';
+import { recordRefit, refitEdits, type RefitDecision } from '../units/refit-edits.ts';
 import { orient, rowsRead } from '../low-rank/factor-sites.ts';
 import { withDifference } from '../units/residual-target.ts';
 import { bypassEdits, type Bypass } from './skip-norms.ts';

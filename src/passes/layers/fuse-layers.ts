@@ -13,7 +13,7 @@ import { positionsInWords } from '../../ir/recipe/ranges.ts';
 import { cannotFuse, oneLayer } from '../../messages/layers.ts';
 import { needsData } from '../../messages/plan.ts';
 import { absorb, endOf, notLinear, type Absorbed, type End, type Gap } from './absorb.ts';
-import { refitEdits, type RefitDecision } from '../units/compensate.ts';
+import { refitEdits, type RefitDecision } from '../units/refit-edits.ts';
 import {
 	combined,
 	combinedInGraph,

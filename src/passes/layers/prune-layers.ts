@@ -11,7 +11,7 @@ import { missBy, valuesText } from '../../ir/recipe/predicate.ts';
 import { type Predicate, type Step } from '../../ir/recipe/recipe.ts';
 import { everythingSelected, noAnatomy, nothingSelected, pinned } from '../../messages/plan.ts';
 import { absorb, type Absorbed } from './absorb.ts';
-import { refitEdits, refitted, type RefitDecision } from '../units/compensate.ts';
+import { refitEdits, refitted, type RefitDecision } from '../units/refit-edits.ts';
 import { bypassesOf, gapsOf } from './layer-gaps.ts';
 import { bypassEdits, type Bypass } from './skip-norms.ts';
 import { listed } from '../listed.ts';

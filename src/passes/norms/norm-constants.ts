@@ -5,7 +5,7 @@ import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
 import { type Fresh } from '../exact/bias.ts';
-import { refitEdits, type RefitDecision } from '../units/compensate.ts';
+import { refitEdits, type RefitDecision } from '../units/refit-edits.ts';
 import { insert } from '../edits.ts';
 import { blendEdits } from '../layers/blend-layers.ts';
 import { type Lowered, type LowerTask } from '../technique.ts';

@@ -18,7 +18,7 @@ import { needsData, noAnatomy } from '../../messages/plan.ts';
 import { affineOf, errorOf, type Affine } from '../../numerics/channel-affine.ts';
 import { refit } from '../../numerics/refit.ts';
 import { biasOf } from '../exact/bias.ts';
-import { recordRefit, type RefitDecision } from '../units/compensate.ts';
+import { recordRefit, type RefitDecision } from '../units/refit-edits.ts';
 import { orient } from '../low-rank/factor-sites.ts';
 import { inputOf, isNative, isRootOfMean, normAt } from './norms.ts';
 import { editsFor, type Static, type Statics } from './norm-constants.ts';

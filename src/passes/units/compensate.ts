@@ -1,40 +1,25 @@
 /** Compensation: readers of removed units are refitted to what stays, by numbers that are computed while planning. */
 import { present } from '../../diagnostic.ts';
-import { type Model, type Node, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
-import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
-import { cutTensor } from '../../ir/graph/gather.ts';
-import { numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
-import { hasBodies, twinned } from '../../ir/graph/twin.ts';
-import { type Gram, type GramRequest, type Lab, type Walk } from '../../ir/lab.ts';
-import { type Net, type NetNode } from '../../ir/axes/net.ts';
+import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
+import { hasBodies, twinned, type Twin } from '../../ir/graph/twin.ts';
+import { type Gram, type GramRequest, type Lab, type SplitGram, type Walk } from '../../ir/lab.ts';
+import { type Net } from '../../ir/axes/net.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
-import { refit, type RefitTask } from '../../numerics/refit.ts';
+import { reestimated } from '../../numerics/batch-statistics.ts';
+import { refit, type Refit, type RefitTask } from '../../numerics/refit.ts';
 import { pickRows } from '../../numerics/statistics.ts';
-import { rowsRead, storedNumbers, weightMatrix, type Grams, type Reading } from '../scores/grams.ts';
-import { biasOf, isRecurrent, withInput, type BiasPlace } from '../exact/bias.ts';
-import { insideShares } from './borders.ts';
-import { insert } from '../edits.ts';
+import { rowsRead, weightMatrix, type Grams, type Reading } from '../scores/grams.ts';
+import { batchNormsOf, channelsRead, recordNorm, type BatchNorm, type NormDecision } from './batch-norms.ts';
 import { maskModel, type Mask } from './masks.ts';
+import { recordRefit, refitted, type RefitDecision } from './refit-edits.ts';
 import { residualSum, withoutBias, withTarget, type ResidualSum } from './residual-target.ts';
 import { type Candidate, type Selected } from '../scores/select.ts';
 import { type Compensated } from '../technique.ts';
 import { type Reader } from './units.ts';
 
-/** A reader's new weight and bias, as JSON; the numbers are tensors of the plan. */
-export type RefitDecision = {
-	readonly node: number;
-	readonly slot: number;
-	/** The axis of the weight that tells its outputs; absent where the bias has axes of its own, as a recurrent layer's. */
-	readonly outputs?: number;
-	/** Names in the plan's tensors. Both are whole, the weight with zeros where inputs went. */
-	readonly weight: string;
-	readonly bias: string;
-	/** The constant that holds the bias: an operand of the node itself or of an addition after it; absent: an addition is put in. */
-	readonly place?: BiasPlace;
-};
-
 export type Compensation = {
 	readonly refits: readonly RefitDecision[];
+	readonly norms: readonly NormDecision[];
 	readonly tensors: ReadonlyMap<string, Tensor>;
 	readonly told: readonly Compensated[];
 };
@@ -46,6 +31,8 @@ export type Compensating = {
 	readonly lab: Lab;
 	/** What the reference multiplies with zero. */
 	readonly masks: readonly Mask[];
+	/** Channels that stay of what a norm reads. */
+	readonly keptOf: (norm: BatchNorm) => readonly number[];
 	/** New biases and no new weights, each reader by itself. */
 	readonly biasAlone?: boolean;
 };
@@ -59,50 +46,39 @@ type Placed = Refitting & { readonly residual?: ResidualSum };
 
 /**
  * Refits every linear reader of the selected units, one after another along the graph: what it reads is that of the model whose units
- * are gone and whose readers before it are refitted, what it should put out is that of the model as it was. What does not get better on
- * held-out inputs stays as it is.
+ * are gone and whose readers before it are refitted, what it should put out is that of the model as it was. Batch normalizations on the
+ * way get the statistics of what they read by then. What does not get better on held-out inputs stays as it is.
  */
 export async function compensate(selected: readonly Selected[], task: Compensating): Promise<Compensation> {
-	const { net, grams, lab } = task;
-	const told: Compensated[] = [];
 	const readings: Refitting[] = [];
 	for (const { candidate, units } of selected) {
 		const gone = new Set(units);
-		for (const reading of await grams.of(candidate)) {
+		for (const reading of await task.grams.of(candidate)) {
 			const { owners } = reading.reader;
 			const kept = Array.from(owners.keys()).filter((at) => !gone.has(owners[at] ?? -1));
 			readings.push({ candidate, reading, kept });
 		}
 	}
 	const follow = new Following(task);
-	for (const stage of stagesOf(net, readings)) {
-		const seen = await follow.read(stage);
-		for (const [at, { candidate, reading, kept }] of stage.entries()) {
-			const { reader } = reading;
-			const asked = seen[at] ?? { grams: reading.grams, kept, weight: weightMatrix(reader) };
-			const what = `what ${candidate.label} reads`;
-			const made = await refit({ ...asked, what, biasAlone: task.biasAlone === true }, lab.products);
-			told.push({
-				layer: candidate.layer,
-				choice: made.choice,
-				...(made.damping !== undefined && { damping: made.damping }),
-				residual: made.residual,
-				heldOut: made.heldOut,
-			});
-			if (made.choice !== 'none')
-				follow.refits.push(recordRefit(reader, whole(reader, kept, made.weight), made.shift, follow.tensors));
-		}
-	}
-	return { refits: follow.refits, tensors: follow.tensors, told };
+	for (const stage of stagesOf(task.net, readings, follow.changedNorms())) await follow.take(stage);
+	const { refits, norms, tensors, told } = follow;
+	return { refits, norms, tensors, told };
 }
+
+/** Readers and norms of which none reads what another one puts out. */
+type Stage = { readonly readers: readonly Placed[]; readonly norms: readonly BatchNorm[] };
 
 /** The model as it becomes while its readers are refitted one after another. */
 class Following {
 	readonly refits: RefitDecision[] = [];
+	readonly norms: NormDecision[] = [];
 	readonly tensors = new Map<string, Tensor>();
+	readonly told: Compensated[] = [];
 	private readonly task: Compensating;
 	private readonly masked: Model | undefined;
 	private readonly walk: Walk | undefined;
+	/** Values that are as near as least squares come to what they were. */
+	private readonly fitted = new Set<ValueName>();
 
 	constructor(task: Compensating) {
 		this.task = task;
@@ -112,12 +88,51 @@ class Following {
 		this.walk = task.lab.walk(task.net.model);
 	}
 
-	/** What readers read by now, and what they should make of it: measured of the inputs that stay alone. */
-	async read(stage: readonly Placed[]): Promise<readonly Omit<RefitTask, 'what'>[]> {
-		if (this.masked === undefined || this.walk === undefined) return [];
-		const twin = twinned(this.task.net.model, refitted(this.masked, this.refits, this.tensors));
+	/** Norms that read something else where units are gone. */
+	changedNorms(): readonly BatchNorm[] {
+		if (this.masked === undefined) return [];
+		const norms = batchNormsOf(this.task.net);
+		const { of } = twinned(this.task.net.model, this.masked);
+		return norms.filter(({ input }) => of(input.name) !== input.name);
+	}
+
+	async take({ readers, norms: all }: Stage): Promise<void> {
+		// The variance that a least-squares fit leaves is the one of the least error.
+		const norms = all.filter(({ input }) => !this.fitted.has(input.name));
+		const found = await this.measure(readers, norms);
+		for (const [at, one] of readers.entries()) await this.refit(one, found.readers[at]);
+		norms.forEach((norm, at) => {
+			this.reestimate(norm, present(found.norms[at], 'sums of a norm'));
+		});
+	}
+
+	private async refit({ candidate, reading, kept }: Placed, seen: Seen | undefined): Promise<void> {
+		const { reader } = reading;
+		const { biasAlone = false, lab } = this.task;
+		const asked = seen ?? { grams: reading.grams, kept, weight: weightMatrix(reader) };
+		const what = `what ${candidate.label} reads`;
+		const made = await refit({ ...asked, what, biasAlone }, lab.products);
+		this.told.push(toldOf(candidate, made));
+		if (made.choice === 'none') return;
+		const decision = recordRefit(reader, whole(reader, kept, made.weight), made.shift, this.tensors);
+		this.refits.push(decision);
+		if (made.choice === 'affine') resultsOf(reader, decision).forEach((name) => this.fitted.add(name));
+	}
+
+	private reestimate(norm: BatchNorm, seen: SplitGram): void {
+		const made = reestimated(seen, norm.statistics, this.task.keptOf(norm));
+		const { choice, heldOut } = made;
+		this.told.push({ layer: -1, norm: norm.node.node.name, choice, residual: 0, heldOut });
+		if (choice !== 'none') this.norms.push(recordNorm(norm, made, this.tensors));
+	}
+
+	/** What readers and norms read by now, and what readers should make of it: measured of the inputs that stay alone. */
+	private async measure(readers: readonly Placed[], norms: readonly BatchNorm[]): Promise<Measured> {
+		if (this.masked === undefined || this.walk === undefined || readers.length + norms.length === 0)
+			return { readers: [], norms: [] };
+		const twin = twinned(this.task.net.model, refitted(this.masked, this.refits, this.tensors, this.norms));
 		let { model } = twin;
-		const requests = stage.map(({ reading: { reader }, kept, residual }): GramRequest => {
+		const requests = readers.map(({ reading: { reader }, kept, residual }): GramRequest => {
 			const rows = rowsRead(reader);
 			const now = { ...rows, value: twin.of(rows.value), size: kept.length, only: kept };
 			if (residual === undefined || twin.of(residual.skip.name) === residual.skip.name)
@@ -126,44 +141,71 @@ class Following {
 			model = target.model;
 			return { ...now, against: { ...residual.rows, value: target.value } };
 		});
-		const found = await this.walk.grams(model, requests);
-		return stage.map(({ reading, kept, residual }, at) => {
-			const now = present(found[at], 'a Gram matrix');
-			const weight = weightMatrix(reading.reader);
-			if (requests[at]?.against?.value === rowsRead(reading.reader).value)
-				return { grams: reading.grams, now, kept, weight };
-			const part = (gram: Gram): Gram => withoutBias(gram, residual?.bias);
-			const grams = { fit: part(now.fit), heldOut: part(now.heldOut) };
-			return { grams, kept: Array.from(kept.keys()), weight: pickRows(weight, kept) };
-		});
+		const found = await this.walk.grams(model, [...requests, ...norms.map((norm) => bothRead(norm, twin))]);
+		const seen = readers.map((reader, at) =>
+			seenBy(reader, present(requests[at], 'a request'), present(found[at], 'a Gram matrix')),
+		);
+		return { readers: seen, norms: found.slice(readers.length) };
 	}
 }
 
+type Seen = Omit<RefitTask, 'what'>;
+type Measured = { readonly readers: readonly Seen[]; readonly norms: readonly SplitGram[] };
+
+function seenBy({ reading, kept, residual }: Placed, { against }: GramRequest, now: SplitGram): Seen {
+	const weight = weightMatrix(reading.reader);
+	if (against?.value === rowsRead(reading.reader).value) return { grams: reading.grams, now, kept, weight };
+	const part = (gram: Gram): Gram => withoutBias(gram, residual?.bias);
+	const grams = { fit: part(now.fit), heldOut: part(now.heldOut) };
+	return { grams, kept: Array.from(kept.keys()), weight: pickRows(weight, kept) };
+}
+
+/** What a norm reads by now, against what it read. */
+function bothRead(norm: BatchNorm, twin: Twin): GramRequest {
+	const rows = channelsRead(norm);
+	return { ...rows, value: twin.of(rows.value), against: rows };
+}
+
+function toldOf({ layer }: Candidate, { choice, damping, residual, heldOut }: Refit): Compensated {
+	return { layer, choice, ...(damping !== undefined && { damping }), residual, heldOut };
+}
+
+/** What a reader puts out, and the sum with its bias where that stands behind it. */
+function resultsOf({ node }: Reader, { place }: RefitDecision): ValueName[] {
+	const [raw] = node.outputs;
+	if (raw === undefined) return [];
+	const sum = place === undefined || place.node === node.node.id ? undefined : raw.consumers[0]?.outputs[0];
+	return [raw.name, ...(sum ? [sum.name] : [])];
+}
+
 /**
- * Readers by how many others stand before them: none of a stage reads what another one of it puts out. A residual value that comes from
- * beside or behind counts as it was: it is yet to be refitted.
+ * Readers and norms by how many others stand before them: none of a stage reads what another one of it puts out. A residual value that
+ * comes from beside or behind counts as it was: it is yet to be refitted.
  */
-function stagesOf(net: Net, readings: readonly Refitting[]): Placed[][] {
-	const byNode = new Map<NetNode, Refitting[]>();
-	for (const one of readings) {
-		const { node } = one.reading.reader;
-		byNode.set(node, [...(byNode.get(node) ?? []), one]);
-	}
+function stagesOf(net: Net, readings: readonly Refitting[], norms: readonly BatchNorm[]): Stage[] {
+	const normOf = new Map(norms.map((norm) => [norm.node, norm]));
 	const depths = new Map<ValueName, number>();
-	const stages: Refitting[][] = [];
+	const stages: { readers: Refitting[]; norms: BatchNorm[] }[] = [];
 	for (const node of net.nodes) {
 		const depth = Math.max(0, ...node.node.inputs.map((name) => depths.get(name) ?? 0));
-		const own = byNode.get(node) ?? [];
-		if (own.length > 0) stages[depth] = [...(stages[depth] ?? []), ...own];
-		for (const name of node.node.outputs) depths.set(name, depth + (own.length > 0 ? 1 : 0));
+		const own = readings.filter(({ reading }) => reading.reader.node === node);
+		const norm = normOf.get(node);
+		const isChanged = own.length > 0 || norm !== undefined;
+		if (isChanged) {
+			const stage = (stages[depth] ??= { readers: [], norms: [] });
+			stage.readers.push(...own);
+			if (norm) stage.norms.push(norm);
+		}
+		for (const name of node.node.outputs) depths.set(name, depth + Number(isChanged));
 	}
-	return stages.map((stage, depth) =>
-		stage.map((one) => {
+	return stages.map((stage, depth) => ({
+		...stage,
+		readers: stage.readers.map((one) => {
 			const residual = residualSum(one.reading.reader);
 			const isSettled = residual !== undefined && (depths.get(residual.skip.name) ?? 0) <= depth;
 			return { ...one, ...(isSettled && { residual }) };
 		}),
-	);
+	}));
 }
 
 /** The kept rows where they stood, zeros where the others were. */
@@ -173,123 +215,4 @@ function whole({ weight, weightAxis }: Reader, kept: readonly number[], { cols, 
 		result.data.set(data.subarray(at * cols, (at + 1) * cols), row * cols);
 	});
 	return result;
-}
-
-/**
- * A linear operator with another weight (inputs × outputs), and `shift` added to what it puts out before its scale: the numbers go to
- * the plan's tensors.
- */
-export function recordRefit(
-	{ node, weight: old, weightAxis }: Pick<Reader, 'node' | 'weight' | 'weightAxis'>,
-	weight: Matrix,
-	shift: Float64Array,
-	tensors: Map<string, Tensor>,
-): RefitDecision {
-	const { id } = node.node;
-	const slot = node.inputs.indexOf(old);
-	const { type, dims } = present(old.constant, 'a weight');
-	const names = { weight: `${id}.weight`, bias: `${id}.bias` };
-	tensors.set(names.weight, tensorOf(names.weight, type, dims, storedNumbers(weight, dims, weightAxis)));
-	if (isRecurrent(node)) {
-		tensors.set(names.bias, { ...gateBias(node, shift), name: names.bias });
-		return { node: id, slot, ...names, place: { node: id, slot: 3 } };
-	}
-	const outputs = weightAxis === 0 ? 1 : 0;
-	const width = dims[outputs] ?? 0;
-	const { place, constant, scale } = biasOf(node, width);
-	const values = constant && numbersOf(constant);
-	const alpha = numberOf(node.node, 'alpha', 1);
-	const bias = summed(shift, width, node).map((value, at) => (values?.[at] ?? 0) + (value * alpha) / scale);
-	tensors.set(names.bias, tensorOf(names.bias, type, [width], bias));
-	return { node: id, slot, outputs, ...names, ...(place && { place }) };
-}
-
-/** Biases of the sequence and of the state lie one after the other in each direction; the first take the shift. */
-function gateBias({ inputs }: NetNode, shift: Float64Array): Tensor {
-	const { name, type, dims } = present(inputs[3]?.constant, 'biases');
-	const [directions = 1, both = 0] = dims;
-	const [values, gates] = [Float64Array.from(numbersOf(present(inputs[3]?.constant, 'biases'))), both / 2];
-	for (let at = 0; at < directions * gates; at++) {
-		const place = Math.floor(at / gates) * both + (at % gates);
-		values[place] = (values[place] ?? 0) + (shift[at] ?? 0);
-	}
-	return tensorOf(name, type, dims, values);
-}
-
-/** Shifts of a filter at all places of its kernel add up; one that falls on zeros around the input now and then counts as often as not. */
-function summed(shift: Float64Array, outputs: number, node: NetNode): Float64Array {
-	const places = shift.length / outputs;
-	const shares = insideShares(node, places);
-	return Float64Array.from({ length: outputs }, (_, at) =>
-		shift
-			.subarray(at * places, (at + 1) * places)
-			.reduce((sum, value, place) => sum + value * (shares[place] ?? 1), 0),
-	);
-}
-
-function numberOf({ attributes }: Node, name: string, absent: number): number {
-	const attribute = attributes.get(name);
-	return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : absent;
-}
-
-/**
- * Edits that give readers their new weights and biases, for a model whose units are masked (all fit) or cut. Nodes are
- * taken as the model has them now; their numbers are those of the model before.
- */
-export function refitEdits(
-	model: Model,
-	refits: readonly RefitDecision[],
-	tensors: ReadonlyMap<string, Tensor>,
-	fit: Fit,
-): Edit[] {
-	const fresh = freshNames(model.graph);
-	const nodes = new Map(model.graph.nodes.map((node) => [node.id, node]));
-	const edits: Edit[] = [];
-	const constant = (tensor: Tensor, base: string): string => {
-		const name = fresh(`${base}_refitted`);
-		edits.push({ kind: 'constant', tensor: { ...tensor, name } });
-		return name;
-	};
-	const setInput = (id: number, slot: number, name: string): void => {
-		nodes.set(id, withInput(present(nodes.get(id), 'a node that is refitted'), slot, name));
-	};
-	for (const { node: id, slot, outputs, place, ...names } of refits) {
-		const axes = fit(id, slot);
-		const weight = cutAxes(present(tensors.get(names.weight), names.weight), axes);
-		const ofBias = outputs === undefined && place ? fit(place.node, place.slot) : [axes[outputs ?? 0]];
-		const bias = cutAxes(present(tensors.get(names.bias), names.bias), ofBias);
-		const base = nodes.get(id)?.inputs[slot] ?? 'weight';
-		setInput(id, slot, constant(weight, base));
-		if (place !== undefined) {
-			const old = nodes.get(place.node)?.inputs[place.slot] ?? 'bias';
-			setInput(place.node, place.slot, constant(bias, old));
-		} else {
-			const node = present(nodes.get(id), 'a node that is refitted');
-			const [output = ''] = node.outputs;
-			const before = fresh(`${output}_before_bias`);
-			nodes.set(id, { ...node, outputs: [before, ...node.outputs.slice(1)] });
-			edits.push(insert('Add', [before, constant(bias, `${base}_bias`)], output));
-		}
-	}
-	const touched = new Set(refits.flatMap(({ node, place }) => (place ? [node, place.node] : [node])));
-	for (const id of touched)
-		edits.push({ kind: 'node', node: present(nodes.get(id), 'a node that is refitted') });
-	return edits;
-}
-
-/** Positions that stay of each axis of a node's operand; undefined where all do. */
-export type Fit = (node: number, slot: number) => readonly (Int32Array | undefined)[];
-
-function cutAxes(tensor: Tensor, axes: readonly (Int32Array | undefined)[]): Tensor {
-	return axes.reduce((current, kept, axis) => (kept ? cutTensor(current, axis, [...kept]) : current), tensor);
-}
-
-/** The model with its readers refitted, units still in place. */
-export function refitted(
-	model: Model,
-	refits: readonly RefitDecision[],
-	tensors: ReadonlyMap<string, Tensor>,
-): Model {
-	if (refits.length === 0) return model;
-	return applyPatch(model, { label: 'refitted', edits: refitEdits(model, refits, tensors, () => []) });
 }

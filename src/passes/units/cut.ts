@@ -11,7 +11,9 @@ import { broken } from '../../messages/plan.ts';
 import { emptyEdits, type Emptied } from './empty.ts';
 import { type Folding } from './fold-constants.ts';
 import { handOnEdits, withoutSilent, type HandedOn } from './silent.ts';
-import { refitEdits, refitted, type Fit, type RefitDecision } from './compensate.ts';
+import { normEdits, type NormDecision } from './batch-norms.ts';
+import { type Fit } from './fit.ts';
+import { refitEdits, refitted, type RefitDecision } from './refit-edits.ts';
 import { maskModel, masksOf, type Mask } from './masks.ts';
 import { type Lowered, type LowerTask } from '../technique.ts';
 
@@ -38,6 +40,8 @@ export type CutDecision = {
 	readonly handedOn?: readonly HandedOn[];
 	/** New weights of readers, where removal is compensated. */
 	readonly refits?: readonly RefitDecision[];
+	/** New statistics of batch normalizations, likewise. */
+	readonly norms?: readonly NormDecision[];
 };
 
 /** Spells a removal out. `spare` are kept units, one a control, that should matter most. */
@@ -136,12 +140,13 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
 	const rewritten = rewriteCut(read, cut, decision.unknown);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
-	const { masks, controls, fewer = [], refits = [] } = decision;
+	const { masks, controls, fewer = [], refits = [], norms = [] } = decision;
 	const masked = (all: readonly Mask[], name: string): Model =>
-		refitted(maskModel(net, all, name), refits, tensors);
+		refitted(maskModel(net, all, name), refits, tensors, norms);
 	const refitting = refits.length > 0 ? ', and new weights there' : '';
+	const estimating = norms.length > 0 ? ', and new means and variances of batch normalizations' : '';
 	const claim = {
-		says: `zeros multiplied in where the units are read${refitting}`,
+		says: `zeros multiplied in where the units are read${refitting}${estimating}`,
 		reference: masked(masks, 'reference'),
 		controls: [...controls.map((more) => [...masks, ...more]), ...fewer].map(
 			(list) => () => masked(list, 'control'),
@@ -152,12 +157,14 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 		...emptyEdits(net, decision.emptied ?? []),
 		...handOnEdits(net, handedOn),
 	];
-	const small = refits.length > 0 ? applyPatch(net.model, { label, edits }) : net.model;
+	const isNew = refits.length + norms.length > 0;
+	const small = isNew ? applyPatch(net.model, { label, edits }) : net.model;
 	const fit: Fit = (node, slot) => {
 		const operand = net.byNode.get(node)?.inputs[slot];
 		return (operand?.sizes ?? []).map((_, axis) => operand && keptPositions(cut, operand, axis));
 	};
-	const patch = { label, edits: [...edits, ...refitEdits(small, refits, tensors, fit)] };
+	const taken = [...refitEdits(small, refits, tensors, fit), ...normEdits(small, norms, tensors, fit)];
+	const patch = { label, edits: [...edits, ...taken] };
 	const positions: Lowered['positions'] = (value, axis) => {
 		const tensor = net.tensors.get(value);
 		return tensor && keptPositions(cut, tensor, axis);

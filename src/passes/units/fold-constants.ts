@@ -11,7 +11,7 @@ import { linearReaders, weightMatrix } from '../scores/grams.ts';
 import { selectTold, type Candidate, type Selected } from '../scores/select.ts';
 import { type Lowered, type LowerTask, type PlanRequest } from '../technique.ts';
 import { isPadded } from './borders.ts';
-import { recordRefit } from './compensate.ts';
+import { recordRefit } from './refit-edits.ts';
 import { ConstantUnits } from './constant-units.ts';
 import { lowerCut, type CutDecision } from './cut.ts';
 import { masksOf } from './masks.ts';

@@ -2,7 +2,8 @@
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { type Layer } from '../../ir/anatomy/parts.ts';
 import { cannotEmpty, noAnatomy, pinned } from '../../messages/plan.ts';
-import { type Chosen } from '../../ir/axes/cut.ts';
+import { cutOf, keptPositions, type Chosen } from '../../ir/axes/cut.ts';
+import { type BatchNorm } from './batch-norms.ts';
 import { compensate, type Compensation } from './compensate.ts';
 import { decideCut, lowerCut, type CutDecision } from './cut.ts';
 import { choosingNotes } from './choosers.ts';
@@ -156,7 +157,7 @@ async function plan(request: PlanRequest, target: Target): Promise<Planned<CutDe
 				...decideCut(partial.flatMap(going), spares(partial, candidates, whole), whole.map(chosen)),
 				...(whole.length > 0 && { emptied: whole.flatMap((one) => emptiedOf(one, request, target)) }),
 				...handOn(partial, request),
-				...(made && { refits: made.refits }),
+				...(made && newNumbers(made)),
 				...(constant && { foldings: constant.foldings }),
 			},
 		},
@@ -174,6 +175,10 @@ function isBare({ step, allotted }: PlanRequest): boolean {
 	return allotted === undefined && step.amount === undefined && step.where === undefined;
 }
 
+function newNumbers({ refits, norms }: Compensation): Pick<CutDecision, 'refits' | 'norms'> {
+	return { refits, ...(norms.length > 0 && { norms }) };
+}
+
 /** New weights of what reads the units, where there is data and nobody forbids it. */
 async function refits(
 	{ step, net, lab, draft = false }: PlanRequest,
@@ -185,7 +190,10 @@ async function refits(
 	if (!wanted || grams === undefined) return undefined;
 	const masks = selected.flatMap((one) => masksOf(chosen(one)));
 	const partial = selected.filter((one) => !isWhole(one));
-	return compensate(partial, { net, grams, lab, masks, biasAlone: step.with === biasAlone.word });
+	const cut = cutOf(partial.flatMap(going));
+	const keptOf = ({ input }: BatchNorm): readonly number[] =>
+		Array.from(keptPositions(cut, input, 1) ?? Array(input.sizes[1] ?? 0).keys());
+	return compensate(partial, { net, grams, lab, masks, keptOf, biasAlone: step.with === biasAlone.word });
 }
 
 function sharedRefusal({ step }: PlanRequest, label: string, name: string): Diagnostic {
