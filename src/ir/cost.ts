@@ -6,22 +6,9 @@ import { constantTensor } from './graph/constants.ts';
 import { byteLength, elementType } from './graph/dtype.ts';
 import { elementCount, subgraphs, type Graph, type Model, type Scope, type Tensor } from './graph/graph.ts';
 import { around } from './graph/scope.ts';
+import { isCounted, productsOf } from './products.ts';
 
 export type Cost = { readonly params: number; readonly macs: number };
-
-const products = new Set([
-	'MatMul',
-	'Gemm',
-	'FusedMatMul',
-	'Conv',
-	'ConvTranspose',
-	'FusedConv',
-	'Einsum',
-	'Attention',
-	'MatMulInteger',
-	'ConvInteger',
-	...['QLinearMatMul', 'QGemm', 'QLinearConv'],
-]);
 
 /** Costs of an opened model. */
 export function costOf(model: Model, facts: Facts): Cost {
@@ -57,13 +44,13 @@ export function parametersOf({ type, dims }: Tensor): number {
 }
 
 /**
- * Multiply–adds of products and convolutions at the first sample's sizes: of an `If` those of the branch that has more, of a loop
+ * Multiply–adds of products, convolutions, recurrent layers and fused attention at the first sample's sizes: of an `If` those of the branch that has more, of a loop
  * those of a turn times the turns it takes, or once where its condition may end it.
  */
 function countMacs(model: Model, facts: Facts): number {
 	const standing = new Map<Scope | undefined, Related[]>();
 	for (const node of model.graph.nodes) {
-		if (!products.has(node.op) && node.bodies === undefined) continue;
+		if (!isCounted(node.op) && node.bodies === undefined) continue;
 		const body = around(node.scope).find((scope) => scope.body !== undefined);
 		const beside = standing.get(body) ?? [];
 		standing.set(body, beside);
@@ -85,11 +72,11 @@ function macsIn(
 	}, 0);
 }
 
-/** Letters x0, x1 … are input positions of convolutions: the output's and the kernel's say how often each is used. */
-export const isCounted = ({ name }: { readonly name: string }): boolean => !/^x\d/.test(name);
-
-/** The product of all counted letters of the row, for products and convolutions. */
-export function macsOfNode({ node, row }: Pick<Related, 'node' | 'row'>): number {
-	if (!products.has(node.op)) return 0;
-	return elementCount((row?.letters ?? []).filter(isCounted).map(({ size }) => size));
+/** What its products come to, each the sizes of its letters multiplied; 0 of other operators. */
+export function macsOfNode(related: Related): number {
+	const size = (at: number): number => related.row?.letters[at]?.size ?? 1;
+	return productsOf(related).reduce(
+		(sum, { letters, times }) => sum + times * elementCount(letters.map(size)),
+		0,
+	);
 }

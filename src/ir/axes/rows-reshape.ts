@@ -47,7 +47,8 @@ function reshapeRow(view: NodeView): Row | Unrelated {
 	if (from === undefined || to === undefined) return { unrelated: 'sizes cannot be told' };
 	if ([...from, ...to].includes(0)) return { unrelated: 'an axis is empty' };
 	const runs = stretches(from, to);
-	if (runs === undefined) return { unrelated: 'element counts differ' };
+	if (runs === undefined)
+		return { unrelated: `[${from.join(', ')}] is no [${to.join(', ')}]: --shape gives it other sizes` };
 	const builder = new RowBuilder();
 	runs.forEach((run, at) => {
 		refine(builder, at, run, from, to);

@@ -6,6 +6,7 @@ import { flowDomain, type Model, type Node, type Tensor, type ValueName } from '
 import { constantsOf, smallNumbers } from './constants.ts';
 import { sortNodes } from './order.ts';
 import { bindShapes, fedInputs, samples, smallest, type Sample, type Shapes } from './bindings.ts';
+import { emptiedIn, tornIn } from './unfit.ts';
 import { statePairs } from '../axes/rows-flow.ts';
 import { operatorOf } from '../axes/table.ts';
 import { type Known, type NodeView, type Operand } from '../axes/view.ts';
@@ -147,6 +148,17 @@ function settled(condition: Operand, least: Operand | undefined): Operand {
 /** Longer inputs, until no operator is left with nothing: a window over audio needs more than a few samples. */
 const longer: readonly number[] = [1, 8, 64, 512, 4096];
 
+/** One item alone where more are `torn` at the first try: exporters that traced one may have written its number down. */
+function* tries(sample: Sample, torn: () => boolean): Generator<Sample> {
+	yield sample;
+	const batch = torn() ? 1 : sample.batch;
+	for (const factor of batch === sample.batch ? longer.slice(1) : longer)
+		yield {
+			...{ batch, past: sample.past, length: sample.length * factor },
+			space: sample.space * Math.min(factor, 4),
+		};
+}
+
 function fitting(
 	model: Model,
 	order: readonly Node[],
@@ -154,30 +166,16 @@ function fitting(
 	given: Shapes,
 	turn: Turn,
 ): [Shapes, Sampled] {
-	const sample: Sample = samples[turn.at];
-	const tries = longer.map((factor) => ({
-		...sample,
-		length: sample.length * factor,
-		space: sample.space * Math.min(factor, 4),
-	}));
 	let best: [Shapes, Sampled] | undefined;
 	let least = Infinity;
-	for (const one of tries) {
+	for (const one of tries(samples[turn.at], () => best !== undefined && tornIn(best[1], order) > 0)) {
 		const shapes = bindShapes(model, one, given);
 		const values = turned(model, order, shapes, start, turn);
-		const emptied = emptiedIn(values, order);
-		if (emptied < least) [best, least] = [[shapes, values], emptied];
-		if (emptied === 0) break;
+		const unfit = emptiedIn(values, order) + tornIn(values, order);
+		if (unfit < least) [best, least] = [[shapes, values], unfit];
+		if (unfit === 0) break;
 	}
 	return best ?? [new Map(), start];
-}
-
-/** How many nodes make a value without elements; those of the main graph weigh more than any in bodies, which may not be run. */
-function emptiedIn(values: Sampled, order: readonly Node[]): number {
-	const empty = order.filter(({ outputs }) =>
-		outputs.some((name) => values.get(name)?.sizes?.some((size) => size <= 0)),
-	);
-	return empty.reduce((sum, { scope }) => sum + (scope === undefined ? order.length : 1), 0);
 }
 
 /** At the second sample loops are in their third turn, so that the sizes of what grows in them are seen to move. */

@@ -1,5 +1,6 @@
 /** What a model costs when so many units of each of several families are gone: exact, without cutting anything. */
-import { isCounted, macsOfNode, parametersOf } from '../../ir/cost.ts';
+import { parametersOf } from '../../ir/cost.ts';
+import { productsOf } from '../../ir/products.ts';
 import { type Family } from '../../ir/axes/families.ts';
 import { type Net } from '../../ir/axes/net.ts';
 import { elementType } from '../../ir/graph/dtype.ts';
@@ -67,15 +68,15 @@ function weightPieces(
 
 /** Products and convolutions that some family makes smaller. */
 function productPieces(net: Net, families: readonly Family[]): Piece[] {
-	return net.nodes.flatMap((node) => {
-		const letters = node.row?.letters ?? [];
-		const sizes = letters.map((letter) => (isCounted(letter) ? letter.size : 1));
-		const owners = (family: Family): (Int32Array | undefined)[] =>
-			letters.map((letter, at) => (isCounted(letter) ? family.letters.get(node)?.[at] : undefined));
-		const cuts = families.flatMap((family, at) => shrinkings(owners(family), family, at));
-		const each = macsOfNode(node) / sizes.reduce((product, size) => product * size, 1);
-		return cuts.length === 0 || each === 0 ? [] : [{ each, sizes, cuts }];
-	});
+	return net.nodes.flatMap((node) =>
+		productsOf(node).flatMap(({ letters, times }) => {
+			const owners = (family: Family): (Int32Array | undefined)[] =>
+				letters.map((letter) => family.letters.get(node)?.[letter]);
+			const cuts = families.flatMap((family, at) => shrinkings(owners(family), family, at));
+			const sizes = letters.map((letter) => node.row?.letters[letter]?.size ?? 1);
+			return cuts.length === 0 ? [] : [{ each: times, sizes, cuts }];
+		}),
+	);
 }
 
 function shrinkings(

@@ -1,5 +1,5 @@
 /** What a condition can ask of a unit: parameters and multiply–adds that go with it, and metrics in raw units. */
-import { macsOfNode } from '../../ir/cost.ts';
+import { productsOf } from '../../ir/products.ts';
 import { fieldsOf } from '../../ir/recipe/predicate.ts';
 import { type Step } from '../../ir/recipe/recipe.ts';
 import { type Family } from '../../ir/axes/families.ts';
@@ -37,9 +37,14 @@ function paramsOf(family: Family): Float64Array {
 /** Multiply–adds that go with each unit, at the sizes that costs are counted at. */
 function macsOf(family: Family): Float64Array {
 	const sums = new Float64Array(family.units);
-	for (const [node, letters] of family.letters) {
-		const macs = macsOfNode(node);
-		letters.forEach((owners, at) => addShares(sums, owners, macs / (node.row?.letters[at]?.size ?? 1)));
+	for (const [node, owners] of family.letters) {
+		for (const { letters, times } of productsOf(node)) {
+			const sizes = letters.map((letter) => node.row?.letters[letter]?.size ?? 1);
+			const macs = times * elementCount(sizes);
+			letters.forEach((letter, at) => {
+				addShares(sums, owners[letter], macs / (sizes[at] ?? 1));
+			});
+		}
 	}
 	return sums;
 }
