@@ -114,9 +114,14 @@ export const noGain = defineDiagnostic({
 export const needsData = defineDiagnostic({
 	code: 'plan/needs-data',
 	severity: 'error',
-	explain: 'This metric is measured by running the model, which this command does not do.',
-	message: ({ metric }: { metric: string }) => `'${metric}' must be measured on inputs`,
-	hint: () => 'use `by l2` where units have weights, or a command that runs the model',
+	explain:
+		'A metric is measured by running the model, which some commands do not do; what is fitted is fitted to what comes up in use, which inputs that prunec makes up do not show.',
+	message: ({ metric, fitted }: { metric: string; fitted?: boolean }) =>
+		`'${metric}' must be measured on ${fitted === true ? 'calibration data' : 'inputs'}`,
+	hint: ({ fitted }) =>
+		fitted === true
+			? 'give inputs of yours: `--data calib.jsonl`, or `calibrate with "calib.jsonl"` in the recipe'
+			: 'use `by l2` where units have weights, or a command that runs the model',
 });
 export const noReader = defineDiagnostic({
 	code: 'plan/no-reader',

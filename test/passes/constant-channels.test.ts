@@ -153,4 +153,24 @@ test('a model without such maps says so, and one map of each group stays', async
 	assert.is(all.document.steps[0]!.selected, 7);
 });
 
+/** Two products, and no feature maps. */
+function plain(): Model {
+	const b = modelBuilder();
+	b.output(
+		b.node('Softmax', [b.node('MatMul', [b.input('x', [2, 6]), b.weight([6, 4])])], { axis: 1 }),
+		[2, 4],
+	);
+	return b.build();
+}
+
+test('where there are none it says so, as other exact statements do, and only a scope without any is an error', async () => {
+	for (const target of ['channels', 'filters']) {
+		const { document } = await buildOf(plain(), `prune ${target}`);
+		assert.equal([document.ok, document.steps[0]!.selected], [true, 0]);
+		assert.ok(document.diagnostics.some(({ code }) => code === 'plan/nothing-to-fold'));
+	}
+	const refused = await buildOf(plain(), 'prune filters in "x*"').then(() => 'built', String);
+	assert.match(refused, /plan\/nothing-found: there are no filters in this scope/);
+});
+
 test.run();

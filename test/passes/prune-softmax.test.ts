@@ -59,4 +59,15 @@ test('at the output it goes on request, and the output is logits whose softmax i
 	);
 });
 
+test('at the output it goes from before operators that only move numbers, as converted models have them', async () => {
+	const model = classifier((b, p) => {
+		const turned = b.node('Transpose', [b.node('Unsqueeze', [p, b.ints([2])])], { perm: [0, 2, 1] });
+		b.output(turned, ['batch', 1, 6]);
+	});
+	const { document, model: pruned } = await buildOf(model, 'prune softmax at output', { again: true });
+	assert.is(document.steps[0]!.selected, 1);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.equal(operators(pruned), { Gemm: 1, Unsqueeze: 1, Transpose: 1 });
+});
+
 test.run();

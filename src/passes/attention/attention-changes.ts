@@ -35,7 +35,7 @@ export async function chooseAttentions<One>(
 ): Promise<readonly One[]> {
 	if (step.amount === undefined) return all;
 	if (lab?.calibrated !== true)
-		throw new Fault(needsData({ metric: 'drift' }, { span: step.spans.amount ?? step.span }));
+		throw new Fault(needsData({ metric: 'drift', fitted: true }, { span: step.spans.amount ?? step.span }));
 	const harm: number[] = [];
 	for (const one of all) {
 		const changed = applyPatch(net.model, { label: 'tried', edits: editsOf([one]) });

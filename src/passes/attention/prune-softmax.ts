@@ -120,35 +120,55 @@ function lower(task: LowerTask<Folds>): Lowered {
 		says: 'the model before, a softmax put behind the new output',
 		reference: model,
 		controls: [() => applyPatch(model, lowered.patch)],
-		rewritten: (after: Model) => dropped.reduce(restored, after),
+		rewritten: (after: Model) => dropped.reduce((back, softmax) => restored(back, softmax, model), after),
 	};
 	return { patch: lowered.patch, claims: [claim] };
 }
 
-/** The softmax back behind the logits that took its output's name. */
-function restored(after: Model, softmax: Node): Model {
-	const [output = ''] = softmax.outputs;
-	const logits = freshNames(after.graph)(`${output}_logits`);
-	const renamed = (names: readonly string[]): string[] =>
-		names.map((name) => (name === output ? logits : name));
-	const edits = after.graph.nodes
-		.filter(({ inputs, outputs }) => inputs.includes(output) || outputs.includes(output))
-		.map((node): Edit => ({
-			kind: 'node',
-			node: { ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) },
-		}));
+/** The softmax back between the logits and who read it, or behind the logits that took its output's name. */
+function restored(after: Model, softmax: Node, before: Model): Model {
+	const [[input = ''], [output = '']] = [softmax.inputs, softmax.outputs];
+	const atEnd = before.graph.outputs.some(({ name }) => name === output);
+	const fresh = freshNames(after.graph);
+	const [logits, weights] = atEnd ? [fresh(`${output}_logits`), output] : [input, fresh(output)];
+	const renamed =
+		(from: string, to: string) =>
+		(name: string): string =>
+			name === from ? to : name;
+	const readers = before.graph.nodes.filter(({ inputs }) => inputs.includes(output)).map(({ id }) => id);
+	const moved = after.graph.nodes.flatMap((node): Edit[] => {
+		const [inputs, outputs] = atEnd
+			? [node.inputs.map(renamed(output, logits)), node.outputs.map(renamed(output, logits))]
+			: [readers.includes(node.id) ? node.inputs.map(renamed(input, weights)) : node.inputs, node.outputs];
+		const same = inputs.join() === node.inputs.join() && outputs.join() === node.outputs.join();
+		return same ? [] : [{ kind: 'node', node: { ...node, inputs, outputs } }];
+	});
 	const { id: _, ...rest } = softmax;
-	const back: Edit = { kind: 'insert', node: { ...rest, inputs: [logits], outputs: [output] } };
-	return applyPatch(after, { label: 'softmax restored', edits: [...edits, back] });
+	const back: Edit = { kind: 'insert', node: { ...rest, inputs: [logits], outputs: [weights] } };
+	return applyPatch(after, { label: 'softmax restored', edits: [...moved, back] });
 }
 
 const isSoftmax = ({ op }: Node): boolean => op === 'Softmax' || op === 'LogSoftmax';
 
+/** Operators that move numbers and change none: a softmax before them is at the end all the same. */
+const moving: ReadonlySet<string> = new Set([
+	...['Transpose', 'Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'],
+]);
+
+/** Whether a value is an output of the model, or becomes one by being moved about. */
+function endsAs(r: Rewriting, value: string, ends: ReadonlySet<string>): boolean {
+	if (ends.has(value)) return true;
+	const [reader, other] = r.numbersReaders(value);
+	if (reader === undefined || other !== undefined || !moving.has(reader.op)) return false;
+	return reader.inputs[0] === value && endsAs(r, reader.outputs[0] ?? '', ends);
+}
+
 function dropTerminal(r: Rewriting, node: Node): Folded | string | undefined {
 	const [output = ''] = node.outputs;
-	if (!isSoftmax(node) || !r.net.model.graph.outputs.some(({ name }) => name === output)) return undefined;
+	const ends = new Set(r.net.model.graph.outputs.map(({ name }) => name));
+	if (!isSoftmax(node) || !endsAs(r, output, ends)) return undefined;
 	const [reader] = r.numbersReaders(output);
-	if (reader !== undefined) return `${nodeLabel(reader)} reads it too`;
+	if (ends.has(output) && reader !== undefined) return `${nodeLabel(reader)} reads it too`;
 	r.bypass(node.id);
 	return {};
 }

@@ -137,7 +137,7 @@ async function stillOf(
 	if (step.with !== 'constant') return base;
 	const [output] = softmax.outputs;
 	if (lab?.calibrated !== true || output === undefined)
-		throw new Fault(needsData({ metric: 'constant' }, { span: step.spans.with ?? step.span }));
+		throw new Fault(needsData({ metric: 'constant', fitted: true }, { span: step.spans.with ?? step.span }));
 	const [average] = await lab.averages(model, [output.name]);
 	const name = `${output.name}.weights`;
 	const { dims, mean } = present(average, 'an average');

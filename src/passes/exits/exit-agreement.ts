@@ -44,7 +44,7 @@ export async function confidenceFor(
 	{ step, model, lab }: PlanRequest,
 ): Promise<Predicate> {
 	const span = step.spans.when ?? step.span;
-	if (lab?.calibrated !== true) throw new Fault(needsData({ metric: 'agreement' }, { span }));
+	if (lab?.calibrated !== true) throw new Fault(needsData({ metric: 'agreement', fitted: true }, { span }));
 	const judged = await judge(lab, model, leaving);
 	// With no disagreement at all, the bound is 1 − alpha^(1/n).
 	const least = Math.ceil(Math.log(alpha) / Math.log(asked));

@@ -83,7 +83,8 @@ async function plan(request: PlanRequest): Promise<Planned<Fusions>> {
 	const { groups, refused } = groupsOf(request);
 	const absorbs = step.with === undefined ? request.lab?.calibrated === true : step.with === 'absorption';
 	const { lab, model } = request;
-	if (absorbs && lab === undefined) throw new Fault(needsData({ metric: 'absorption' }, { span: step.span }));
+	if (absorbs && lab === undefined)
+		throw new Fault(needsData({ metric: 'absorption', fitted: true }, { span: step.span }));
 	const tensors = new Map<string, Tensor>();
 	const { refits, told }: Pick<Absorbed, 'refits' | 'told'> =
 		absorbs && lab ? await absorb(gapsOf(groups, request), model, lab, tensors) : { refits: [], told: [] };

@@ -41,7 +41,7 @@ type Site = {
 export async function planStatic(request: PlanRequest): Promise<Planned<Statics>> {
 	const { step, numbering, lab } = request;
 	if (lab?.calibrated !== true)
-		throw new Fault(needsData({ metric: 'static' }, { span: step.spans.with ?? step.span }));
+		throw new Fault(needsData({ metric: 'static', fitted: true }, { span: step.spans.with ?? step.span }));
 	const { sites, refused } = sitesOf(request);
 	const chosen = await choose(request, sites, lab);
 	const tensors = new Map<string, Tensor>();

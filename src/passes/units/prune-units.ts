@@ -104,7 +104,9 @@ type Ranked = Found & {
 async function rankedUnits(request: PlanRequest, target: Target): Promise<Ranked> {
 	const { step, lab, net } = request;
 	const found = target.find(request);
-	if (found.total === 0) throw new Fault(noAnatomy({ target: target.unit }, { span: step.span }));
+	const scoped = step.in.length > 0;
+	if (found.total === 0 && (scoped || !isBare(request)))
+		throw new Fault(noAnatomy({ target: target.unit, scoped }, { span: step.span }));
 	const grams = lab && gramsOf(found.groups, net.model, lab);
 	const metric = step.by ?? (isBare(request) ? 'l2' : defaultMetric(target, found.groups, lab));
 	const ranking = await rank(
