@@ -23,7 +23,6 @@ export async function canonical(
 	products: Products,
 ): Promise<Canonical> {
 	const total = data.reduce((sum, value) => sum + value * value, 0) || 1;
-	const unfolded = dims.map((_, axis) => unfold(data, dims, axis));
 	let factors = dims.map((size, axis) =>
 		matrix(
 			size,
@@ -31,16 +30,30 @@ export async function canonical(
 			Float64Array.from({ length: size * rank }, (_, at) => drawAt(axis + 1, at) - 0.5),
 		),
 	);
+	const [first, last] = [dims[0] ?? 1, dims.at(-1) ?? 1];
+	const [byFirst, byLast] = [
+		matrix(first, data.length / first, data),
+		matrix(data.length / last, last, data),
+	];
 	for (let sweep = 0, before = Infinity; ; sweep++) {
 		let tail = 1;
-		for (const [axis, wide] of unfolded.entries()) {
+		// The last factor stays until all others are fitted, so one product with it serves them all.
+		const behind = await products.multiply(byLast, factors.at(-1) ?? byLast);
+		for (const axis of dims.keys()) {
+			const isLast = axis === dims.length - 1;
 			const others = factors.filter((_, at) => at !== axis);
-			const found = await products.multiply(wide, khatriRao(others));
+			const found = isLast
+				? summed(
+						await products.multiply(byFirst, factors[0] ?? byFirst, 'tn'),
+						dims.slice(1),
+						axis - 1,
+						factors.slice(1),
+					)
+				: summed(behind, dims.slice(0, -1), axis, factors);
 			const gram = await hadamardGram(others, products);
 			const solver = await damped(gram, damping, products);
 			const fitted = transposed(await solveDamped(solver, transposed(found), products));
 			tail = 1 - (2 * dot(found, fitted) - dot(await products.multiply(fitted, gram), fitted)) / total;
-			const isLast = axis === dims.length - 1;
 			factors = factors.map((factor, at) => (at === axis ? (isLast ? fitted : unitColumns(fitted)) : factor));
 		}
 		if (sweep === sweeps || before - tail < settled) return { factors, tail: Math.max(0, tail) };
@@ -48,16 +61,30 @@ export async function canonical(
 	}
 }
 
-/** size of the axis × all others, those in their order. */
-function unfold(data: Float64Array, dims: readonly number[], axis: number): Matrix {
-	const size = dims[axis] ?? 1;
-	const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1);
-	const rest = data.length / size;
-	const result = matrix(size, rest);
-	for (let at = 0; at < data.length; at++) {
-		const row = Math.floor(at / inner) % size;
-		const col = Math.floor(at / (inner * size)) * inner + (at % inner);
-		result.data[row * rest + col] = data[at] ?? 0;
+/**
+ * A tensor of which one end was multiplied with its factor, [the other axes] × rank, summed over all of them but one, weighted by their
+ * factors. That product comes first, since the matrix of all other factors is as large as the tensor times the rank.
+ */
+function summed(
+	{ data, cols }: Matrix,
+	dims: readonly number[],
+	axis: number,
+	factors: readonly Matrix[],
+): Matrix {
+	const result = matrix(dims[axis] ?? 1, cols);
+	const others = [...dims.keys()].filter((at) => at !== axis);
+	const strides = dims.map((_, at) => dims.slice(at + 1).reduce((product, size) => product * size, 1));
+	const place = (row: number, at: number): number =>
+		cols * (Math.floor(row / (strides[at] ?? 1)) % (dims[at] ?? 1));
+	for (let row = 0; row * cols < data.length; row++) {
+		const weighted = data.slice(row * cols, (row + 1) * cols);
+		for (const other of others) {
+			const [from, factor] = [place(row, other), factors[other]?.data ?? weighted];
+			for (let col = 0; col < cols; col++) weighted[col] = (weighted[col] ?? 0) * (factor[from + col] ?? 0);
+		}
+		const to = place(row, axis);
+		for (let col = 0; col < cols; col++)
+			result.data[to + col] = (result.data[to + col] ?? 0) + (weighted[col] ?? 0);
 	}
 	return result;
 }

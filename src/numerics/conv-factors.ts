@@ -1,7 +1,7 @@
 /** Kernels as chains of thinner ones: by singular values, or by what the kernel puts out on inputs of given second moments. */
 import { present } from '../diagnostic.ts';
 import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
-import { canonical, khatriRao } from './canonical.ts';
+import { canonical, khatriRao, type Canonical } from './canonical.ts';
 import { linksOf, type Kernel, type Scheme, type Stage } from './conv-chain.ts';
 import { outputFactors } from './output-pca.ts';
 import { regress } from './regress.ts';
@@ -215,6 +215,22 @@ function channelMoments({ cols, data }: Matrix, inputs: number): Matrix {
 	return result;
 }
 
+/** A kernel is asked for twice: as it is, and refitted to data behind the same vectors. */
+const known = new WeakMap<Float64Array, { readonly rank: number; readonly found: Promise<Canonical> }>();
+
+function decomposed(
+	data: Float64Array,
+	dims: readonly number[],
+	rank: number,
+	products: Products,
+): Promise<Canonical> {
+	const before = known.get(data);
+	if (before?.rank === rank) return before.found;
+	const found = canonical(data, dims, rank, products);
+	known.set(data, { rank, found });
+	return found;
+}
+
 /** Sums of products of vectors; with data, the last vectors refitted behind the others. */
 async function cp(
 	kernel: Kernel,
@@ -224,7 +240,7 @@ async function cp(
 ): Promise<Chain> {
 	const { inputs, outputs, window, matrix: w } = kernel;
 	const rank = typeof wanted === 'number' ? wanted : w.rows;
-	const found = await canonical(w.data, [inputs, ...window, outputs], rank, products);
+	const found = await decomposed(w.data, [inputs, ...window, outputs], rank, products);
 	const inner = found.factors.slice(0, -1);
 	const weights = inner.map((factor) => transposed(factor).data);
 	const last = found.factors.at(-1) ?? matrix(outputs, rank);

@@ -4,7 +4,8 @@ import { Fault, present } from '../../diagnostic.ts';
 import { elementType, FLOAT, FLOAT16 } from '../../ir/graph/dtype.ts';
 import { inferFacts } from '../../ir/graph/facts.ts';
 import { hasHalf } from '../../ir/graph/widen.ts';
-import { elementCount, type Model, type ValueName } from '../../ir/graph/graph.ts';
+import { bareAttention, biased } from '../../ir/graph/biased.ts';
+import { elementCount, nodeLabel, type Model, type Node, type ValueName } from '../../ir/graph/graph.ts';
 import { halfBits, halfValue, toInt64 } from '../../ir/graph/tensor.ts';
 import { noRuntime, sessionFailed } from '../../messages/run.ts';
 import { encodeForSession } from '../onnx/encode.ts';
@@ -62,7 +63,10 @@ export async function openSession(
 	{ which, optimize = 'disabled', threads, extra = [] }: SessionOptions,
 ): Promise<Session> {
 	const ort = await load();
-	const { bytes, folder } = encodeForSession(extra.length === 0 ? model : withOutputs(model, extra));
+	const whole = biased(model);
+	const bare = bareAttention(whole.graph);
+	if (bare !== undefined) throw new Fault(sessionFailed({ which, cause: endsProcess(bare) }));
+	const { bytes, folder } = encodeForSession(extra.length === 0 ? whole : withOutputs(whole, extra));
 	const fail = (problem: unknown): never => {
 		throw new Fault(sessionFailed({ which, cause: (problem as Error).message.split('\n')[0] ?? '' }));
 	};
@@ -93,6 +97,9 @@ export async function openSession(
 		release: () => session.release(),
 	};
 }
+
+const endsProcess = (node: Node): string =>
+	`${nodeLabel(node)} has no bias and computes its weight, which ends the process in onnxruntime 1.30`;
 
 function withOutputs(model: Model, names: readonly ValueName[]): Model {
 	const known = new Set(model.graph.outputs.map(({ name }) => name));
