@@ -66,4 +66,24 @@ test('weights that a table shares stay, and the plan says that nothing gets fast
 	assert.match(document.steps[0]!.unit, 'not faster on a CPU');
 });
 
+test('matrices of recurrent layers and transposed convolutions have weights too', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', [5, 'batch', 6]);
+	const states = b.node('GRU', [x, b.weight([1, 24, 6]), b.weight([1, 24, 8])], { hidden_size: 8 }, '', 2);
+	const maps = b.node('Reshape', [`${states}_1`, b.ints([-1, 8, 1, 1])]);
+	b.output(b.node('ConvTranspose', [maps, b.weight([8, 3, 2, 2])]), ['batch', 3, 2, 2]);
+	const { document, model } = await buildOf(b.build(), 'prune weights 2:4');
+	assert.ok(document.proof?.ok === true && !document.proof.weak);
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [24 * (2 + 4) + 4 * 12, 144 + 192 + 96]);
+	const { values } = weightOf(model, 'ConvTranspose');
+	for (let at = 0; at < 12; at++) assert.is(zeros([0, 1, 2, 3].map((input) => values[input * 12 + at]!)), 2);
+});
+
+test('a model without weights in floating point says what is missing', async () => {
+	const b = modelBuilder();
+	b.output(b.node('Relu', [b.input('x', [2, 3])]), [2, 3]);
+	const why = await buildOf(b.build(), 'prune weights 50%').then(() => 'built', String);
+	assert.match(why, /no weights in floating point that prunec can find/);
+});
+
 test.run();

@@ -14,8 +14,10 @@ import { type NetNode } from '../../ir/axes/net.ts';
 import { type Amount } from '../../ir/recipe/recipe.ts';
 import { stays } from '../../messages/exact.ts';
 import { noAnatomy } from '../../messages/plan.ts';
+import { isRecurrent } from '../exact/bias.ts';
 import { insert } from '../edits.ts';
 import { sitesInScope } from '../sites.ts';
+import { zeroed, type Rule } from './weight-masks.ts';
 import {
 	defineTechnique,
 	type Lowered,
@@ -25,8 +27,6 @@ import {
 	saidOf,
 } from '../technique.ts';
 
-/** Which weights of a tensor become zeros: a share of them, or all but `keep` of every `of` along an axis. */
-type Rule = { readonly share: number } | { readonly keep: number; readonly of: number };
 type Zeros = {
 	readonly rule: Rule;
 	/** The constant that a node reads, and the axis that the node sums over. */
@@ -41,7 +41,7 @@ export const pruneWeights = defineTechnique<Zeros>({
 		target: 'weights',
 		aliases: ['weight'],
 		summary:
-			'Set single weights of products and convolutions to zero: the smallest of each tensor, or with `2:4` all but two of every four. Smaller when compressed, not faster on a CPU.',
+			'Set single weights of products, convolutions and recurrent layers to zero: the smallest of each tensor, or with `2:4` all but two of every four. Smaller when compressed, not faster on a CPU.',
 		example: 'prune weights 50%',
 		amounts: ['remove-share', 'keep-share', 'pattern'],
 		bare: false,
@@ -68,8 +68,11 @@ function ruleOf(amount: Amount | undefined): Rule {
 function plan(request: PlanRequest): Planned<Zeros> {
 	const { step, net, numbering } = request;
 	const inScope = sitesInScope(request);
-	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? (siteAt(node) ?? []) : []));
-	if (sites.length === 0) throw new Fault(noAnatomy({ target: 'weights' }, { span: step.span }));
+	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? sitesAt(node) : []));
+	if (sites.length === 0)
+		throw new Fault(
+			noAnatomy({ target: 'weights in floating point', scoped: step.in.length > 0 }, { span: step.span }),
+		);
 	const rule = ruleOf(step.amount);
 	const own = sites.filter((site) => isOwn(site, sites, net.model.graph.nodes));
 	const shared = sites.filter((site) => !own.includes(site)).map(({ label }) => label);
@@ -93,63 +96,32 @@ function plan(request: PlanRequest): Planned<Zeros> {
 	};
 }
 
-function siteAt(node: NetNode): Site | undefined {
+/** Operands that an operator multiplies with what it reads, by slot, and the axis that it sums over. */
+function operandsOf(node: NetNode): readonly (readonly [slot: number, axis: number])[] {
 	const linear = linearOf(node);
-	const isConvolution = node.node.op === 'Conv' && node.node.domain === '';
-	const slot = linear?.slot ?? (isConvolution ? 1 : -1);
-	const tensor = node.inputs[slot]?.constant;
-	if (tensor === undefined || !isReadable(tensor) || elementType(tensor.type)?.kind !== 'float')
-		return undefined;
-	const label = `${node.node.op} '${node.node.name || (node.node.outputs[0] ?? '')}'`;
-	const name = node.node.inputs[slot] ?? '';
-	const depthwise = isConvolution && intAttribute(node.view, 'group', 1) > 1 && tensor.dims[1] === 1;
+	if (linear !== undefined) return [[linear.slot, linear.inAxis]];
+	if (isRecurrent(node)) return [1, 2].map((slot) => [slot, 2]);
+	if (node.node.domain !== '' || !/^Conv(Transpose)?$/.test(node.node.op)) return [];
+	const { dims = [] } = node.inputs[1]?.constant ?? {};
 	// A depthwise kernel sums over its window alone.
-	const axis = linear?.inAxis ?? (depthwise ? tensor.dims.length - 1 : 1);
-	return { node: node.node.id, slot, axis, tensor: { ...tensor, name }, label };
+	if (intAttribute(node.view, 'group', 1) > 1 && dims[1] === 1) return [[1, dims.length - 1]];
+	return [[1, node.node.op === 'Conv' ? 1 : 0]];
+}
+
+function sitesAt(node: NetNode): Site[] {
+	return operandsOf(node).flatMap(([slot, axis]) => {
+		const tensor = node.inputs[slot]?.constant;
+		if (tensor === undefined || !isReadable(tensor)) return [];
+		if (elementType(tensor.type)?.kind !== 'float') return [];
+		const label = `${node.node.op} '${node.node.name || (node.node.outputs[0] ?? '')}'`;
+		const name = node.node.inputs[slot] ?? '';
+		return [{ node: node.node.id, slot, axis, tensor: { ...tensor, name }, label }];
+	});
 }
 
 function isOwn({ tensor }: Site, sites: readonly Site[], nodes: readonly Node[]): boolean {
 	const readers = nodes.filter(({ inputs }) => inputs.includes(tensor.name));
 	return readers.every(({ id }) => sites.some(({ node }) => node === id));
-}
-
-type Masked = { readonly mask: Float32Array; readonly zeros: number };
-
-/** Ones for the weights that stay; of equal ones those that come first go. */
-function zeroed(tensor: Tensor, axis: number, rule: Rule): Masked {
-	const sizes = Float64Array.from(numbersOf(tensor), Math.abs);
-	const mask = new Float32Array(sizes.length).fill(1);
-	const groups =
-		'share' in rule
-			? [{ at: Array.from(sizes, (_, at) => at), gone: Math.floor(rule.share * sizes.length + 0.5) }]
-			: neighbours(tensor.dims, axis, rule);
-	let zeros = 0;
-	for (const { at, gone } of groups) {
-		const order = at.toSorted((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0) || a - b);
-		for (const index of order.slice(0, gone)) mask[index] = 0;
-		zeros += gone;
-	}
-	return { mask, zeros };
-}
-
-type Group = { readonly at: number[]; readonly gone: number };
-
-/** Runs of `of` neighbours along an axis; a shorter one at the end keeps as many as the others. */
-function neighbours(
-	dims: readonly number[],
-	axis: number,
-	{ keep, of }: { keep: number; of: number },
-): Group[] {
-	const [size, inner] = [dims[axis] ?? 1, elementCount(dims.slice(axis + 1))];
-	const groups: Group[] = [];
-	for (let outer = 0; outer < elementCount(dims.slice(0, axis)); outer++)
-		for (let column = 0; column < inner; column++)
-			for (let from = 0; from < size; from += of) {
-				const length = Math.min(of, size - from);
-				const at = Array.from({ length }, (_, k) => (outer * size + from + k) * inner + column);
-				groups.push({ at, gone: Math.max(0, length - keep) });
-			}
-	return groups;
 }
 
 /** Reference: the weights as they were, times a mask of ones and zeros in the graph. */
