@@ -43,12 +43,7 @@ export async function canonical(
 			const isLast = axis === dims.length - 1;
 			const others = factors.filter((_, at) => at !== axis);
 			const found = isLast
-				? summed(
-						await products.multiply(byFirst, factors[0] ?? byFirst, 'tn'),
-						dims.slice(1),
-						axis - 1,
-						factors.slice(1),
-					)
+				? await sumsOfLast(byFirst, dims, factors, products)
 				: summed(behind, dims.slice(0, -1), axis, factors);
 			const gram = await hadamardGram(others, products);
 			const solver = await damped(gram, damping, products);
@@ -59,6 +54,16 @@ export async function canonical(
 		if (sweep === sweeps || before - tail < settled) return { factors, tail: Math.max(0, tail) };
 		before = tail;
 	}
+}
+
+async function sumsOfLast(
+	byFirst: Matrix,
+	dims: readonly number[],
+	factors: readonly Matrix[],
+	products: Products,
+): Promise<Matrix> {
+	const before = await products.multiply(byFirst, factors[0] ?? byFirst, 'tn');
+	return summed(before, dims.slice(1), dims.length - 2, factors.slice(1));
 }
 
 /**
