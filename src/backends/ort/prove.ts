@@ -78,13 +78,13 @@ async function proveClaim(
 		errors = judged(moves);
 	}
 	const { outputs, stops } = await withControls(errors, claim, runs, kept, feeds, threads);
-	const worst = outputs.reduce((a, b) => (b.maxRel > a.maxRel ? b : a), outputs[0] ?? none);
+	const worst = outputs.reduce((a, b) => (exhausts(b) > exhausts(a) ? b : a), outputs[0] ?? none);
 	return {
 		reference: claim.says,
 		weights,
 		ok: outputs.length > 0 && outputs.every(({ maxAbs, tolerance }) => maxAbs <= tolerance),
 		samples: feeds.length,
-		maxAbs: Math.max(0, ...outputs.map(({ maxAbs }) => maxAbs)),
+		maxAbs: worst.maxAbs,
 		maxRel: worst.maxRel,
 		tolerance: worst.tolerance,
 		effect: Math.max(0, ...outputs.map(({ effect }) => effect)),
@@ -137,6 +137,9 @@ function apart(one: Runs, other: Runs, kept: Kept): Moves {
 }
 
 const none: OutputError = { name: '', maxAbs: 0, maxRel: 0, tolerance: 0, effect: 0, control: 0 };
+/** How much of its tolerance an output's error takes: outputs of other ranges have other ones. */
+const exhausts = ({ maxAbs, tolerance }: OutputError): number => (maxAbs === 0 ? 0 : maxAbs / tolerance);
+
 /** A mistake would move this output by 100 tolerances. */
 const shows = ({ control, tolerance }: OutputError): boolean => control > 0 && control >= 100 * tolerance;
 

@@ -127,4 +127,40 @@ test('scores that are ruled out must be so in both, and the others are compared 
 			assert.not(await verdictBy(original, wrong));
 });
 
+/** The products as a large output, and as a small one that makes much of their rounding. */
+function twofold(
+	...weights: readonly (readonly [dims: readonly number[], values: readonly number[]])[]
+): Model {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', width]);
+	const y = weights.reduce((value, [dims, values]) => b.node('MatMul', [value, b.floats(values, dims)]), x);
+	const [large, small] = [b.floats([1e6]), b.floats([64])];
+	b.output(b.node('Mul', [y, large]));
+	b.output(b.node('Sin', [b.node('Mul', [y, small])]));
+	const { graph, ...model } = b.build();
+	const named = new Map(graph.outputs.map(({ name }, at) => [name, `y${at}`]));
+	const renamed = (name: string): string => named.get(name) ?? name;
+	return {
+		...model,
+		graph: {
+			...graph,
+			nodes: graph.nodes.map((node) => ({ ...node, outputs: node.outputs.map(renamed) })),
+			outputs: graph.outputs.map((info) => ({ ...info, name: renamed(info.name) })),
+		},
+	};
+}
+
+test('error and tolerance are those of one output, the one that takes most of what it may', async () => {
+	const whole = twofold([[width, width], product]);
+	const step = { original: whole, pruned: twofold([[width, rank], left], [[rank, width], right]) };
+	const claims = [{ says: 'one product', reference: whole, controls: [] }];
+	const proof = await proveStep({ ...step, claims, kept: new Map(), weights: 'own' }, feeds, 1);
+	const [large, small] = proof.outputs;
+	assert.ok(large!.maxAbs > small!.maxAbs && large!.maxRel < small!.maxRel, 'neither is the worst in both');
+	assert.ok(proof.ok && proof.maxAbs <= proof.tolerance);
+	assert.ok(
+		proof.outputs.some(({ maxAbs, tolerance }) => maxAbs === proof.maxAbs && tolerance === proof.tolerance),
+	);
+});
+
 test.run();
