@@ -56,6 +56,18 @@ const repeated: Layout = (kit, x, { heads, width, d }) => {
 	return [apart(kit, kit.linear(x.name, x.width, d), heads, width), few(), few()];
 };
 
+/** The same by numbers: some heads of keys for more queries than others. */
+const mapped: Layout = (kit, x, { heads, width, d }) => {
+	const pairs = kit.draw.from(2, Math.max(2, heads - 1));
+	const more = Array.from({ length: heads - pairs }, () => kit.draw.below(pairs));
+	const places = [...Array.from({ length: pairs }, (_, at) => at), ...more].sort((a, b) => a - b);
+	const few = (): string => {
+		const own = apart(kit, kit.linear(x.name, x.width, pairs * width), pairs, width);
+		return kit.node('Gather', [own, kit.b.ints(places)], { axis: 1 });
+	};
+	return [apart(kit, kit.linear(x.name, x.width, d), heads, width), few(), few()];
+};
+
 /** One head of keys and values for all queries. */
 const shared: Layout = (kit, x, { heads, width, d }) => {
 	const one = (): string => apart(kit, kit.linear(x.name, x.width, width), 1, width);
@@ -83,6 +95,7 @@ const layouts: Readonly<Record<string, Layout>> = {
 	packedThree,
 	packedByHead,
 	repeated,
+	mapped,
 	shared,
 	rotary,
 };
@@ -141,6 +154,36 @@ const threeDimensional: Block = {
 	},
 };
 
+/** Queries on an axis beside that of their keys: broadcast, or by `Einsum` with the heads behind the sequence. */
+const beside: Block = {
+	takes: ['sequence'],
+	build: (kit, x) => {
+		const [pairs, each, width] = [kit.draw.from(2, 3), kit.draw.from(2, 3), kit.draw.pick([2, 4])];
+		const part = (...sizes: readonly number[]): string => {
+			const all = sizes.reduce((product, size) => product * size);
+			return kit.reshape(kit.linear(x.name, x.width, all), 2, sizes);
+		};
+		const [q, k, v] = [part(pairs, each, width), part(pairs, width), part(pairs, width)];
+		const weights = (scores: string): string =>
+			kit.exact ? kit.bounded(scores) : kit.node('Softmax', [scores], { axis: -1 });
+		const flat = pairs * each * width;
+		const out = (context: string): Flow => {
+			const name = kit.reshape(kit.bounded(context), 2, [flat]);
+			return { ...x, name: kit.linear(name, flat, x.width) };
+		};
+		if (kit.draw.chance(0.5)) {
+			const scores = weights(kit.node('Einsum', [q, k], { equation: 'btkgh,bskh->bkgts' }));
+			return out(kit.node('Einsum', [scores, v], { equation: 'bkgts,bskh->btkgh' }));
+		}
+		const one = (value: string, ...perm: readonly number[]): string =>
+			kit.node('Unsqueeze', [kit.transpose(value, ...perm), kit.b.ints([2])]);
+		const keys = one(k, 0, 2, 3, 1);
+		const scores = weights(kit.node('MatMul', [kit.transpose(q, 0, 2, 3, 1, 4), keys]));
+		const context = kit.node('MatMul', [scores, one(v, 0, 2, 1, 3)]);
+		return out(kit.transpose(context, 0, 3, 1, 2, 4));
+	},
+};
+
 const ms = 'com.microsoft';
 
 /** onnxruntime's operators for the whole of it. */
@@ -175,6 +218,7 @@ export const attentionBlocks: Readonly<Record<string, Block>> = {
 		Object.entries(layouts).map(([name, layout]) => [`attention_${name}`, attention(layout)]),
 	),
 	attention_threeDimensional: threeDimensional,
+	attention_beside: beside,
 	...Object.fromEntries(
 		Object.entries(fused).map(([name, build]): [string, Block] => [
 			name,

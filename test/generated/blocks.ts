@@ -4,6 +4,7 @@ import { operatorBlocks } from './blocks-operator.ts';
 import { sequenceBlocks } from './blocks-sequence.ts';
 import { attentionBlocks } from './blocks-attention.ts';
 import { flowBlocks } from './blocks-flow.ts';
+import { mixtureBlocks } from './blocks-mixture.ts';
 import { quantizedBlocks } from './blocks-quantized.ts';
 import { vectorBlocks } from './blocks-vector.ts';
 import { project, type Exactness, type Flow, type Kind, type Kit } from './kit.ts';
@@ -93,5 +94,6 @@ export const blocks: Readonly<Record<string, Block>> = {
 	...vectorBlocks,
 	...flowBlocks,
 	...quantizedBlocks,
+	...mixtureBlocks,
 	...operatorBlocks,
 };

@@ -28,11 +28,12 @@ export type Verdict =
 /** What float32 rounding may do to an output, relative to its largest value. */
 const rounding = 1e-5;
 
-/** Norms and sums of competitors may be passed: their reference works on what is kept. */
+/** Norms, sums of competitors and who chooses may be passed: their reference works on what is kept. */
 const permits: readonly ReadonlySet<Role>[] = [
 	new Set(),
 	new Set<Role>(['statistic']),
 	new Set<Role>(['statistic', 'competing']),
+	new Set<Role>(['statistic', 'competing', 'routed']),
 ];
 
 /** The share of trials whose negative control is run: a run of its own each time. */

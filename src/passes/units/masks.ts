@@ -50,10 +50,15 @@ export function masksOf({ family, units }: Chosen): Mask[] {
 	);
 }
 
-/** Zeros in one factor of a sum of products are enough, and weights are left as they are, unless all factors are weights. */
+/**
+ * Zeros in one factor of a sum of products are enough, and weights are left as they are, unless all factors are weights: then one in which
+ * zeros silence a unit.
+ */
 function oneFactor(node: NetNode, masks: readonly Mask[]): readonly Mask[] {
 	const activations = masks.filter((mask) => isActivation(node, mask));
-	return activations.length > 0 ? activations : masks.slice(0, 1);
+	if (activations.length > 0) return activations;
+	const zeros = operatorOf(node.node)?.zeroPoints;
+	return masks.filter(({ slot }) => zeros?.[slot] !== null).slice(0, 1);
 }
 
 function isActivation(node: NetNode, { slot }: Mask): boolean {
