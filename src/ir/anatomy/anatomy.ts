@@ -4,6 +4,7 @@
  */
 import { findFamilies, type Family } from '../axes/families.ts';
 import { type Net } from '../axes/net.ts';
+import { apart } from './apart.ts';
 import { findAttentions } from './attention.ts';
 import { findFeedForwards } from './ffn.ts';
 import { arrange } from './layers.ts';
@@ -23,7 +24,7 @@ export type Anatomy = {
  */
 export function findAnatomy(net: Net, mayChange: readonly string[] = []): Anatomy {
 	const families = findFamilies(net, { io: mayLose(net, mayChange) });
-	const attentions = findAttentions(net, families);
+	const attentions = apart(findAttentions(net, families));
 	const blocks = [...attentions, ...findFeedForwards(families)].sort((a, b) => a.node.index - b.node.index);
 	return {
 		net,
