@@ -1,6 +1,6 @@
 /** Compensation: readers of removed units are refitted to what stays, by numbers that are computed while planning. */
 import { present } from '../../diagnostic.ts';
-import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
+import { nodeLabel, type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { hasBodies, twinned, type Twin } from '../../ir/graph/twin.ts';
 import { type Gram, type GramRequest, type Lab, type SplitGram, type Walk } from '../../ir/lab.ts';
 import { type Net } from '../../ir/axes/net.ts';
@@ -122,7 +122,7 @@ class Following {
 	private reestimate(norm: BatchNorm, seen: SplitGram): void {
 		const made = reestimated(seen, norm.statistics, this.task.keptOf(norm));
 		const { choice, heldOut } = made;
-		this.told.push({ layer: -1, norm: norm.node.node.name, choice, residual: 0, heldOut });
+		this.told.push({ layer: -1, norm: nodeLabel(norm.node.node), choice, residual: 0, heldOut });
 		if (choice !== 'none') this.norms.push(recordNorm(norm, made, this.tensors));
 	}
 
