@@ -8,7 +8,7 @@ import { classifier, lm } from '../fixtures/text/text.ts';
 import { npy } from '../harness/data.ts';
 import { buildOf, operators } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
-import { encoder } from '../harness/model.ts';
+import { encoder, modelBuilder } from '../harness/model.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { type BuildDocument } from '../../src/document.ts';
 
@@ -60,7 +60,14 @@ test('where a residual sum reads the norm, a scale and a shift stand in its plac
 
 test('without data it is refused', async () => {
 	const message = await buildOf(encoder(2, sizes), 'prune norms with static').then(() => '', String);
-	assert.match(message, /plan\/needs-data/);
+	assert.match(message, /plan\/needs-data: 'static' must be measured on calibration data/);
+});
+
+test('a model without norms is said to have none, with or without data', async () => {
+	const b = modelBuilder();
+	b.output(b.node('MatMul', [b.input('x', [2, 6]), b.weight([6, 4])]), [2, 4]);
+	const message = await buildOf(b.build(), 'prune norms 25%').then(() => '', String);
+	assert.match(message, /this model has no norms along the last axis/);
 });
 
 test('an amount takes those of trained models that constants replace best, and outputs stay near', async () => {

@@ -24,9 +24,9 @@ type Mapped = { readonly site: LinearSite; readonly fit: Refit; readonly map: Li
 
 export async function planLinear(request: PlanRequest): Promise<Planned<LinearMaps>> {
 	const { step, lab, anatomy, numbering } = request;
+	const { sites, refused } = linearSites(request);
 	if (lab?.calibrated !== true)
 		throw new Fault(needsData({ metric: 'linear', fitted: true }, { span: step.spans.with ?? step.span }));
-	const { sites, refused } = linearSites(request);
 	const fitting = new Fitting(request, lab);
 	const fitted = await fitting.alone(sites);
 	const better = fitted.filter(({ fit }) => fit.choice === 'affine');

@@ -40,9 +40,9 @@ type Site = {
 
 export async function planStatic(request: PlanRequest): Promise<Planned<Statics>> {
 	const { step, numbering, lab } = request;
+	const { sites, refused } = sitesOf(request);
 	if (lab?.calibrated !== true)
 		throw new Fault(needsData({ metric: 'static', fitted: true }, { span: step.spans.with ?? step.span }));
-	const { sites, refused } = sitesOf(request);
 	const chosen = await choose(request, sites, lab);
 	const tensors = new Map<string, Tensor>();
 	const statics: Static[] = [];
