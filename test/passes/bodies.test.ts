@@ -8,7 +8,7 @@ import { loadModel } from '../../src/backends/onnx/load.ts';
 import { saveModel } from '../../src/backends/onnx/save.ts';
 import { compile } from '../../src/compile.ts';
 import { type BuildDocument } from '../../src/document.ts';
-import { BOOL, INT64 } from '../../src/ir/graph/dtype.ts';
+import { BOOL, INT32, INT64 } from '../../src/ir/graph/dtype.ts';
 import { subgraphs, type Graph, type LocalFunction, type Model } from '../../src/ir/graph/graph.ts';
 import { encoderLayer, modelBuilder, type Build } from '../harness/model.ts';
 
@@ -151,6 +151,44 @@ test('removes units of a state that a Loop carries, from captured weights and fr
 	);
 	const [cell] = made.model.graph.nodes.flatMap(subgraphs);
 	assert.equal(cell!.inputs[2]!.dims, [null, 5], 'the body says what it is given');
+});
+
+/** Two such cells that count by themselves up to the length, as a `while` of TensorFlow does; their states are added, turn by turn. */
+function counting(): Model {
+	const b = modelBuilder();
+	const x = b.input('x', ['seq', 'batch', 6]);
+	const length = b.node('Cast', [b.node('Gather', [b.node('Shape', [x]), b.ints([0], [])])], { to: 6 });
+	const zero = b.constant({ type: INT32, dims: [], data: [0] });
+	const first = b.node('Gather', [x, b.ints([0], [])]);
+	const going = b.node('Less', [zero, length]);
+	const run = (): string => {
+		const [hx, hh] = [b.weight([6, 10]), b.weight([10, 10])];
+		const cell = body((inner) => {
+			inner.input(`${bodies}/turn`, [], INT64);
+			inner.input(`${bodies}/go`, [], BOOL);
+			const at = inner.input(`${bodies}/at`, [], INT32);
+			const h = inner.input(`${bodies}/h`, ['batch', 10]);
+			const end = inner.input(`${bodies}/end`, [], INT32);
+			const row = inner.node('Gather', [x, at]);
+			const next = inner.node('Tanh', [
+				inner.node('Add', [inner.node('MatMul', [row, hx]), inner.node('MatMul', [h, hh])]),
+			]);
+			const after = inner.node('Add', [at, inner.constant({ type: INT32, dims: [], data: [1] })]);
+			const float = (value: string): string => inner.node('Cast', [value], { to: 1 });
+			const goes = inner.node('Less', [float(after), float(end)]);
+			return [[goes, BOOL], [after, INT32], [next], [end, INT32], [inner.node('Identity', [next])]];
+		});
+		const start = b.node('Mul', [b.node('MatMul', [first, b.weight([6, 10])]), b.floats([0.1], [])]);
+		return `${b.node('Loop', ['', going, zero, start, length], { body: graphOf(cell) }, '', 4)}_3`;
+	};
+	const both = b.node('Add', [run(), run()]);
+	b.output(linear(b, b.node('Mul', [both, linear(b, x, 6, 10)]), 10, 4), ['seq', 'batch', 4]);
+	return b.build();
+}
+
+test('removes units of loops that count their turns, which are as many as the input is long', async () => {
+	const made = await build(counting(), 'prune units 50% align 1');
+	assert.equal(removed(made), [5]);
 });
 
 /** The same in a Scan, with weights of its own. */

@@ -4,6 +4,7 @@
  */
 import { BOOL, INT64 } from '../graph/dtype.ts';
 import { flowDomain } from '../graph/graph.ts';
+import { countingOf } from './counted-loops.ts';
 import { built, type Operator } from './operator.ts';
 import { RowBuilder, type Row, type Side } from './row.ts';
 import {
@@ -171,11 +172,16 @@ function scanInSizes(view: NodeView): (Sizes | undefined)[] {
 
 const last = (view: NodeView): number => view.node.outputs.length - 1;
 
-/** A body runs only while its condition holds. How many turns there are is known when nothing but the count ends them. */
+/** A body runs only while its condition holds. How many turns there are is known when nothing but a count ends them. */
 function loopInValues(view: NodeView, slot: number): readonly number[] | undefined {
 	if (slot === 1) return [1];
 	const starts = view.inputs[1] === undefined || sampledInts(view, 1)?.[0] === 1;
-	return slot === last(view) && starts ? sampledInts(view, 0) : undefined;
+	if (slot !== last(view) || !starts) return undefined;
+	const counting = countingOf(view.node);
+	if (counting === undefined) return sampledInts(view, 0);
+	const [from, to] = [counting.counter, counting.bound].map((state) => sampledInts(view, 2 + state)?.[0]);
+	if (from === undefined || to === undefined) return undefined;
+	return [Math.min(sampledInts(view, 0)?.[0] ?? Infinity, Math.max(0, to - from))];
 }
 
 function scanInValues(view: NodeView, slot: number): readonly number[] | undefined {
@@ -208,7 +214,7 @@ export function statePairs(view: NodeView): { readonly into: number; readonly ou
 /** How many turns a loop takes at the sample; undefined when its condition may end it. */
 export function turnsOf(view: NodeView): number | undefined {
 	const goesOn = view.node.op === 'Scan' || sampledInts(view, 0)?.[0] === 1;
-	return goesOn ? sampledInts(view, view.inputs.length - 1)?.[0] : undefined;
+	return goesOn || countingOf(view.node) ? sampledInts(view, view.inputs.length - 1)?.[0] : undefined;
 }
 
 function stackAxis(view: NodeView, output: number, rank: number): number {
