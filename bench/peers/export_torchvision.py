@@ -5,7 +5,7 @@
 
 By TorchScript, or with `dynamo` by torch.export, for which onnxscript is needed too. Needs torch and torchvision; nothing is downloaded. Batch norms get the statistics of one input, so that values stay finite.
 The last layers of detectors are made small, so that boxes lie near their anchors and what comes behind them costs the same
-before and after pruning; the least score of a detection is 0.005, so that there are some.
+before and after pruning; the least score of a detection is 0.005, so that there are some. R-CNNs look at 100 places and keep 10.
 """
 import sys
 import warnings
@@ -34,7 +34,8 @@ def options(name, place):
     if name.startswith("ssd"):
         return {"weights_backbone": None, least: 0.005}
     layers = 6 if "mobilenet" in name else 5
-    sizes = {"min_size": 320, "max_size": 320}
+    few = {"rpn_post_nms_top_n_test": 100, "box_detections_per_img": 10} if "rcnn" in name else {}
+    sizes = {"min_size": 320, "max_size": 320, **few}
     return {"weights_backbone": None, "trainable_backbone_layers": layers, least: 0.005, **sizes}
 
 
