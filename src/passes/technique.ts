@@ -171,6 +171,8 @@ export type Offered = {
 	readonly keys: readonly string[];
 	/** `the heads of layer 3`. */
 	readonly label: string;
+	/** What one calls its units: those of one kind take time in one way. */
+	readonly unit: string;
 	readonly families: readonly Family[];
 	/** Units in the order in which they go. */
 	readonly order: readonly number[];

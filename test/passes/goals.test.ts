@@ -279,6 +279,7 @@ const offered = (label: string, damage: readonly number[]): Offered => ({
 	...{
 		keys: [label],
 		label,
+		unit: 'units',
 		families: [],
 		order: damage.map((_, at) => at),
 		counts: damage.map((_, at) => at),

@@ -1,7 +1,7 @@
 /** Times of small graphs on this machine, remembered between processes. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../../files/cache.ts';
 import { generate } from '../../data/generate.ts';
@@ -17,11 +17,13 @@ const [enoughMs, fewest, most] = [60, 7, 200] as const;
 
 /**
  * The fastest of many runs of each part, all optimizations on. Parts of the same key are measured once on a machine; the table
- * lies in the user's cache folder, by processor, threads and version of onnxruntime.
+ * lies in the user's cache folder, by processor, threads and version of onnxruntime. Times of a machine that has more to do than it has
+ * processors are used and not kept.
  */
 export async function timeParts(parts: readonly Part[], threads: number): Promise<(number | undefined)[]> {
 	const path = tablePath();
 	const table = readTable(path);
+	const isQuiet = (loadavg()[0] ?? 0) <= cpus().length;
 	const where = `${cpus()[0]?.model ?? ''}|${threads}|${await runtimeVersion()}`;
 	const hashes = parts.map(({ key }) =>
 		createHash('sha256').update(`${where}|${key}`).digest('hex').slice(0, 32),
@@ -33,7 +35,7 @@ export async function timeParts(parts: readonly Part[], threads: number): Promis
 		}),
 	);
 	for (const [hash, part] of fresh) table[hash] = (await timePart(part, threads)) ?? null;
-	if (fresh.size > 0) writeTable(path, table);
+	if (fresh.size > 0 && isQuiet) writeTable(path, table);
 	return hashes.map((hash) => table[hash] ?? undefined);
 }
 

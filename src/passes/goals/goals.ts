@@ -66,7 +66,8 @@ function wayOf({ offers, savings, until, original }: GoalTask<unknown>): Way {
 	return new Way(offers, costs);
 }
 
-type Tried<T> = Attempt<T> & { readonly end: number; readonly qualities: Qualities };
+type Drafted<T> = Attempt<T> & { readonly end: number };
+type Tried<T> = Drafted<T> & { readonly qualities: Qualities };
 
 class Search<T> {
 	private readonly task: GoalTask<T>;
@@ -81,7 +82,8 @@ class Search<T> {
 	async downTo(): Promise<Solved<T>> {
 		const { until } = this.task;
 		let bounds = until.map((goal) => this.limitOf(goal));
-		let best: (Attempt<T> & { readonly end: number }) | undefined;
+		let best: Drafted<T> | undefined;
+		let early: Drafted<T> | undefined;
 		// Ends known to be too early and far enough: noise must not send the search out of what lies between.
 		let [missedAt, metAt] = [-1, this.way.length + 1];
 		for (let turn = 0; turn < tries && metAt - missedAt > 1; turn++) {
@@ -90,10 +92,12 @@ class Search<T> {
 			const tried = { ...(await this.task.attempt(this.way.allotment(end), true)), end };
 			const missed = this.missed(tried.costs);
 			if (missed.length > 0 && end === this.way.length) this.fail(missed, tried.costs);
-			if (missed.length > 0) missedAt = end;
+			if (missed.length > 0) [early, missedAt] = [tried, end];
 			else [best, metAt] = [tried, end];
 			if (missed.length === 0 && this.isClose(tried.costs)) break;
-			bounds = bounds.map((bound, at) => this.corrected(until[at], bound, tried));
+			bounds = until.map((goal, at) =>
+				early && best ? this.between(goal, early, best) : this.corrected(goal, bounds[at] ?? 0, tried),
+			);
 		}
 		if (best === undefined) return this.fail(until, this.task.before);
 		best = await this.refitted(best);
@@ -104,9 +108,7 @@ class Search<T> {
 	}
 
 	/** What was a draft, in full. Refits may add biases that were not there: then one goes further, a step at a time. */
-	private async refitted(
-		draft: Attempt<T> & { readonly end: number },
-	): Promise<Attempt<T> & { readonly end: number }> {
+	private async refitted(draft: Drafted<T>): Promise<Drafted<T>> {
 		for (let { end } = draft; ; end++) {
 			const { result, costs } = await this.task.attempt(this.way.allotment(end));
 			// Time is what it was: biases take none that can be told from noise.
@@ -154,18 +156,23 @@ class Search<T> {
 	}
 
 	/** A bound for what tables predict, moved by as much as they were wrong about what is saved. */
-	private corrected(
-		goal: Goal | undefined,
-		bound: number,
-		{ costs, end }: Attempt<T> & { readonly end: number },
-	): number {
-		if (goal === undefined) return bound;
+	private corrected(goal: Goal, bound: number, { costs, end }: Drafted<T>): number {
 		const [before, limit] = [this.costOf(goal, this.task.before), this.limitOf(goal)];
 		const predicted = this.savingsOf(goal).saved(this.way.removed(end));
 		const measured = before - this.costOf(goal, costs);
 		return measured > 0
 			? before - ((before - limit) * predicted) / measured
 			: bound - (limit - before) / tries;
+	}
+
+	/** A bound for what tables predict, on the line between an end that was too early and one that was far enough. */
+	private between(goal: Goal, early: Drafted<T>, far: Drafted<T>): number {
+		const [before, limit] = [this.costOf(goal, this.task.before), this.limitOf(goal)];
+		const wanted = limit - (slack / 2) * Math.max(0, before - limit);
+		const [high, low] = [this.costOf(goal, early.costs), this.costOf(goal, far.costs)];
+		const [from, to] = [early, far].map(({ end }) => this.predict(goal, this.way.removed(end)));
+		if (from === undefined || to === undefined || !(high > low)) return limit;
+		return from + ((to - from) * (high - wanted)) / (high - low);
 	}
 
 	private missed(costs: Costs): Goal[] {

@@ -49,11 +49,12 @@ export async function latencySavings(
 		if (whole === undefined || row.includes(undefined)) return [];
 		return [{ nodes, families: own, whole, ratios: row.map((time) => (time ?? whole) / whole) }];
 	});
-	const byParts = savingsOf(
-		pieces,
-		families.map(({ offer }) => offer),
-	);
-	return calibrated(byParts, await wholesOf(net, offers, timeOf));
+	const owners = families.map(({ offer }) => offer);
+	const before = await timeOf(net.model);
+	const timed = await wholesOf({ net, offers, timeOf, before });
+	const kinds = await kindsOf({ net, offers, timeOf, before });
+	const byKinds = weighed(pieces, owners, kinds);
+	return calibrated(savingsOf(byKinds, owners), timed);
 }
 
 /** The model narrowed as a whole: how many units each family has lost, and the milliseconds that it takes less. */
@@ -62,21 +63,62 @@ type Narrowed = { readonly removed: readonly number[]; readonly saved: number };
 /** Parts tell what saves time and what does not; whole models at these widths, how much of it there is. */
 const wholeWidths = [2, 4];
 
-async function wholesOf(
-	net: Net,
-	offers: readonly Offered[],
-	timeOf: Clock['timeOf'],
-): Promise<readonly Narrowed[]> {
-	const before = await timeOf(net.model);
+type Timing = {
+	readonly net: Net;
+	readonly offers: readonly Offered[];
+	readonly timeOf: Clock['timeOf'];
+	/** Milliseconds of the model as it is. */
+	readonly before: number;
+};
+
+async function wholesOf(timing: Timing): Promise<readonly Narrowed[]> {
 	const found: Narrowed[] = [];
-	for (const width of wholeWidths) {
-		const counts = offers.map((offer) => countAt(offer, width));
-		const model = narrowed(net, offers, counts);
-		if (model === undefined) continue;
-		const removed = offers.flatMap((offer, at) => offer.families.map(() => counts[at] ?? 0));
-		found.push({ removed, saved: before - (await timeOf(model)) });
+	for (const width of wholeWidths)
+		found.push(...(await narrowedTo((offer) => countAt(offer, width), timing)));
+	return found;
+}
+
+/** By kind of unit, the model with most of those alone gone; nothing where there is one kind. */
+async function kindsOf(timing: Timing): Promise<ReadonlyMap<string, Narrowed>> {
+	const kinds = new Set(timing.offers.map(({ unit }) => unit));
+	const found = new Map<string, Narrowed>();
+	for (const kind of kinds.size < 2 ? [] : kinds) {
+		const countOf = (offer: Offered): number => (offer.unit === kind ? countAt(offer, widths - 2) : 0);
+		for (const one of await narrowedTo(countOf, timing)) found.set(kind, one);
 	}
 	return found;
+}
+
+/** One, or none where an operator cannot follow. */
+async function narrowedTo(
+	countOf: (offer: Offered) => number,
+	{ net, offers, timeOf, before }: Timing,
+): Promise<Narrowed[]> {
+	const counts = offers.map(countOf);
+	const model = narrowed(net, offers, counts);
+	if (model === undefined) return [];
+	const removed = offers.flatMap((offer, at) => offer.families.map(() => counts[at] ?? 0));
+	return [{ removed, saved: before - (await timeOf(model)) }];
+}
+
+/** Pieces whose times are put on the scale that their kind of unit has in the whole model. */
+function weighed(
+	pieces: readonly Piece[],
+	owners: readonly Offered[],
+	kinds: ReadonlyMap<string, Narrowed>,
+): Piece[] {
+	const byParts = savingsOf(pieces, owners);
+	const scales = new Map(
+		[...kinds].map(([kind, { removed, saved }]) => {
+			const parts = byParts.saved(removed);
+			// Noise may have a narrower model take longer: then it says nothing.
+			return [kind, parts > 0 && saved > 0 ? saved / parts : 1];
+		}),
+	);
+	return pieces.map((piece) => {
+		const own = piece.families.map((family) => scales.get(owners[family]?.unit ?? '') ?? 1);
+		return { ...piece, whole: (piece.whole * own.reduce((sum, one) => sum + one, 0)) / own.length };
+	});
 }
 
 /**

@@ -39,6 +39,7 @@ export async function offerUnits(candidates: readonly Candidate[], terms: Terms)
 			return {
 				keys: mates.map(({ key }) => key),
 				label: `the ${terms.unit} of ${first.label}`,
+				unit: terms.unit,
 				families: mates.map(({ family }) => family),
 				...{ order, counts },
 				damage: counts.map((count) => losses.reduce((sum, own) => sum + (own[count] ?? 0), 0)),
