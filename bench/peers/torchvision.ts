@@ -84,7 +84,6 @@ function dynamoText(all: readonly Line[]): string {
 		'',
 		'The same statement on files of `torch.onnx.export(…, dynamo=True)`, torch 2.15 with onnxscript 0.7.2, opset 20.',
 		`Proven: **${proven.length} of ${all.length}** tried; geometric mean of the speed-up ${times(speed)}.`,
-		'ConvNeXt and Swin keep the width of their last stage: the exporter writes their flattening as `as_strided`, a Gather by computed numbers.',
 		'',
 		...[head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
 	].join('\n')}\n`;
