@@ -78,9 +78,20 @@ export async function evaluateModels(
 	}
 }
 
+/** What a recipe's `evaluate` says of its data and metric. */
+export function saidBy({ path, take, tokens, seed, metric }: Evaluation): Omit<EvaluateOptions, 'modelPath'> {
+	return {
+		path,
+		...(take !== undefined && { take }),
+		...(tokens !== undefined && { tokens }),
+		...(seed !== undefined && { seed }),
+		...(metric !== undefined && { metrics: [metric] }),
+	};
+}
+
 /** Original and result on the data of a recipe's `evaluate`, by the first of its metrics that is a share; undefined without one. */
 export async function compareShares(
-	{ path, take, tokens, seed, metric }: Evaluation,
+	evaluation: Evaluation,
 	{ original, pruned, kept }: { original: Model; pruned: Model; kept: NonNullable<Candidate['kept']> },
 	{ modelPath, shapes, threads, signal, onProgress }: Omit<EvaluateOptions, 'path'>,
 ): Promise<{ before: number; after: number } | undefined> {
@@ -89,11 +100,8 @@ export async function compareShares(
 		{ name: 'result', model: pruned, kept },
 	];
 	const { metrics: measured } = await evaluateModels(candidates, {
-		...{ path, modelPath },
-		...(take !== undefined && { take }),
-		...(tokens !== undefined && { tokens }),
-		...(seed !== undefined && { seed }),
-		...(metric !== undefined && { metrics: [metric] }),
+		...saidBy(evaluation),
+		modelPath,
 		...(shapes && { shapes }),
 		...(threads !== undefined && { threads }),
 		...(signal && { signal }),

@@ -18,8 +18,7 @@ import { checkedRecipe } from '../build/checked-recipe.ts';
 import { compile } from '../compile.ts';
 import { Fault } from '../diagnostic.ts';
 import { type BuildDocument, type CompileOptions } from '../document.ts';
-import { evaluateModels } from './evaluate.ts';
-import { type Evaluation } from '../ir/recipe/recipe.ts';
+import { evaluateModels, saidBy } from './evaluate.ts';
 import { type CurvePoint } from '../report/pareto.ts';
 import { type Point } from './sweep.ts';
 import { version } from '../version.ts';
@@ -141,7 +140,12 @@ async function qualityOf(task: CurveTask, params: Point, out: string): Promise<C
 	const models = [loadModel(task.model), loadModel(out)];
 	try {
 		const candidates = models.map(({ model }, at) => ({ name: at === 0 ? 'original' : 'result', model }));
-		const { metrics } = await evaluateModels(candidates, evaluating(recipe.evaluate, task));
+		const { metrics } = await evaluateModels(candidates, {
+			...saidBy(recipe.evaluate),
+			modelPath: task.model,
+			...(task.shapes && { shapes: task.shapes }),
+			...(task.threads !== undefined && { threads: task.threads }),
+		});
 		return metrics.map(({ metric, better, models: [before, after] }) => ({
 			...{ metric, better, original: before?.value ?? NaN, value: after?.value ?? NaN },
 			interval: after?.interval ?? [NaN, NaN],
@@ -149,19 +153,4 @@ async function qualityOf(task: CurveTask, params: Point, out: string): Promise<C
 	} finally {
 		for (const { file } of models) file.close();
 	}
-}
-
-function evaluating(
-	{ path, take, tokens, seed, metric }: Evaluation,
-	{ model, shapes, threads }: CurveTask,
-): Parameters<typeof evaluateModels>[1] {
-	return {
-		...{ path, modelPath: model },
-		...(take !== undefined && { take }),
-		...(tokens !== undefined && { tokens }),
-		...(seed !== undefined && { seed }),
-		...(metric !== undefined && { metrics: [metric] }),
-		...(shapes && { shapes }),
-		...(threads !== undefined && { threads }),
-	};
 }

@@ -29,7 +29,7 @@ export function findAnatomy(net: Net, mayChange: readonly string[] = []): Anatom
 	return {
 		net,
 		families,
-		layers: arrange(net, blocks),
+		layers: arrange(blocks),
 		linears: net.nodes.flatMap((node) => linearOf(node) ?? []),
 	};
 }

@@ -1,6 +1,6 @@
 /** Layers: blocks in the order of the residual path, and the values between them. */
 import { type ValueName } from '../graph/graph.ts';
-import { operandOf, type Net, type NetNode, type NetTensor } from '../axes/net.ts';
+import { operandOf, type NetNode, type NetTensor } from '../axes/net.ts';
 import { isProduct, operandsOf, quantization, type Block, type Layer, type Residual } from './parts.ts';
 
 const passing: ReadonlySet<string> = new Set([
@@ -24,7 +24,7 @@ const projects = (node: NetNode): boolean => isProduct(node) || node.node.op ===
 export type Sum = { readonly node: NetNode; readonly skip: NetTensor; readonly output: NetTensor };
 
 /** The addition of two activations that ends a branch. */
-export const residualAfter = (_net: Net, from: NetNode): Sum | undefined => follow(from, sumAt);
+export const residualAfter = (from: NetNode): Sum | undefined => follow(from, sumAt);
 
 /** Whether a branch ends in an addition of two activations, quantized ones too: those are no values that can stand for each other. */
 export function isAddedBack(from: NetNode): boolean {
@@ -85,8 +85,8 @@ function isScale(value: NetTensor | undefined): boolean {
 type Step = { readonly block: Block; readonly sum: Sum | undefined };
 
 /** Groups blocks into layers: an attention opens one (a cross-attention joins), a feed-forward closes it. */
-export function arrange(net: Net, blocks: readonly Block[]): Layer[] {
-	const steps = blocks.map((block): Step => ({ block, sum: residualAfter(net, block.node) }));
+export function arrange(blocks: readonly Block[]): Layer[] {
+	const steps = blocks.map((block): Step => ({ block, sum: residualAfter(block.node) }));
 	const residuals = steps.map((step, at) => residualOf(step, steps.slice(at + 1)));
 	const groups: number[][] = [];
 	let open: number[] | undefined;

@@ -69,6 +69,9 @@ export type ExampleInput =
 			readonly constant?: boolean;
 	  };
 
+/** A whole number as an attribute, for examples and for what changes in a node. */
+export const int = (value: number): Attribute => ({ kind: 'int', value });
+
 export type Operator = {
 	/** ONNX operator names that this entry describes. */
 	readonly ops: readonly string[];

@@ -62,6 +62,8 @@ export type Row = {
 /** Why a node has no row, in words that a plan can print. */
 export type Unrelated = { readonly unrelated: string };
 
+export const blind: Unrelated = { unrelated: 'sizes cannot be told' };
+
 export function isRow(row: Row | Unrelated): row is Row {
 	return 'letters' in row;
 }

@@ -8,6 +8,7 @@ import {
 	type Operator,
 	type Removal,
 	type Resized,
+	int,
 } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { type Unrelated } from './row.ts';
@@ -15,7 +16,6 @@ import { perAxis } from './rows-quantized.ts';
 import { inputSizes, intAttribute, intsAttribute, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const heads = (view: NodeView): number => intAttribute(view, 'num_heads', 1);
 const given = (view: NodeView, slot: number, text: string): string => (view.inputs[slot] ? text : '_');
 

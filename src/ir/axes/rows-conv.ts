@@ -8,6 +8,7 @@ import {
 	type Operator,
 	type Removal,
 	type Resized,
+	int,
 } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { perAxis } from './rows-quantized.ts';
@@ -25,7 +26,6 @@ export const spatial = (letter: string, rank: number): string =>
 	Array.from({ length: rank }, (_, at) => ` !${letter}${at}`).join('');
 export const spatialRank = (view: NodeView): number => (inputSizes(view, 0)?.length ?? 4) - 2;
 const grouped = (group: number, letter: string): string => (group === 1 ? letter : `(g ${letter})`);
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 
 /** Sizes after a window slides: pads, strides, dilations, `auto_pad`, `ceil_mode`. */

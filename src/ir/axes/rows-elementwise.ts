@@ -3,14 +3,13 @@ import { BOOL, DOUBLE, FLOAT, INT32, INT64 } from '../graph/dtype.ts';
 import { type Attribute } from '../graph/graph.ts';
 import { broadcastSizes, mapKnown } from './broadcast.ts';
 import { resizeCompared } from './numbers.ts';
-import { noted, type Example, type ExampleInput, type Operator } from './operator.ts';
+import { noted, type Example, type ExampleInput, type Operator, int } from './operator.ts';
 import { type Unrelated } from './row.ts';
 import { inputSizes, intAttribute, type NodeView } from './view.ts';
 
 type Apply = (...values: number[]) => number;
 type More = Partial<Pick<Operator, 'domain' | 'values' | 'type' | 'resize'>>;
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const typeOf = (view: NodeView, slot = 0): number => view.inputs[slot]?.type ?? 0;
 
 /** Until opset 7 operands were equally long, or the second lined up at an `axis`. */

@@ -1,11 +1,9 @@
 /** Fused and older operators that only onnxruntime has. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md */
 import { INT32 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
-import { noted, type Operator } from './operator.ts';
+import { noted, type Operator, int } from './operator.ts';
 import { inputSizes, intAttribute, intsAttribute, sampledInts, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const behind = (view: NodeView): string =>
 	(inputSizes(view, 0) ?? [])
 		.slice(2)

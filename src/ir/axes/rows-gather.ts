@@ -1,20 +1,15 @@
 /** Gathering along one axis. https://onnx.ai/onnx/operators/onnx__Gather.html */
-import { elementCount, type Attribute } from '../graph/graph.ts';
+import { elementCount } from '../graph/graph.ts';
 import { INT64 } from '../graph/dtype.ts';
-import { built, type Operator, type Removal, type Resized } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Unrelated } from './row.ts';
+import { built, type Operator, type Removal, type Resized, int } from './operator.ts';
+import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
-import { fixedInts, frontAxis, inputSizes, intAttribute, type NodeView, type Sizes } from './view.ts';
-
-const int = (value: number): Attribute => ({ kind: 'int', value });
-const blind: Unrelated = { unrelated: 'sizes cannot be told' };
-const axisOf = (view: NodeView): number =>
-	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1);
+import { fixedInts, inputSizes, type NodeView, type Sizes, axisOf } from './view.ts';
 
 function gatherRow(view: NodeView): Row | Unrelated {
 	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
 	if (data === undefined || indices === undefined) return blind;
-	const axis = axisOf(view);
+	const axis = axisOf(view, 0);
 	const builder = new RowBuilder();
 	data.forEach((size, at) => {
 		if (at !== axis) builder.through(`a${at}`, size, [0, at], [0, at < axis ? at : at + indices.length - 1]);
@@ -107,14 +102,14 @@ function isRepeat(picked: readonly number[]): boolean {
 function gatherSizes(view: NodeView): (number[] | undefined)[] {
 	const [data, indices] = [inputSizes(view, 0), inputSizes(view, 1)];
 	if (data === undefined || indices === undefined) return [];
-	const axis = axisOf(view);
+	const axis = axisOf(view, 0);
 	return [[...data.slice(0, axis), ...indices, ...data.slice(axis + 1)]];
 }
 
 function gatherValues(view: NodeView): readonly number[] | undefined {
 	const [data, indices, sizes] = [reader(view, 0), reader(view, 1), gatherSizes(view)[0]];
 	if (data === undefined || indices === undefined || sizes === undefined) return undefined;
-	const [axis, count] = [axisOf(view), inputSizes(view, 1)?.length ?? 0];
+	const [axis, count] = [axisOf(view, 0), inputSizes(view, 1)?.length ?? 0];
 	const extent = inputSizes(view, 0)?.[axis] ?? 0;
 	return tabulate(sizes, (at) => {
 		const index = indices(at.slice(axis, axis + count));
@@ -124,7 +119,7 @@ function gatherValues(view: NodeView): readonly number[] | undefined {
 
 /** Constant indices point at the kept positions' new places. */
 function resizeGather(view: NodeView, removal: Removal): Resized {
-	const axis = axisOf(view);
+	const axis = axisOf(view, 0);
 	const [kept, gone, picked] = [removal.kept('in', 0, axis), removal.dead('place'), fixedInts(view, 1)];
 	const isIndexed = removal.row.letters.some(({ role }) => role === 'indexed');
 	if ((kept === undefined && gone === undefined) || picked === undefined || isIndexed) return {};

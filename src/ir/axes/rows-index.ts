@@ -1,14 +1,8 @@
 /** Gathering and scattering by index. https://onnx.ai/onnx/operators/onnx__Gather.html */
-import { type Attribute } from '../graph/graph.ts';
 import { INT64 } from '../graph/dtype.ts';
-import { built, type Operator } from './operator.ts';
-import { RowBuilder, type Row, type Unrelated } from './row.ts';
-import { frontAxis, inputSizes, intAttribute, sampledInts, type NodeView } from './view.ts';
-
-const int = (value: number): Attribute => ({ kind: 'int', value });
-const blind: Unrelated = { unrelated: 'sizes cannot be told' };
-const axisOf = (view: NodeView): number =>
-	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1);
+import { built, type Operator, int } from './operator.ts';
+import { RowBuilder, type Row, type Unrelated, blind } from './row.ts';
+import { frontAxis, inputSizes, intAttribute, sampledInts, type NodeView, axisOf } from './view.ts';
 
 /** Axes beside the indexed one go through where the indices are as long as the data. */
 function elementsRow(view: NodeView): Row | Unrelated {
@@ -17,7 +11,7 @@ function elementsRow(view: NodeView): Row | Unrelated {
 	const builder = new RowBuilder();
 	for (const [axis, size] of data.entries()) {
 		const extent = indices[axis] ?? 0;
-		if (axis === axisOf(view)) {
+		if (axis === axisOf(view, 0)) {
 			builder.input(0, axis, builder.letter('rows', size, 'indexed'));
 			builder.through(`i${axis}`, extent, [1, axis], [0, axis]);
 		} else if (extent === size) {
@@ -80,7 +74,7 @@ function scatterElementsRow(view: NodeView): Row | Unrelated {
 	if (data === undefined || indices === undefined) return blind;
 	const builder = new RowBuilder();
 	for (const [axis, size] of data.entries()) {
-		if (axis === axisOf(view) || indices[axis] !== size) continue;
+		if (axis === axisOf(view, 0) || indices[axis] !== size) continue;
 		const letter = builder.through(`a${axis}`, size, [0, axis], [0, axis]);
 		builder.input(1, axis, letter).input(2, axis, letter);
 	}

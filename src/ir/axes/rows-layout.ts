@@ -1,7 +1,7 @@
 /** Operators that move, join and part positions. https://onnx.ai/onnx/operators/onnx__Concat.html */
 import { type Attribute } from '../graph/graph.ts';
-import { built, type Example, type Operator, type Removal, type Resized } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Unrelated } from './row.ts';
+import { built, type Example, type Operator, type Removal, type Resized, int } from './operator.ts';
+import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import {
 	fixedInts,
@@ -15,9 +15,7 @@ import {
 	type Sizes,
 } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
-const blind: Unrelated = { unrelated: 'sizes cannot be told' };
 const rankOf = (view: NodeView): number => inputSizes(view, 0)?.length ?? 0;
 
 function permutation(view: NodeView): readonly number[] {

@@ -1,10 +1,9 @@
 /** Matrix products. https://onnx.ai/onnx/operators/ */
 import { type Attribute } from '../graph/graph.ts';
-import { noted, type Example, type Operator } from './operator.ts';
+import { noted, type Example, type Operator, int } from './operator.ts';
 import { type Unrelated } from './row.ts';
 import { inputSizes, intAttribute, stringAttribute, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const text = (value: string): Attribute => ({ kind: 'string', value });
 
 function gemmBias(view: NodeView): string {

@@ -1,11 +1,9 @@
 /** Fused decoders and mixtures of experts. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md */
 import { INT32, UINT8 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
-import { noted, type Operator, type Removal, type Resized } from './operator.ts';
+import { noted, type Operator, type Removal, type Resized, int } from './operator.ts';
 import { inputSizes, intAttribute, stringAttribute, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const given = (view: NodeView, slot: number, text: string): string => (view.inputs[slot] ? text : '_');
 
 /** One token a step against a cache; beams read each other's cache. */

@@ -1,13 +1,11 @@
 /** Normalizations and softmax. */
 import { FLOAT, INT32 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
-import { noted, type Example, type Operator } from './operator.ts';
+import { noted, type Example, type Operator, int } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { type Role, type Unrelated } from './row.ts';
 import { frontAxis, inputSizes, intAttribute, intsAttribute, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const rankOf = (view: NodeView): number => inputSizes(view, 0)?.length ?? 1;
 
 /** A letter an axis, named by what happens there: `c2` where `mixes`, else `b2`. */

@@ -2,14 +2,12 @@
  * Operators of onnxruntime for packed tokens and for graphics processors; most have no kernel elsewhere.
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
-import { type Attribute } from '../graph/graph.ts';
-import { noted, pinned, type Operator, type Removal, type Resized } from './operator.ts';
+import { noted, pinned, type Operator, type Removal, type Resized, int } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { inputSizes, intAttribute, intsAttribute, sampledInts, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
 const noKernel = 'on graphics processors only';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const heads = (view: NodeView): number => intAttribute(view, 'num_heads', 1);
 const given = (view: NodeView, slot: number, text: string): string => (view.inputs[slot] ? text : '_');
 const index = (...sizes: number[]): { sizes: number[]; type: number; below: number } => ({

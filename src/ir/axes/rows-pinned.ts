@@ -1,10 +1,8 @@
 /** Operators that no axis runs through, each with its reason; sizes are followed where they can be. */
 import { BOOL, FLOAT, INT64 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
-import { pinned, type Operator } from './operator.ts';
+import { pinned, type Operator, int } from './operator.ts';
 import { inputSizes, intAttribute, intsAttribute, sampledInts, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const random = 'it draws random numbers, one a position';
 const body = 'it runs a body of its own';
 const opens =

@@ -1,11 +1,10 @@
 /** Pooling, and the operators that look around a pixel. https://onnx.ai/onnx/operators/onnx__MaxPool.html */
 import { type Attribute } from '../graph/graph.ts';
-import { built, noted, type Operator } from './operator.ts';
+import { built, noted, type Operator, int } from './operator.ts';
 import { RowBuilder, type Role, type Row, type Unrelated } from './row.ts';
 import { slide, spatial, spatialRank } from './rows-conv.ts';
 import { inputSizes, intAttribute, intsAttribute, stringAttribute, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 
 function poolSizes(view: NodeView): (number[] | undefined)[] {

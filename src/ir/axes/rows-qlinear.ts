@@ -2,7 +2,7 @@
 import { BOOL, FLOAT, INT32 } from '../graph/dtype.ts';
 import { elementCount, type Attribute } from '../graph/graph.ts';
 import { broadcastSizes } from './broadcast.ts';
-import { built, noted, type ExampleInput, type Operator } from './operator.ts';
+import { built, noted, type ExampleInput, type Operator, int } from './operator.ts';
 import { notedRow } from './notation.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
 import { slide, spatial } from './rows-conv.ts';
@@ -10,7 +10,6 @@ import { perAxis } from './rows-quantized.ts';
 import { frontAxis, inputSizes, intAttribute, intsAttribute, outputSizes, type NodeView } from './view.ts';
 
 const ms = 'com.microsoft';
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 const u8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 2 });
 const i8 = (...sizes: number[]): ExampleInput => ({ sizes, type: 3 });

@@ -1,16 +1,15 @@
 /** Operators on quantized numbers. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md */
 import { FLOAT, INT32 } from '../graph/dtype.ts';
-import { elementCount, type Attribute } from '../graph/graph.ts';
+import { elementCount } from '../graph/graph.ts';
 import { broadcastSizes } from './broadcast.ts';
-import { noted, type Example, type ExampleInput, type Operator } from './operator.ts';
+import { noted, type Example, type ExampleInput, type Operator, int } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { type Unrelated } from './row.ts';
 import { productAxes } from './rows-linear.ts';
-import { frontAxis, inputSizes, intAttribute, type NodeView } from './view.ts';
+import { inputSizes, intAttribute, type NodeView, axisOf } from './view.ts';
 
 const ms = 'com.microsoft';
 const [UINT8, INT8] = [2, 3];
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const u8 = (...sizes: number[]): ExampleInput => ({ sizes, type: UINT8 });
 const i8 = (...sizes: number[]): ExampleInput => ({ sizes, type: INT8 });
 const scale = (...sizes: number[]): ExampleInput => ({ sizes, positive: true });
@@ -41,7 +40,7 @@ function product(
 }
 
 function linearAxes(view: NodeView): string | Unrelated {
-	const axis = frontAxis(intAttribute(view, 'axis', 1), inputSizes(view, 0)?.length ?? 1);
+	const axis = axisOf(view, 1);
 	if (intAttribute(view, 'block_size', 0) > 0) return { unrelated: 'it is quantized in blocks' };
 	const names = (inputSizes(view, 0) ?? []).map((_, at) => `a${at}`).join(' ');
 	return `${names}, ${perAxis(view, 1, `a${axis}`)}, ${perAxis(view, 2, `a${axis}`)} -> ${names}`;

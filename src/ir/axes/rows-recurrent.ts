@@ -1,6 +1,5 @@
 /** Recurrent layers. https://onnx.ai/onnx/operators/onnx__LSTM.html */
 import { FLOAT, INT32, INT8 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
 import { type Hints } from './notation.ts';
 import {
 	noted,
@@ -9,11 +8,11 @@ import {
 	type Operator,
 	type Removal,
 	type Resized,
+	int,
 } from './operator.ts';
 import { type Unrelated } from './row.ts';
 import { inputSizes, intAttribute, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const given = (view: NodeView, slot: number, text: string): string => (view.inputs[slot] ? text : '_');
 
 const gates = { LSTM: 4, GRU: 3, RNN: 1 } as const;

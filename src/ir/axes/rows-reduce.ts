@@ -8,6 +8,7 @@ import {
 	type Operator,
 	type Removal,
 	type Resized,
+	int,
 } from './operator.ts';
 import { RowBuilder, type Role, type Row, type Unrelated } from './row.ts';
 import {
@@ -18,9 +19,9 @@ import {
 	intsAttribute,
 	sampledInts,
 	type NodeView,
+	axisOf,
 } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
 const unknownAxes: Unrelated = { unrelated: 'its axes cannot be told' };
 
@@ -103,9 +104,7 @@ function reduction(op: string, { role, fold, data = [3, 5, 4], input = 18 }: Red
 const negative = { sizes: [3, 5, 4], negative: true };
 const positive = { sizes: [3, 5, 4], positive: true };
 
-const argAxis = (view: NodeView): number[] => [
-	frontAxis(intAttribute(view, 'axis', 0), inputSizes(view, 0)?.length ?? 1),
-];
+const argAxis = (view: NodeView): number[] => [axisOf(view, 0)];
 
 /** Every axis but `axis` goes through, to each of the outputs. */
 function besides(view: NodeView, axis: number, outputs: number): Row {
@@ -119,9 +118,7 @@ function besides(view: NodeView, axis: number, outputs: number): Row {
 	return builder.build();
 }
 
-function topAxis(view: NodeView): number {
-	return frontAxis(intAttribute(view, 'axis', -1), inputSizes(view, 0)?.length ?? 1);
-}
+const topAxis = (view: NodeView): number => axisOf(view, -1);
 
 /** A count that depends on data is sampled: about half of the axis. */
 function topSizes(view: NodeView): (number[] | undefined)[] {

@@ -3,7 +3,7 @@ import { type Attribute } from '../graph/graph.ts';
 import { broadcastSizes } from './broadcast.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
 import { notedRow } from './notation.ts';
-import { RowBuilder, type Part, type Row, type Unrelated } from './row.ts';
+import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import {
 	fixedInts,
@@ -18,7 +18,6 @@ import {
 } from './view.ts';
 
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
-const blind: Unrelated = { unrelated: 'sizes cannot be told' };
 
 function expandSizes(view: NodeView): (number[] | undefined)[] {
 	const [sizes, target] = [inputSizes(view, 0), sampledInts(view, 1)];

@@ -1,6 +1,6 @@
 /** Reshape and its kin: rows from the concrete sizes, by the common refinement of both factorisations. */
 import { elementCount, type Attribute } from '../graph/graph.ts';
-import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
+import { built, type Operator, type Removal, type Resized, type SizePiece, int } from './operator.ts';
 import { RowBuilder, type Part, type Row, type Side, type Unrelated } from './row.ts';
 import {
 	fixedInts,
@@ -211,7 +211,6 @@ function flattened(view: NodeView): (number[] | undefined)[] {
 
 const sameValues = (view: NodeView): readonly number[] | undefined => sampledInts(view, 0);
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
-const int = (value: number): Attribute => ({ kind: 'int', value });
 
 export const reshapeRows: readonly Operator[] = [
 	built('Reshape', {

@@ -1,13 +1,12 @@
 /** Arithmetic of shapes: what reads sizes and what is made from them. */
 import { INT64, FLOAT } from '../graph/dtype.ts';
-import { elementCount, type Attribute, type Tensor } from '../graph/graph.ts';
+import { elementCount, type Tensor } from '../graph/graph.ts';
 import { isReadable, numbersOf, tensorOf } from '../graph/tensor.ts';
-import { built, type Operator } from './operator.ts';
+import { built, type Operator, int } from './operator.ts';
 import { RowBuilder, type Row, type Unrelated } from './row.ts';
 import { heldAs, tabulate } from './values.ts';
 import { decidedSize, inputSizes, intAttribute, outputSizes, sampledInts, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const frozen = (): Unrelated => ({ unrelated: 'reads sizes only' });
 
 function shapeOf(view: NodeView): readonly number[] | undefined {

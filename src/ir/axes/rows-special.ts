@@ -1,8 +1,8 @@
 /** Operators that fit no other family: signals, sequences of unequal length, regions. https://onnx.ai/onnx/operators/ */
 import { BOOL, INT64 } from '../graph/dtype.ts';
 import { elementCount, type Attribute } from '../graph/graph.ts';
-import { built, noted, pinned, type Operator } from './operator.ts';
-import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { built, noted, pinned, type Operator, int } from './operator.ts';
+import { RowBuilder, type Row, type Unrelated, blind } from './row.ts';
 import {
 	decidedSize,
 	fixedInts,
@@ -14,9 +14,7 @@ import {
 	type NodeView,
 } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const list = (...value: number[]): Attribute => ({ kind: 'ints', value });
-const blind: Unrelated = { unrelated: 'sizes cannot be told' };
 const rankOf = (view: NodeView): number => inputSizes(view, 0)?.length ?? 0;
 
 /** A letter an axis, `!` where the operator mixes it. */

@@ -1,11 +1,9 @@
 /** Attention and rotary embedding of the ONNX standard, and onnxruntime's rotary embedding. */
 import { INT64 } from '../graph/dtype.ts';
-import { type Attribute } from '../graph/graph.ts';
-import { noted, type Example, type Operator } from './operator.ts';
+import { noted, type Example, type Operator, int } from './operator.ts';
 import { type Hints } from './notation.ts';
 import { inputSizes, intAttribute, type NodeView } from './view.ts';
 
-const int = (value: number): Attribute => ({ kind: 'int', value });
 const given = (view: NodeView, slot: number, text: string): string => (view.inputs[slot] ? text : '_');
 
 type Shape = {

@@ -71,6 +71,11 @@ export function frontAxis(axis: number, rank: number): number {
 	return axis < 0 ? axis + rank : axis;
 }
 
+/** The attribute `axis`, counted from the front of the first operand. */
+export function axisOf(view: NodeView, otherwise: number): number {
+	return frontAxis(intAttribute(view, 'axis', otherwise), inputSizes(view, 0)?.length ?? 1);
+}
+
 /**
  * A size that data decide, as how many boxes are left: another number at each of the two samples, so that it is known to move; the same
  * for everybody who asks of the same value.

@@ -1,6 +1,6 @@
 /** Fused attention that onnxruntime can run. */
 import { constantsOf } from './constants.ts';
-import { subgraphs, type Attribute, type Graph, type Model, type Node, type Tensor } from './graph.ts';
+import { subgraphs, type Graph, type Model, type Node, type Tensor, withBodies } from './graph.ts';
 import { tensorOf } from './tensor.ts';
 
 const isBare = ({ op, domain, inputs }: Node): boolean =>
@@ -32,7 +32,7 @@ function biasedGraph(graph: Graph, outside: ReadonlyMap<string, Tensor>): Graph 
 	const within = (body: Graph): Graph => biasedGraph(body, constants);
 	const nodes = graph.nodes.map((node): Node => {
 		const weight = constants.get(node.inputs[1] ?? '');
-		if (!isBare(node)) return { ...node, attributes: withBodies(node, within) };
+		if (!isBare(node)) return { ...node, attributes: attributesOf(node, within) };
 		if (weight === undefined) return node;
 		const columns = weight.dims.at(-1) ?? 0;
 		const zero = tensorOf(
@@ -50,11 +50,6 @@ function biasedGraph(graph: Graph, outside: ReadonlyMap<string, Tensor>): Graph 
 	return { ...graph, nodes, initializers };
 }
 
-function withBodies({ attributes }: Node, within: (body: Graph) => Graph): Node['attributes'] {
-	const changed = ([name, attribute]: [string, Attribute]): [string, Attribute] => {
-		if (attribute.kind === 'graph') return [name, { kind: 'graph', value: within(attribute.value) }];
-		if (attribute.kind === 'graphs') return [name, { kind: 'graphs', value: attribute.value.map(within) }];
-		return [name, attribute];
-	};
-	return new Map([...attributes].map(changed));
+function attributesOf({ attributes }: Node, within: (body: Graph) => Graph): Node['attributes'] {
+	return new Map([...attributes].map(([name, attribute]) => [name, withBodies(attribute, within)]));
 }

@@ -143,6 +143,12 @@ export function subgraphs(node: Node): Graph[] {
 	});
 }
 
+/** An attribute with its bodies changed; one without any as it is. */
+export function withBodies(attribute: Attribute, changed: (body: Graph) => Graph): Attribute {
+	if (attribute.kind === 'graph') return { kind: 'graph', value: changed(attribute.value) };
+	return attribute.kind === 'graphs' ? { kind: 'graphs', value: attribute.value.map(changed) } : attribute;
+}
+
 /** The highest id among a graph's nodes, those of bodies included; -1 when it has none. */
 export function highestId(graph: Graph): number {
 	const inner = graph.nodes.flatMap(subgraphs).map(highestId);

@@ -9,6 +9,7 @@ import {
 	type Node,
 	type Tensor,
 	type ValueName,
+	withBodies,
 } from './graph.ts';
 import { drawAt } from './random.ts';
 import { floats, isReadable, numbersOf } from './tensor.ts';
@@ -74,18 +75,9 @@ function jitterNode(node: Node, seed: number): Node {
 }
 
 function jitterAttribute(attribute: Attribute, seed: number): Attribute {
-	switch (attribute.kind) {
-		case 'tensor': {
-			const value = jitterTensor(attribute.value, seed);
-			return value === attribute.value ? attribute : { kind: 'tensor', value };
-		}
-		case 'graph':
-			return { kind: 'graph', value: jitterGraph(attribute.value, seed) };
-		case 'graphs':
-			return { kind: 'graphs', value: attribute.value.map((graph) => jitterGraph(graph, seed)) };
-		default:
-			return attribute;
-	}
+	if (attribute.kind !== 'tensor') return withBodies(attribute, (body) => jitterGraph(body, seed));
+	const value = jitterTensor(attribute.value, seed);
+	return value === attribute.value ? attribute : { kind: 'tensor', value };
 }
 
 function jitterTensor(tensor: Tensor, seed: number): Tensor {

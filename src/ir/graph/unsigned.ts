@@ -71,52 +71,41 @@ class SignedProducts {
 	}
 
 	rewrite(product: Node): Node[] {
-		const nodes: Node[] = [];
+		const before: Node[] = [];
 		const inputs = product.inputs.map((name, slot) => {
 			const constant = this.constants.get(name);
 			if (constant?.type === INT8) return this.moved(constant);
-			return slot === 0 || slot === 3 ? this.push(nodes, product, name, 'Add', UINT8) : name;
+			if (slot !== 0 && slot !== 3) return name;
+			const bytes = `${name}_${product.id}_${slot}`;
+			before.push(...this.shifted(product, name, 'Add', bytes, UINT8));
+			return bytes;
 		});
 		const [output = ''] = product.outputs;
-		const own = { ...product, inputs, outputs: [`${output}_unsigned`] };
-		const last: Node[] = [];
-		const made = this.push(last, product, `${output}_unsigned`, 'Sub', INT8);
-		return [
-			...nodes,
-			own,
-			...last.map((node) => (node.outputs[0] === made ? { ...node, outputs: [output] } : node)),
-		];
+		const raw = `${output}_unsigned`;
+		const after = this.shifted(product, raw, 'Sub', output, INT8);
+		return [...before, { ...product, inputs, outputs: [raw] }, ...after];
 	}
 
 	/** Moves a value by 128, as whole numbers, to another type of bytes. */
-	private push(
-		nodes: Node[],
+	private shifted(
 		{ id, scope }: Node,
 		value: ValueName,
 		op: 'Add' | 'Sub',
+		output: ValueName,
 		type: number,
-	): ValueName {
-		this.shift ??= tensorOf(freshNames(this.model.graph)('prunec_shift'), INT32, [], [128]);
-		const base = `${value}_${id}`;
-		const steps = [
-			['Cast', [value], `${base}_i32`, INT32],
-			[op, [`${base}_i32`, this.shift.name], `${base}_moved`, undefined],
-			['Cast', [`${base}_moved`], `${base}_bytes`, type],
-		] as const;
-		for (const [kind, inputs, output, to] of steps)
-			nodes.push({
-				...{
-					id: ++this.id,
-					name: '',
-					op: kind,
-					domain: '',
-					inputs,
-					outputs: [output],
-					...(scope && { scope }),
-				},
-				attributes: new Map(to === undefined ? [] : [['to', { kind: 'int', value: to }]]),
-			});
-		return `${base}_bytes`;
+	): Node[] {
+		const by = (this.shift ??= tensorOf(freshNames(this.model.graph)('prunec_shift'), INT32, [], [128]));
+		const at = (step: string): ValueName => `${output}_${id}_${step}`;
+		const node = (kind: string, inputs: readonly ValueName[], made: ValueName, to?: number): Node => ({
+			...{ id: ++this.id, name: '', op: kind, domain: '', inputs, outputs: [made] },
+			...(scope && { scope }),
+			attributes: new Map(to === undefined ? [] : [['to', { kind: 'int', value: to }]]),
+		});
+		return [
+			node('Cast', [value], at('i32'), INT32),
+			node(op, [at('i32'), by.name], at('moved')),
+			node('Cast', [at('moved')], output, type),
+		];
 	}
 }
 

@@ -4,7 +4,15 @@
  */
 import { constantsOf } from './constants.ts';
 import { FLOAT, FLOAT16 } from './dtype.ts';
-import { type Attribute, type Graph, type Model, type Node, type Tensor, type ValueInfo } from './graph.ts';
+import {
+	type Attribute,
+	type Graph,
+	type Model,
+	type Node,
+	type Tensor,
+	type ValueInfo,
+	withBodies,
+} from './graph.ts';
 import { isReadable, numbersOf, tensorOf } from './tensor.ts';
 
 /** The model with every half-precision weight, cast and annotation in float32; the same nodes under the same ids. */
@@ -58,11 +66,7 @@ function widenAttribute(name: string, attribute: Attribute): Attribute {
 			const value = widenTensor(attribute.value);
 			return value === attribute.value ? attribute : { kind: 'tensor', value };
 		}
-		case 'graph':
-			return { kind: 'graph', value: widenGraph(attribute.value) };
-		case 'graphs':
-			return { kind: 'graphs', value: attribute.value.map(widenGraph) };
 		default:
-			return attribute;
+			return withBodies(attribute, widenGraph);
 	}
 }

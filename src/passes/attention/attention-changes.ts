@@ -55,7 +55,7 @@ export async function compensated<One extends Changing>(
 	{ net, lab }: PlanRequest,
 	tensors: Map<string, Tensor>,
 ): Promise<One> {
-	const product = outputProjection(net, nodeAt(net, one.values));
+	const product = outputProjection(nodeAt(net, one.values));
 	const output = product?.node.outputs[0];
 	if (lab?.calibrated !== true || product === undefined || output === undefined) return one;
 	const axis = output.sizes.length - 1;
@@ -82,8 +82,8 @@ async function meanAt(lab: Lab, model: Model, value: ValueName, axis: number): P
 }
 
 /** The first matrix behind the product with the values, on the way to the residual sum. */
-export function outputProjection(net: Net, start: NetNode): Linear | undefined {
-	if (residualAfter(net, start) === undefined) return undefined;
+export function outputProjection(start: NetNode): Linear | undefined {
+	if (residualAfter(start) === undefined) return undefined;
 	let value = start.outputs[0];
 	for (let steps = 0; steps < 6 && value?.consumers.length === 1; steps++) {
 		const [next] = value.consumers;

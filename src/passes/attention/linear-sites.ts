@@ -2,7 +2,7 @@
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { residualAfter, type Sum } from '../../ir/anatomy/layers.ts';
 import { linearOf, type Block, type Linear } from '../../ir/anatomy/parts.ts';
-import { operandOf, type Net, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
+import { operandOf, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { nodeLabel } from '../../ir/graph/graph.ts';
 import { stays } from '../../messages/exact.ts';
 import { noAnatomy } from '../../messages/plan.ts';
@@ -28,7 +28,7 @@ export function linearSites(request: PlanRequest): {
 	readonly sites: readonly LinearSite[];
 	readonly refused: readonly Diagnostic[];
 } {
-	const { step, net } = request;
+	const { step } = request;
 	const blocks = layersInScope(request).flatMap(({ layer, given }) =>
 		layer.blocks.filter(({ kind }) => kind === 'attention').map((block) => ({ given, block })),
 	);
@@ -37,7 +37,7 @@ export function linearSites(request: PlanRequest): {
 	const sites: LinearSite[] = [];
 	const refused: Diagnostic[] = [];
 	for (const { given, block } of blocks) {
-		const found = siteOf(net, block);
+		const found = siteOf(block);
 		if (typeof found === 'object') sites.push({ given, block, ...found });
 		else refused.push(staying(block, found, request));
 	}
@@ -48,9 +48,9 @@ export function staying({ node }: Block, why: string, { step }: PlanRequest): Di
 	return stays({ unit: 'attentions', why, labels: [nodeLabel(node.node)] }, { span: step.span });
 }
 
-function siteOf(net: Net, { node, cross }: Block): Omit<LinearSite, 'given' | 'block'> | string {
+function siteOf({ node, cross }: Block): Omit<LinearSite, 'given' | 'block'> | string {
 	if (cross) return 'it attends to another sequence';
-	const sum = residualAfter(net, node);
+	const sum = residualAfter(node);
 	if (sum === undefined) return 'the residual sum behind it could not be followed';
 	const { skip } = sum;
 	const nodes = nodesOf(node, skip) ?? new Set();
@@ -62,7 +62,7 @@ function siteOf(net: Net, { node, cross }: Block): Omit<LinearSite, 'given' | 'b
 	if (seen !== undefined) return `the model puts out '${seen.name}', which is made in it`;
 	if (from.inBody || sum.output.inBody) return 'it stands inside a body';
 	return (
-		atProjection(outputProjection(net, node), from, sum) ??
+		atProjection(outputProjection(node), from, sum) ??
 		atSum(from, sum) ??
 		`its projections read '${from.name}', whose rows are not those of what it adds`
 	);

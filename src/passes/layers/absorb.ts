@@ -5,7 +5,6 @@
 import { present } from '../../diagnostic.ts';
 import { residualAfter, type Sum } from '../../ir/anatomy/layers.ts';
 import { type Block, type Linear } from '../../ir/anatomy/parts.ts';
-import { type Net } from '../../ir/axes/net.ts';
 import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch } from '../../ir/graph/patch.ts';
 import { hasBodies, twinned } from '../../ir/graph/twin.ts';
@@ -46,9 +45,9 @@ export type Absorbed = {
 type Taker = NonNullable<Gap['taker']>;
 
 /** Where a block ends, or why that cannot be told. */
-export function endOf(net: Net, block: Block | undefined): End | { readonly why: string } {
+export function endOf(block: Block | undefined): End | { readonly why: string } {
 	const down = block?.linears.at(-1);
-	const sum = block && residualAfter(net, block.node);
+	const sum = block && residualAfter(block.node);
 	if (sum === undefined || down === undefined) return { why: 'its residual path could not be followed' };
 	return sum.node.node.op === 'Add' ? { sum, down } : { why: 'the sum that ends it stands inside a norm' };
 }

@@ -141,9 +141,9 @@ function groupsOf(request: PlanRequest): {
 }
 
 /** The sum that ends a layer, and the matrix before it. */
-function endOfLayer({ layer, given }: Placed, { net, step }: PlanRequest): End {
+function endOfLayer({ layer, given }: Placed, { step }: PlanRequest): End {
 	const isWhole = layer.residuals.length === layer.blocks.length;
-	const end = endOf(net, isWhole ? layer.blocks.at(-1) : undefined);
+	const end = endOf(isWhole ? layer.blocks.at(-1) : undefined);
 	if ('why' in end)
 		throw new Fault(cannotFuse({ layer: given, why: end.why }, { span: step.span, at: `layer ${given}` }));
 	return end;

@@ -46,15 +46,15 @@ function runsOf(chosen: readonly (Placed & { readonly steps: readonly Residual[]
 /** The branch before a run, whose norm, if one follows its sum, gives way to that of the last branch which goes. */
 function takerOf(
 	steps: readonly Residual[],
-	{ net, anatomy, numbering }: PlanRequest,
+	{ anatomy, numbering }: PlanRequest,
 ): NonNullable<Gap['taker']> | { readonly why: string } {
 	const start: ValueName | undefined = steps[0]?.before;
-	const last = endOf(net, steps.at(-1)?.block);
+	const last = endOf(steps.at(-1)?.block);
 	if ('why' in last) return last;
 	for (const [at, { residuals }] of anatomy.layers.entries()) {
 		const block = residuals.find(({ after }) => after === start)?.block;
 		if (block === undefined) continue;
-		const end: End | { readonly why: string } = endOf(net, block);
+		const end: End | { readonly why: string } = endOf(block);
 		const why = 'why' in end ? end.why : notLinear(end);
 		if ('why' in end || why !== undefined) return { why: why ?? '' };
 		const from = last.sum.output.name;

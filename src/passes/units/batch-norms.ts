@@ -8,6 +8,7 @@ import { type Net, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { type RowsOf } from '../../ir/lab.ts';
 import { type BatchStatistics } from '../../numerics/batch-statistics.ts';
+import { numberOf } from '../edits.ts';
 import { withInput } from '../exact/bias.ts';
 import { cutAxes, type Fit } from './fit.ts';
 
@@ -35,8 +36,7 @@ export function batchNormsOf({ nodes }: Net): BatchNorm[] {
 		const isTraining = intAttribute(node.view, 'training_mode', 0) === 1;
 		if (isTraining || input.sizes.length < 2 || constants.some((one) => one?.length !== input.sizes[1]))
 			return [];
-		const { epsilon: given } = Object.fromEntries(node.node.attributes);
-		const epsilon = given?.kind === 'float' ? given.value : 1e-5;
+		const epsilon = numberOf(node.node, 'epsilon', 1e-5);
 		return [{ node, input, statistics: { scale, mean, variance, epsilon } }];
 	});
 }

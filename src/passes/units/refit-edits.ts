@@ -1,13 +1,13 @@
 /** Refits as edits: linear operators get new weights and biases, whose numbers are tensors of the plan. */
 import { present } from '../../diagnostic.ts';
-import { type Model, type Node, type Tensor } from '../../ir/graph/graph.ts';
+import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
 import { type NetNode } from '../../ir/axes/net.ts';
 import { type Matrix } from '../../ir/matrix.ts';
 import { storedNumbers } from '../scores/grams.ts';
 import { biasOf, isRecurrent, withInput, type BiasPlace } from '../exact/bias.ts';
-import { insert } from '../edits.ts';
+import { insert, numberOf } from '../edits.ts';
 import { normEdits, type NormDecision } from './batch-norms.ts';
 import { insideShares } from './borders.ts';
 import { cutAxes, type Fit } from './fit.ts';
@@ -76,11 +76,6 @@ function summed(shift: Float64Array, outputs: number, node: NetNode): Float64Arr
 			.subarray(at * places, (at + 1) * places)
 			.reduce((sum, value, place) => sum + value * (shares[place] ?? 1), 0),
 	);
-}
-
-function numberOf({ attributes }: Node, name: string, absent: number): number {
-	const attribute = attributes.get(name);
-	return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : absent;
 }
 
 /**
