@@ -236,9 +236,17 @@ test('shows a mistake where all weights are equal and made by the graph', async 
 	const filled = (...dims: number[]): string => b.node('ConstantOfShape', [b.ints(dims)], { value });
 	const x = b.node('Conv', [b.input('x', ['batch', 3, 5, 5]), filled(8, 3, 3, 3)]);
 	const pooled = b.node('Flatten', [b.node('GlobalAveragePool', [b.node('Relu', [x])])]);
-	b.output(b.node('Softmax', [b.node('Gemm', [pooled, filled(8, 5)])], { axis: 1 }), ['batch', 5]);
-	const { proof } = await build(b.build(), 'prune channels 50% align 1');
-	assert.is(proof?.weights, 'seeded');
+	const classes = b.node('Reshape', [filled(5, 8, 1, 1), b.ints([5, 8])]);
+	const scores = b.node('Gemm', [pooled, classes, filled(5)], { transB: 1 });
+	const likely = b.node('Softmax', [scores], { axis: 1 });
+	b.output(likely, ['batch', 5]);
+	const channels = await build(b.build(), 'prune channels 50% align 1');
+	assert.equal([channels.proof?.weights, channels.proof?.weak], ['seeded', false]);
+	const fewer = await build(b.build(), `prune vocab keep 60% align 1 may change "${likely}"`);
+	assert.equal(
+		[fewer.steps[0]!.selected, fewer.proof?.weights, fewer.proof?.weak],
+		[2, 'seeded', false],
+	);
 });
 
 test('leaves no norm with one feature, of which nothing can be told', async () => {

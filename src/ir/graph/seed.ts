@@ -51,9 +51,11 @@ export function fillsOf(net: Net, turn = 0): Fills {
 	const fills = new Map<ValueName, Tensor>();
 	for (const node of net.nodes) {
 		for (const [slot, tensor] of node.inputs.entries()) {
-			if (tensor?.producer?.node.op !== 'ConstantOfShape' || !tensor.fixed || !sums(node, slot)) continue;
-			const made = { type: net.facts.of(tensor.name)?.type ?? FLOAT, dims: tensor.sizes };
-			if (isMatrix(made)) fills.set(tensor.name, drawn(tensor.name, made, turn, seedOf(tensor.name)));
+			if (tensor?.fixed !== true || !sums(node, slot)) continue;
+			for (const { name, sizes } of filledIn(tensor)) {
+				const made = { type: net.facts.of(name)?.type ?? FLOAT, dims: sizes };
+				if (isMatrix(made)) fills.set(name, drawn(name, made, turn, seedOf(name)));
+			}
 		}
 	}
 	return fills;
@@ -68,6 +70,12 @@ export function withFills(model: Model, fills: Fills): Model {
 		return [{ kind: 'node' as const, node: { ...node, op: 'Constant', domain: '', inputs: [], attributes } }];
 	});
 	return applyPatch(model, { label: 'seeded weights', edits });
+}
+
+/** The values of a `ConstantOfShape` that a fixed value is made from: a matrix may be reshaped before it is read. */
+function filledIn(tensor: NetTensor): NetTensor[] {
+	if (tensor.producer?.node.op === 'ConstantOfShape') return [tensor];
+	return tensor.producer?.inputs.flatMap((input) => (input ? filledIn(input) : [])) ?? [];
 }
 
 /** The constants that a fixed value is made from. */

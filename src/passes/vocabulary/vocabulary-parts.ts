@@ -132,11 +132,18 @@ function headAt(node: NetNode, tensor: NetTensor, axis: number): Part | undefine
 	return areClasses(part) ? part : undefined;
 }
 
-/** Units that no weight writes, as the column of minus infinity behind scores that an earlier statement left. */
+/**
+ * Units that no weight writes, as the column of minus infinity behind scores that an earlier statement left. A weight that the graph
+ * makes is one as well.
+ */
 function paddingOf({ letters }: Family): Set<number> {
 	return new Set(
-		[...letters].flatMap(([{ row }, units]) =>
-			units.flatMap((own, letter) => (row?.letters[letter]?.role === 'produced' ? [...(own ?? [])] : [])),
+		[...letters].flatMap(([{ row, outputs }, units]) =>
+			outputs.some((made) => made?.fixed === true)
+				? []
+				: units.flatMap((own, letter) =>
+						row?.letters[letter]?.role === 'produced' ? [...(own ?? [])] : [],
+					),
 		),
 	);
 }
