@@ -7,7 +7,7 @@ import { buildNet } from '../ir/axes/net.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
 import { type Model } from '../ir/graph/graph.ts';
 import { applyPatch } from '../ir/graph/patch.ts';
-import { fillsOf, seedWeights, withFills, type Fills } from '../ir/graph/seed.ts';
+import { draws, fillsOf, seedWeights, withFills, type Fills } from '../ir/graph/seed.ts';
 import { cutTensor } from '../ir/graph/gather.ts';
 import { hasHalf, widened, widenTensor } from '../ir/graph/widen.ts';
 import { type Proof } from '../ir/proof.ts';
@@ -19,9 +19,6 @@ export type Again = {
 	readonly lowered: Lowered;
 	readonly weights: Proof['weights'];
 };
-
-/** Draws of weights that are tried, each of twice the size of the one before: behind a norm over few features only large steps show. */
-const draws = 3;
 
 /**
  * @param turn how often it was tried before.
@@ -39,7 +36,7 @@ export function again(
 	const { net } = task;
 	const isOwn = exact === true && turn === 0 && hasHalf(net.model);
 	const draw = exact === true && hasHalf(net.model) ? turn - 1 : turn;
-	if (draw >= draws) return undefined;
+	if (draw >= draws.length) return undefined;
 	const before = widened(isOwn ? net.model : seedWeights(net, draw, exact === true));
 	const tensors = new Map([...task.tensors].map(([name, tensor]) => [name, widenTensor(tensor)]));
 	const wide = buildNet(before, inferFacts(before, shapes));

@@ -243,10 +243,20 @@ test('shows a mistake where all weights are equal and made by the graph', async 
 	const channels = await build(b.build(), 'prune channels 50% align 1');
 	assert.equal([channels.proof?.weights, channels.proof?.weak], ['seeded', false]);
 	const fewer = await build(b.build(), `prune vocab keep 60% align 1 may change "${likely}"`);
-	assert.equal(
-		[fewer.steps[0]!.selected, fewer.proof?.weights, fewer.proof?.weak],
-		[2, 'seeded', false],
-	);
+	assert.equal([fewer.steps[0]!.selected, fewer.proof?.weights, fewer.proof?.weak], [2, 'seeded', false]);
+});
+
+test('shows a mistake in front of a softmax that draws of usual size saturate', async () => {
+	const b = modelBuilder();
+	let x = b.input('x', ['batch', 3, 5, 5]);
+	for (const [from, to] of [[3, 64], ...Array.from({ length: 18 }, () => [64, 64])] as const) {
+		const weight = b.floats(new Array<number>(to * from).fill(1e-6), [to, from, 1, 1]);
+		x = b.node('Relu', [b.node('Conv', [x, weight])]);
+	}
+	const pooled = b.node('Flatten', [b.node('GlobalAveragePool', [x])]);
+	b.output(b.node('Softmax', [b.node('MatMul', [pooled, b.weight([64, 5])])], { axis: 1 }), ['batch', 5]);
+	const { proof } = await build(b.build(), 'prune channels 50% align 1');
+	assert.equal([proof?.weights, proof?.weak], ['seeded', false]);
 });
 
 test('leaves no norm with one feature, of which nothing can be told', async () => {

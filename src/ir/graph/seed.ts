@@ -11,9 +11,15 @@ import { drawAt } from './random.ts';
 import { isReadable, numbersOf, tensorOf } from './tensor.ts';
 
 /**
- * The model with every weight that a product or convolution sums over redrawn, at twice the size that keeps signals level, so that
- * branches outweigh what they are added to. Of a weight that is computed (dequantized, cast), the constant it is made from.
- * @param turn another turn gives other numbers, twice as large.
+ * How large draws are, turn by turn, over twice what keeps signals level. Branches then outweigh what they are added to, and behind a norm
+ * over few features only larger steps show; through twenty rectified layers without norms the last alone leaves a softmax that moves.
+ */
+export const draws: readonly number[] = [1, 2, 4, Math.SQRT1_2];
+
+/**
+ * The model with every weight that a product or convolution sums over redrawn. Of a weight that is computed (dequantized, cast), the
+ * constant it is made from.
+ * @param turn another turn gives other numbers, of the size that `draws` says.
  * @param alike whether tensors that are equal get equal numbers, and zeros stay: what a rewrite may go by that leaves every output as it was.
  */
 export function seedWeights(net: Net, turn = 0, alike = false): Model {
@@ -134,7 +140,7 @@ function drawn(
 				(_, at) => Math.round(draw(at) * 200) + (type === UINT8 ? 128 : 0),
 			),
 		);
-	const scale = 2 ** turn * Math.sqrt(48 / Math.max(1, fan));
+	const scale = (draws[turn] ?? 1) * Math.sqrt(48 / Math.max(1, fan));
 	return tensorOf(
 		name,
 		type,

@@ -141,9 +141,7 @@ function paddingOf({ letters }: Family): Set<number> {
 		[...letters].flatMap(([{ row, outputs }, units]) =>
 			outputs.some((made) => made?.fixed === true)
 				? []
-				: units.flatMap((own, letter) =>
-						row?.letters[letter]?.role === 'produced' ? [...(own ?? [])] : [],
-					),
+				: units.flatMap((own, letter) => (row?.letters[letter]?.role === 'produced' ? [...(own ?? [])] : [])),
 		),
 	);
 }
