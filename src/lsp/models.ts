@@ -122,7 +122,7 @@ function faultText(problem: unknown): string {
 
 async function foundBy(step: Step, recipe: Recipe | undefined, { net, anatomy }: Known): Promise<string> {
 	const request: PlanRequest = {
-		...{ step: unscored(step), model: net.model, net, anatomy },
+		...{ step: unscored(step), model: net.model, net, shapes: new Map(), anatomy },
 		numbering: firstNumbering(anatomy.layers.length),
 		...{ protect: recipe?.protect ?? [], seed: 0 },
 	};

@@ -10,6 +10,15 @@ export const notFactorized = defineDiagnostic({
 		`${labels.length === 1 ? `${labels[0] ?? ''} stays` : `${labels.length} convolutions stay`}: ${why}`,
 	notes: ({ labels }) => (labels.length === 1 ? [] : labels),
 });
+export const notFaster = defineDiagnostic({
+	code: 'plan/not-faster',
+	severity: 'warning',
+	explain:
+		'`auto` puts factors in the place of a matrix where they are faster: by the time of one product and of two on this machine. Less than a tenth may be noise, and counts as nothing.',
+	message: ({ where, rank, ratio }: { where: string; rank: number; ratio: number }) =>
+		`factors of rank ${rank} take ${Math.round(100 * ratio)}% of the time of ${where} here`,
+	hint: () => '`energy 99%` takes them all the same, as they are smaller',
+});
 export const noSpectrum = defineDiagnostic({
 	code: 'plan/no-spectrum',
 	severity: 'error',

@@ -173,6 +173,9 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 	'plan/rising-schedule': marked('prune tokens keep [50%, 70%] after layers [0, 4]', '[50%, 70%]', (place) =>
 		tokens.risingSchedule({}, place),
 	),
+	'plan/not-faster': marked('factorize ffn auto', 'auto', (place) =>
+		factorize.notFaster({ where: '/layer.0/ffn/up', rank: 320, ratio: 0.94 }, place),
+	),
 	'plan/not-factorized': marked('factorize convolutions rank 16', 'rank 16', (place) =>
 		factorize.notFactorized({ why: 'a 1 x 1 kernel has no window', labels: ['Conv_4', 'Conv_9'] }, place),
 	),

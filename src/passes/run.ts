@@ -267,7 +267,7 @@ class Run {
 		const net = netOf(state);
 		const anatomy = findAnatomy(net, step.mayChange);
 		return {
-			...{ step, model: state.model, net, anatomy, protect, seed },
+			...{ step, model: state.model, net, shapes: state.shapes, anatomy, protect, seed },
 			numbering: state.numbering ?? firstNumbering(anatomy.layers.length),
 			...(lab && { lab }),
 			...(lexicon && { lexicon }),

@@ -57,7 +57,13 @@ function count(weights: Map<Bytes | string, number>, { constant }: NetTensor): v
 function wholeModel(anatomy: Anatomy, words: TechniqueWords): PlanRequest {
 	const { net, layers } = anatomy;
 	return {
-		...{ step: plainStep({ ...words, technique: words.name }), model: net.model, net, anatomy },
+		...{
+			step: plainStep({ ...words, technique: words.name }),
+			model: net.model,
+			net,
+			anatomy,
+			shapes: new Map(),
+		},
 		...{ numbering: firstNumbering(layers.length), protect: [], seed: 0 },
 	};
 }

@@ -2,6 +2,7 @@
 import { type Diagnostic } from '../diagnostic.ts';
 import { type Anatomy } from '../ir/anatomy/anatomy.ts';
 import { type Family } from '../ir/axes/families.ts';
+import { type Shapes } from '../ir/graph/bindings.ts';
 import { type Model, type Tensor, type ValueName } from '../ir/graph/graph.ts';
 import { type Patch } from '../ir/graph/patch.ts';
 import { type Net } from '../ir/axes/net.ts';
@@ -119,6 +120,8 @@ export type PlanRequest = {
 	readonly step: Step;
 	readonly model: Model;
 	readonly net: Net;
+	/** Sizes that were given for inputs. */
+	readonly shapes: Shapes;
 	readonly anatomy: Anatomy;
 	readonly numbering: Numbering;
 	readonly protect: readonly string[];

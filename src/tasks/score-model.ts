@@ -96,6 +96,6 @@ function requestOf(
 	const plain = plainStep({ technique: '', verb: '' });
 	return {
 		...{ step: { ...plain, ...(metric !== undefined && { by: metric }) }, model, net, anatomy, lab, seed },
-		...{ numbering: firstNumbering(anatomy.layers.length), protect: [], mayChange: [] },
+		...{ shapes, numbering: firstNumbering(anatomy.layers.length), protect: [] },
 	};
 }

@@ -13,6 +13,7 @@ import { matrix } from '../../src/ir/matrix.ts';
 import { kernelOfChain, type Kernel, type Scheme } from '../../src/numerics/conv-chain.ts';
 import { factorKernel } from '../../src/numerics/conv-factors.ts';
 import { plainProducts } from '../../src/numerics/plain-products.ts';
+import { multiplyAdds, timedBy } from '../harness/clock.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { modelBuilder } from '../harness/model.ts';
 
@@ -218,7 +219,7 @@ test('what has no chain stays, with the reason', async () => {
 	]);
 });
 
-test('ratio bounds what is stored, auto takes the way with the fewest multiply–adds, energy has no meaning for cp', async () => {
+test('ratio bounds what is stored, energy has no meaning for cp', async () => {
 	const { document } = await buildOf(network(), 'factorize filters ratio 40% with tucker align 1');
 	assert.is(document.steps[0]!.selected, 3);
 	const biases = 16 + 12;
@@ -228,8 +229,50 @@ test('ratio bounds what is stored, auto takes the way with the fewest multiply�
 		refusal = String(problem);
 	});
 	assert.match(refusal, 'plan/no-spectrum');
-	const { document: none } = await buildOf(network(), 'factorize filters auto');
-	assert.match(reasons(none).join(), 'keeping 99% takes more than 80% of its multiply–adds');
+});
+
+/** One convolution whose kernel is an outer product: every scheme takes it at rank 1. */
+function outerProduct(channels = 16, size = 8): Model {
+	const b = modelBuilder();
+	const x = b.input('x', [1, channels, size, size]);
+	const weights = Array.from({ length: channels * channels * 9 }, (_, at) => {
+		const [position, input, output] = [at % 9, Math.floor(at / 9) % channels, Math.floor(at / 9 / channels)];
+		return (
+			(1 + output) * (1 + (input % 5)) * [1, 2, 1][Math.floor(position / 3)]! * [1, 0, -1][position % 3]!
+		);
+	});
+	b.output(b.node('Conv', [x, b.floats(weights, [channels, channels, 3, 3])], { pads: [1, 1, 1, 1] }));
+	return b.build();
+}
+
+test('auto takes the chain that is fastest, and none where none is', async () => {
+	const windows = async (timeOf: (part: Model) => number | undefined): Promise<number[][]> => {
+		const { model, steps } = await timedBy(outerProduct(), 'factorize filters auto', timeOf);
+		assert.is(steps[0]!.metric, 'time on this machine');
+		return model.graph.nodes.map(({ inputs }) => [...model.graph.initializers.get(inputs[1]!)!.dims]);
+	};
+	const convolutions = ({ graph }: Model): number => graph.nodes.length;
+	assert.equal(await windows(multiplyAdds), [
+		[1, 16, 1, 1],
+		[1, 1, 3, 3],
+		[16, 1, 1, 1],
+	]);
+	assert.equal(await windows((part) => multiplyAdds(part) * (convolutions(part) === 3 ? 9 : 1)), [
+		[1, 16, 3, 1],
+		[16, 1, 1, 3],
+	]);
+	assert.equal(await windows(convolutions), [[16, 16, 3, 3]]);
+	// A fifteenth is less than what clocks tell apart.
+	assert.equal(await windows((part) => 15 - Number(convolutions(part) > 1)), [[16, 16, 3, 3]]);
+});
+
+test('auto goes by multiply–adds where nothing runs', async () => {
+	const { model, steps } = await timedBy(outerProduct(), 'factorize filters auto', () => undefined);
+	assert.is(steps[0]!.metric, 'multiply–adds');
+	assert.is(model.graph.nodes.length, 3);
+	const none = await timedBy(network(), 'factorize filters auto', () => undefined);
+	const said = none.steps[0]!.refused.map(({ message }) => message).join();
+	assert.match(said, 'keeping that much saves nothing there');
 });
 
 test('without a scheme, a ratio takes the one that loses least of each kernel, an energy the one that costs least', async () => {

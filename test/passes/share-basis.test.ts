@@ -5,12 +5,14 @@ import * as assert from 'uvu/assert';
 import { applyPatch, type Edit } from '../../src/ir/graph/patch.ts';
 import { type Model } from '../../src/ir/graph/graph.ts';
 import { matrix, type Matrix as Own } from '../../src/ir/matrix.ts';
+import { countParameters } from '../../src/ir/cost.ts';
 import { FLOAT } from '../../src/ir/graph/dtype.ts';
 import { floats } from '../../src/ir/graph/tensor.ts';
 import { stream } from '../../src/data/generate.ts';
 import { sharedBasis } from '../../src/passes/low-rank/shared-basis.ts';
 import { plainProduct, plainProducts } from '../../src/numerics/plain-products.ts';
 import { accuracyOf, classifier, classifierRows, lm, proven } from '../fixtures/text/text.ts';
+import { multiplyAdds, timedBy } from '../harness/clock.ts';
 import { buildOf, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { encoder, encoderLayer, modelBuilder } from '../harness/model.ts';
@@ -161,18 +163,28 @@ test('queries, keys and values read one first factor, made once', async () => {
 	assert.is(step!.params[0] - step!.params[1], 2 * (4 * 256 - 4 * (16 + 3 * 16) - 4 * 32));
 });
 
-test('auto factors together what is cheaper so', async () => {
+test('auto factors together what is faster so', async () => {
 	const wide = { heads: 4, width: 16, hidden: 32 };
-	const model = alike(encoder(1, wide), [[0, 1, 2]], 8);
-	const { document } = await buildOf(model, 'factorize attention auto');
-	const [step] = document.steps;
-	assert.match(step!.unit, /1 first factors are read by several/);
-	assert.is(step!.params[0] - step!.params[1], 3 * 4096 - 8 * (64 + 3 * 64));
-	const apart = alike(encoder(1, wide), [[0], [1], [2]], 4);
-	const { document: single } = await buildOf(apart, 'factorize attention auto');
+	const auto = async (
+		model: Model,
+		timeOf: (part: Model) => number | undefined,
+	): Promise<{ unit: string; gone: number; metric: string | undefined }> => {
+		const { steps, model: after } = await timedBy(model, 'factorize attention auto', timeOf);
+		const gone = countParameters(model.graph) - countParameters(after.graph);
+		return { unit: steps[0]!.unit, metric: steps[0]!.metric, gone };
+	};
+	const together = alike(encoder(1, wide), [[0, 1, 2]], 8);
+	const single = alike(encoder(1, wide), [[0], [1], [2]], 4);
+	const joint = 'matrices (1 first factors are read by several of them)';
+	const saved = 3 * 4096 - 8 * (64 + 3 * 64);
+	const alone = 3 * (4096 - 4 * 128);
+	const [metric, without] = ['time on this machine', 'multiply–adds'];
+	assert.equal(await auto(together, multiplyAdds), { unit: joint, gone: saved, metric });
+	assert.equal(await auto(together, () => undefined), { unit: joint, gone: saved, metric: without });
 	// Of one rank of 12 together, of 4 each by itself.
-	assert.is(single.steps[0]!.unit, 'matrices');
-	assert.is(single.steps[0]!.params[0] - single.steps[0]!.params[1], 3 * (4096 - 4 * 128));
+	assert.equal(await auto(single, multiplyAdds), { unit: 'matrices', gone: alone, metric });
+	assert.equal(await auto(single, () => undefined), { unit: 'matrices', gone: alone, metric: without });
+	assert.equal(await auto(single, () => 1), { unit: 'matrices', gone: 0, metric });
 });
 
 test('on trained models a basis keeps more than a mean that stores as much', async () => {

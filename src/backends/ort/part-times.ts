@@ -7,7 +7,7 @@ import { cacheFolder } from '../../files/cache.ts';
 import { generate } from '../../data/generate.ts';
 import { Fault, present } from '../../diagnostic.ts';
 import { type Part } from '../../ir/graph/part.ts';
-import { openSession, runtimeVersion } from './session.ts';
+import { hasRuntime, openSession, runtimeVersion } from './session.ts';
 
 /** Milliseconds, null for a part that does not run by itself; by hash. */
 type Table = Record<string, number | null>;
@@ -18,9 +18,10 @@ const [enoughMs, fewest, most] = [60, 7, 200] as const;
 /**
  * The fastest of many runs of each part, all optimizations on. Parts of the same key are measured once on a machine; the table
  * lies in the user's cache folder, by processor, threads and version of onnxruntime. Times of a machine that has more to do than it has
- * processors are used and not kept.
+ * processors are used and not kept. Without onnxruntime there are none.
  */
 export async function timeParts(parts: readonly Part[], threads: number): Promise<(number | undefined)[]> {
+	if (!(await hasRuntime())) return parts.map(() => undefined);
 	const path = tablePath();
 	const table = readTable(path);
 	const isQuiet = (loadavg()[0] ?? 0) <= cpus().length;

@@ -2,6 +2,7 @@
 import { type Facts } from './facts.ts';
 import { constantsOf } from './constants.ts';
 import { FLOAT, INT64, isFloat } from './dtype.ts';
+import { applyPatch, type Edit } from './patch.ts';
 import {
 	elementCount,
 	subgraphs,
@@ -44,7 +45,17 @@ export function partOf(model: Model, facts: Facts, ids: ReadonlySet<number>): Pa
 		.filter((name) => name !== '' && (!inside.has(name) || readOutside(model, name, ids)))
 		.map((name) => ({ name, type: facts.of(name)?.type ?? FLOAT }));
 	const graph = { ...model.graph, nodes, inputs, outputs, initializers, valueInfo: new Map() };
-	return { model: { ...model, graph }, key: keyOf(nodes, initializers, inputs) };
+	return keyed({ ...model, graph });
+}
+
+/** The part after edits of its nodes. */
+export function changedPart({ model }: Part, edits: readonly Edit[]): Part {
+	return keyed(applyPatch(model, { label: 'part', edits }));
+}
+
+function keyed(model: Model): Part {
+	const { nodes, initializers, inputs } = model.graph;
+	return { model, key: keyOf(nodes, initializers, inputs) };
 }
 
 /** Integers that follow from sizes alone: targets of Reshape, bounds of Slice. */

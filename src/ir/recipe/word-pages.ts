@@ -63,7 +63,10 @@ export const clausePages: Readonly<Record<ClauseWord, WordPage>> = {
 		'factorize attention energy 95%',
 	),
 	ratio: page('The share of parameters that stays of each matrix.', 'factorize ffn ratio 50%'),
-	auto: page('Whatever is measured to pay.', 'factorize ffn auto'),
+	auto: page(
+		'Factors that are faster on this machine, measured part by part; by multiply–adds where nothing runs.',
+		'factorize ffn auto',
+	),
 	until: page(
 		'A cost to reach; what costs least quality for it goes first.',
 		'prune heads, ffn until latency <= 60%',

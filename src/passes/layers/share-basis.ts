@@ -106,7 +106,7 @@ function misfit(own: readonly Site[], placed: number, other: readonly Site[]): s
 async function basisOf(sites: readonly Site[], request: PlanRequest): Promise<Together | Diagnostic> {
 	const values = sideBySide(sites.map((site) => site.values));
 	const where = sites.map((site) => site.where).join(', ');
-	const most = mostRank(request.step, values);
+	const most = mostRank(values);
 	const place = { span: request.step.span, at: where };
 	const wanted = rankWanted(request.step, values);
 	if (typeof wanted === 'number' && wanted > most) return noGain({ where, rank: wanted, most }, place);
@@ -127,6 +127,7 @@ async function basisOf(sites: readonly Site[], request: PlanRequest): Promise<To
 	return {
 		...factoredSites(basis, factored),
 		certificates: certificates.map((one, at) => ({ of: names[at] ?? where, ...one })),
+		rank: basis.cols,
 		macs: sites.length * basis.cols * (basis.rows + present(sites[0], 'a matrix').values.cols),
 	};
 }

@@ -1,13 +1,17 @@
 /** Ways to factor a convolution: which schemes fit it, at which ranks, and whether they pay. */
 import { Fault } from '../../diagnostic.ts';
-import { elementCount } from '../../ir/graph/graph.ts';
+import { elementCount, type Model } from '../../ir/graph/graph.ts';
+import { freshNames } from '../../ir/graph/patch.ts';
+import { tensorOf } from '../../ir/graph/tensor.ts';
 import { noSpectrum } from '../../messages/factorize.ts';
 import { linksOf, macsOfChain, schemes, sizeOfChain, type Scheme } from '../../numerics/conv-chain.ts';
 import { plainProducts } from '../../numerics/plain-products.ts';
 import { type Ranks } from '../../numerics/conv-factors.ts';
+import { chainFor } from './conv-graph.ts';
 import { convSite, type ConvSite } from './conv-sites.ts';
 import { fitKernel, type Fitted } from './kernel-fit.ts';
 import { type Inputs } from './low-rank.ts';
+import { worthwhile, type Stopwatch } from './pace.ts';
 import { alignedRank, automatic, rankKeeping } from './ranks.ts';
 import { type PlanRequest } from '../technique.ts';
 
@@ -138,11 +142,12 @@ function saves(scheme: Scheme, site: ConvSite, ranks: readonly number[]): boolea
 
 export type Chosen = Fitted & { readonly scheme: Scheme };
 
-/** Of the ways to try, the one that loses least at a given size, else the one that takes the fewest multiply–adds; or why none pays. */
+/** Of the ways to try, the one that loses least at a given size, that is fastest with `auto`, else that takes the fewest multiply–adds; or why none pays. */
 export async function bestChain(
 	{ site, ways }: Tried,
-	{ step: { amount }, lab }: PlanRequest,
+	{ step: { amount }, net, lab }: PlanRequest,
 	inputs: Inputs | undefined,
+	stopwatch: Stopwatch,
 ): Promise<Chosen | string> {
 	const found: Chosen[] = [];
 	for (const { scheme, wanted } of ways)
@@ -151,13 +156,34 @@ export async function bestChain(
 			...(await fitKernel(scheme, site, wanted, inputs, lab?.products ?? plainProducts)),
 		});
 	const macs = ({ scheme, ranks }: Chosen): number => workOf(scheme, site, ranks).macs;
-	const most = automatic.macs * plainWork(site).macs;
-	const pays = (one: Chosen): boolean =>
-		amount?.kind === 'auto' ? macs(one) <= most : saves(one.scheme, site, one.ranks);
+	const saving = found.filter(({ scheme, ranks }) => saves(scheme, site, ranks));
 	const cost = amount?.kind === 'ratio' ? ({ lost }: Chosen): number => lost : macs;
-	const [best] = found.filter(pays).toSorted((a, b) => cost(a) - cost(b));
-	if (best !== undefined) return best;
-	return amount?.kind === 'auto'
-		? `keeping ${100 * automatic.energy}% takes more than ${100 * automatic.macs}% of its multiply–adds`
-		: 'keeping that much saves nothing there';
+	const ranked = saving.toSorted((a, b) => cost(a) - cost(b));
+	if (amount?.kind === 'auto' && ranked.length > 0) return fastest(site, ranked, net.model, stopwatch);
+	return ranked[0] ?? 'keeping that much saves nothing there';
+}
+
+/** Of chains in the order of their multiply–adds, the one that takes least time, where that is worth it. */
+async function fastest(
+	site: ConvSite,
+	chains: readonly Chosen[],
+	model: Model,
+	stopwatch: Stopwatch,
+): Promise<Chosen | string> {
+	const kept = `keeping ${100 * automatic.energy}% takes more than`;
+	const { node } = site.node;
+	const edits = chains.map(({ stages }) => {
+		const kernels = stages.map(({ dims, data }) => tensorOf('', site.type, dims, data));
+		return chainFor(node, stages, kernels, freshNames(model.graph));
+	});
+	const times = await stopwatch.ratios(new Set([node.id]), edits);
+	if (times === undefined) {
+		const [least] = chains;
+		const most = automatic.macs * plainWork(site).macs;
+		if (least !== undefined && workOf(least.scheme, site, least.ranks).macs <= most) return least;
+		return `${kept} ${100 * automatic.macs}% of its multiply–adds`;
+	}
+	const ratio = Math.min(...times);
+	const best = chains[times.indexOf(ratio)];
+	return best !== undefined && ratio <= worthwhile ? best : `${kept} ${100 * worthwhile}% of its time here`;
 }

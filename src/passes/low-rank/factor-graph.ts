@@ -23,12 +23,22 @@ export type Factors = { readonly matrices: readonly Factored[] };
  * Rewrite: a product with the first factor, then with the second, what is added in the bias. Reference: one product with
  * the factors' product, what is added behind it.
  */
-export function lowerFactors({
+export function lowerFactors(task: LowerTask<Factors>): Lowered {
+	const { model } = task.net;
+	const { edits, plain } = factorEdits(task);
+	const reference = applyPatch(model, { label: 'reference', edits: plain });
+	return {
+		patch: { label: task.label, edits },
+		claims: [{ says: 'one product with the product of the factors', reference, controls: [() => model] }],
+	};
+}
+
+/** The edits of the rewrite, and those of its reference. */
+export function factorEdits({
 	net: { model, byNode },
 	decision: { matrices },
 	tensors,
-	label,
-}: LowerTask<Factors>): Lowered {
+}: Omit<LowerTask<Factors>, 'label'>): { readonly edits: readonly Edit[]; readonly plain: readonly Edit[] } {
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
@@ -55,11 +65,7 @@ export function lowerFactors({
 			...whole.edits,
 		);
 	}
-	const reference = applyPatch(model, { label: 'reference', edits: plain });
-	return {
-		patch: { label, edits },
-		claims: [{ says: 'one product with the product of the factors', reference, controls: [() => model] }],
-	};
+	return { edits, plain };
 }
 
 /** First factors and the products with them, each made once. */

@@ -103,8 +103,7 @@ export function rankWanted({ amount, align }: Step, { rows, cols }: Matrix): Wan
 	}
 }
 
-/** The largest rank at which two factors are smaller than the matrix; with `auto`, fast enough to be worth it. */
-export function mostRank({ amount }: Step, { rows, cols }: Pick<Matrix, 'rows' | 'cols'>): number {
-	const even = (rows * cols) / (rows + cols);
-	return amount?.kind === 'auto' ? Math.floor(automatic.macs * even) : Math.ceil(even) - 1;
+/** The largest rank at which two factors are smaller than the matrix. */
+export function mostRank({ rows, cols }: Pick<Matrix, 'rows' | 'cols'>): number {
+	return Math.ceil((rows * cols) / (rows + cols)) - 1;
 }

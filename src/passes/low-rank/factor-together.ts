@@ -19,6 +19,7 @@ export type Together = {
 	readonly matrices: readonly Factored[];
 	readonly certificates: readonly Certificate[];
 	readonly tensors: readonly Tensor[];
+	readonly rank: number;
 	/** Multiply–adds a row. */
 	readonly macs: number;
 };
@@ -34,7 +35,7 @@ export async function factorTogether(
 	const sizes = await outputSizes(sites, products);
 	const values = sideBySide(sites.map((site, at) => scaled(site.values, 1 / (sizes[at] ?? 1))));
 	const where = sites.map((site) => site.where).join(', ');
-	const most = mostRank(request.step, values);
+	const most = mostRank(values);
 	const place = { span: request.step.span, at: where };
 	const wanted = rankWanted(request.step, values);
 	if (typeof wanted === 'number' && wanted > most) return noGain({ where, rank: wanted, most }, place);
@@ -51,6 +52,7 @@ export async function factorTogether(
 	return {
 		...factoredSites(found.left, parts),
 		certificates: [{ of: where, ...found.certificate }],
+		rank: found.rank,
 		macs: found.rank * (values.rows + values.cols),
 	};
 }

@@ -5,9 +5,11 @@ import { type Block } from '../../ir/anatomy/parts.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { operandOf, type NetNode } from '../../ir/axes/net.ts';
 import { noAnatomy } from '../../messages/plan.ts';
+import { factorAuto, type Outcome } from './factor-auto.ts';
 import { lowerFactors, type Factors } from './factor-graph.ts';
 import { sitesOf, type Placed, type Site } from './factor-sites.ts';
 import { factorTogether, type Together } from './factor-together.ts';
+import { Stopwatch } from './pace.ts';
 import { layersInScope } from '../scope.ts';
 import { sitesInScope } from '../sites.ts';
 import {
@@ -75,8 +77,9 @@ async function plan(request: PlanRequest, kind: Whose): Promise<Planned<Factors>
 	const { sites, refused } = await sitesOf(request, placed);
 	const made: Together[] = [];
 	const stays: Diagnostic[] = [...refused];
+	const stopwatch = new Stopwatch(request);
 	for (const group of groupsOf(sites, request)) {
-		const { found, refused: without } = await bestOf(group, request);
+		const { found, refused: without } = await bestOf(group, request, stopwatch);
 		made.push(...found);
 		stays.push(...without);
 	}
@@ -90,6 +93,7 @@ async function plan(request: PlanRequest, kind: Whose): Promise<Planned<Factors>
 			selected: matrices.length,
 			of: placed.length,
 			unit: joint === 0 ? 'matrices' : `matrices (${joint} first factors are read by several of them)`,
+			...(step.amount?.kind === 'auto' && { metric: stopwatch.metric }),
 			removed: [...new Set(layers)].map((layer) => ({ layer, units: [] })),
 			refused: stays,
 			certificates: made.flatMap(({ certificates }) => certificates),
@@ -112,24 +116,11 @@ function readingOf({ linear: { node, input: from }, type }: Site): string {
 	return [node.node.op, input, intAttribute(node.view, 'transA', 0), type].join(' ');
 }
 
-type Outcome = { readonly found: readonly Together[]; readonly refused: readonly Diagnostic[] };
-
-/** Together as the statement says; `auto` takes the way with fewer multiply–adds. */
-async function bestOf(group: readonly Site[], request: PlanRequest): Promise<Outcome> {
+/** Together as the statement says; `auto` takes the way that is faster. */
+async function bestOf(group: readonly Site[], request: PlanRequest, stopwatch: Stopwatch): Promise<Outcome> {
+	if (request.step.amount?.kind === 'auto') return factorAuto(group, request, stopwatch);
 	const together = await factorTogether(group, request);
-	const jointly =
-		'code' in together ? { found: [], refused: [together] } : { found: [together], refused: [] };
-	if (group.length === 1 || request.step.amount?.kind !== 'auto') return jointly;
-	const found: Together[] = [];
-	const refused: Diagnostic[] = [];
-	let macs = 0;
-	for (const site of group) {
-		const alone = await factorTogether([site], request);
-		if ('code' in alone) refused.push(alone);
-		else found.push(alone);
-		macs += 'code' in alone ? site.values.rows * site.values.cols : alone.macs;
-	}
-	return 'code' in together || macs <= together.macs ? { found, refused } : jointly;
+	return 'code' in together ? { found: [], refused: [together] } : { found: [together], refused: [] };
 }
 
 function placedIn(request: PlanRequest, kind: Whose): Placed[] {
