@@ -259,6 +259,15 @@ test('shows a mistake in front of a softmax that draws of usual size saturate', 
 	assert.equal([proof?.weights, proof?.weak], ['seeded', false]);
 });
 
+test('takes a table of places for no width', async () => {
+	const b = modelBuilder();
+	const start = b.node('MatMul', [b.input('x', ['batch', 7, 6]), b.weight([6, 8])]);
+	const x = encoderLayer(b, b.node('Add', [start, b.weight([7, 8])]), { heads: 2, width: 4, hidden: 16 });
+	b.output(b.node('MatMul', [x, b.weight([8, 3])]), ['batch', 7, 3]);
+	const { steps, diagnostics } = await build(b.build(), 'prune hidden 50% align 1');
+	assert.equal([steps[0]!.selected, steps[0]!.of, diagnostics], [4, 8, []]);
+});
+
 test('leaves no norm with one feature, of which nothing can be told', async () => {
 	const b = modelBuilder();
 	let x = b.node('MatMul', [b.input('x', ['batch', 'seq', 6]), b.weight([6, 2])]);
