@@ -1,6 +1,7 @@
 /** The grammar's terms: numbers, positions, conditions. */
 import { CstParser, type CstNode, type ParserMethod, type TokenType } from 'chevrotain';
 import { bareMessages } from './complaints.ts';
+import { lookaheadOnDemand } from './lookahead.ts';
 import * as t from './tokens.ts';
 
 export type Rule = ParserMethod<[], CstNode>;
@@ -24,6 +25,7 @@ export class TermParser extends CstParser {
 		super([...t.tokens], {
 			recoveryEnabled: true,
 			maxLookahead: 1,
+			lookaheadStrategy: lookaheadOnDemand(1),
 			skipValidations: !validated,
 			errorMessageProvider: bareMessages,
 		});

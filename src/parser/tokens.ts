@@ -109,4 +109,6 @@ export const lexer = new Lexer([...tokens], {
 	positionTracking: 'onlyOffset',
 	skipValidations: true,
 	ensureOptimizations: false,
+	// Which token a character may begin is worked out in more time than a recipe takes to read without.
+	safeMode: true,
 });
