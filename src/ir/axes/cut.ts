@@ -19,50 +19,79 @@ export type Chosen = { readonly family: Family; readonly units: ReadonlySet<numb
 export function cutOf(chosen: readonly Chosen[]): Cut {
 	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
 	const letters = new Map<NetNode, (Uint8Array | undefined)[]>();
-	for (const { family, units } of chosen) {
-		const goes = new Uint8Array(family.units);
-		for (const unit of units) goes[unit] = 1;
-		for (const [tensor, axes] of family.axes) mark(dead, tensor, axes, goes);
-		for (const [node, classes] of family.letters) mark(letters, node, classes, goes);
+	for (const one of chosen) {
+		const goneAt = goneOf(one);
+		for (const [tensor, axes] of one.family.axes) mark(dead, tensor, axes, goneAt);
+		for (const [node, classes] of one.family.letters) mark(letters, node, classes, goneAt);
 	}
 	joinStretches(dead, letters);
 	return { dead, letters };
 }
 
+/** 1 where the unit that owns a position goes, undefined where none does. Most axes of a family have the same owners: those share a set. */
+export function goneOf({ family, units }: Chosen): (owners: Int32Array) => Uint8Array | undefined {
+	const goes = new Uint8Array(family.units);
+	for (const unit of units) goes[unit] = 1;
+	const known = new Map<Int32Array, Uint8Array | undefined>();
+	return (owners) => {
+		if (!known.has(owners)) known.set(owners, marked(owners, goes));
+		return known.get(owners);
+	};
+}
+
 /** Plain loops here and below: they run over every position of every axis of a model. */
+function marked(owners: Int32Array, goes: Uint8Array): Uint8Array | undefined {
+	let set: Uint8Array | undefined;
+	for (let position = 0; position < owners.length; position++) {
+		const unit = owners[position] ?? -1;
+		if (unit < 0 || goes[unit] !== 1) continue;
+		set ??= new Uint8Array(owners.length);
+		set[position] = 1;
+	}
+	return set;
+}
+
 function mark<K>(
 	into: Map<K, (Uint8Array | undefined)[]>,
 	key: K,
-	vectors: readonly (Int32Array | undefined)[],
-	goes: Uint8Array,
+	owners: readonly (Int32Array | undefined)[],
+	goneAt: (owners: Int32Array) => Uint8Array | undefined,
 ): void {
-	vectors.forEach((classes, at) => {
-		if (classes === undefined) return;
-		let set = into.get(key)?.[at];
-		for (let position = 0; position < classes.length; position++) {
-			const unit = classes[position] ?? -1;
-			if (unit < 0 || goes[unit] !== 1) continue;
-			set ??= markedAt(into, key, at, classes.length);
-			set[position] = 1;
-		}
+	owners.forEach((own, at) => {
+		const set = own && goneAt(own);
+		if (set === undefined) return;
+		const sets = into.get(key) ?? [];
+		into.set(key, sets);
+		sets[at] = either(sets[at], set);
 	});
 }
 
-function markedAt<K>(into: Map<K, (Uint8Array | undefined)[]>, key: K, at: number, size: number): Uint8Array {
-	const sets = into.get(key) ?? [];
-	into.set(key, sets);
-	return (sets[at] ??= new Uint8Array(size));
+function either(left: Uint8Array | undefined, right: Uint8Array): Uint8Array {
+	if (left === undefined || left === right) return right;
+	const set = left.slice();
+	for (let position = 0; position < set.length; position++) if (right[position] === 1) set[position] = 1;
+	return set;
 }
+
+/** What stays, by what goes: those who ask of axes that share a set share the answer. */
+const keptBy = new WeakMap<Uint8Array, Int32Array>();
 
 /** Kept positions in order, or undefined when none of the axis goes. */
 export function keptPositions(cut: Cut, tensor: NetTensor, axis: number): Int32Array | undefined {
 	const set = cut.dead.get(tensor)?.[axis];
 	if (set === undefined) return undefined;
-	const kept: number[] = [];
-	set.forEach((gone, position) => {
-		if (!gone) kept.push(position);
-	});
-	return Int32Array.from(kept);
+	const kept = keptBy.get(set) ?? positionsOf(set, 0);
+	keptBy.set(set, kept);
+	return kept;
+}
+
+/** Where a set says `what`, in order. */
+export function positionsOf(set: Uint8Array, what: 0 | 1): Int32Array {
+	const found = new Int32Array(set.length);
+	let count = 0;
+	for (let position = 0; position < set.length; position++)
+		if (set[position] === what) found[count++] = position;
+	return found.slice(0, count);
 }
 
 /**
@@ -101,6 +130,9 @@ function checkRelation(node: NetNode, cut: Cut): string[] {
 		const tensor = operandOf(node, term.side, term.slot);
 		if (tensor === undefined) continue;
 		const set = cut.dead.get(tensor)?.[term.axis];
+		const [only, other] = term.parts;
+		// One and the same set says the same, and so does none.
+		if (other === undefined && only?.index === null && letters[only.letter] === set) continue;
 		if (set === undefined && !term.parts.some((part) => letters[part.letter])) continue;
 		const said = deadBy(term, letters, extentOf(tensor, term.axis));
 		const position = said.findIndex((says, at) => says !== (set?.[at] ?? 0));

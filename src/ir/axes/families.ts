@@ -6,7 +6,7 @@ import { passes, type Permit } from './barriers.ts';
 import { Labels, NONE, PIN, type Classes } from './classes.ts';
 import { Coverage } from './coverage.ts';
 import { isPicked, Walk, type Course, type Fork, type Seed } from './walk.ts';
-import { type Term } from './row.ts';
+import { indexBy, type Term } from './row.ts';
 
 export type Family = {
 	readonly seed: Seed;
@@ -55,7 +55,7 @@ function walksAt(seed: Seed, covered: Uint8Array | undefined): Walk[] {
 function coursesOf({ key, ways, labels }: Fork, { choices, groups }: Course, size: number): Course[] {
 	return ways.map(({ index }, way) => {
 		const first = new Map<number, number>();
-		const joined = Int32Array.from({ length: size }, (_, at) => at);
+		const joined = indexBy(size, (at) => at);
 		for (let position = 0; position < labels.length; position++) {
 			const at = (labels[position] ?? NONE) - 2;
 			const coordinate = index === null ? position : (index[position] ?? -1);

@@ -5,7 +5,7 @@
  * smaller `TopK`, so nothing need be remapped; who else reads them pins what they number.
  */
 import { type NetTensor } from './net.ts';
-import { type Letter, type Row, type Term } from './row.ts';
+import { indexBy, type Letter, type Row, type Term } from './row.ts';
 import { type Removal, type Resized } from './operator.ts';
 import { fixedInts, frontAxis, inputSizes, intAttribute, type NodeView } from './view.ts';
 
@@ -108,7 +108,7 @@ function compared(view: NodeView, row: Row, inputs: Operands): Row {
 	}
 	const letter = row.terms.find((term) => term.side === 'in' && term.slot === 1 - slot)?.parts[0]?.letter;
 	if (letter === undefined || (by.sizes.at(-1) ?? 1) !== 1) return row;
-	const index = Int32Array.from({ length: by.numbers ?? 0 }, (_, number) => values.indexOf(number));
+	const index = indexBy(by.numbers ?? 0, (number) => values.indexOf(number));
 	return { ...row, terms: [...row.terms, { ...told, parts: [{ letter, index }] }] };
 }
 

@@ -33,6 +33,7 @@ class Rewriter {
 	private readonly net: Net;
 	private readonly cut: Cut;
 	private readonly unknown: number | undefined;
+	private readonly texts = new Map<Uint8Array, string>();
 	private readonly remapped = new Map<string, ValueName>();
 	/** Constants that others know by their name: setting them under it would reach those too. */
 	private readonly known: ReadonlySet<ValueName>;
@@ -77,7 +78,7 @@ class Rewriter {
 		for (const node of this.net.nodes) {
 			node.inputs.forEach((tensor, slot) => {
 				if (tensor?.constant === undefined) return;
-				const key = (this.cut.dead.get(tensor) ?? []).map((set) => set?.join('') ?? '').join('/');
+				const key = (this.cut.dead.get(tensor) ?? []).map((set) => (set ? this.textOf(set) : '')).join('/');
 				uses.set(tensor.name, [...(uses.get(tensor.name) ?? []), { node, slot, tensor, key }]);
 			});
 		}
@@ -88,6 +89,13 @@ class Rewriter {
 					this.namesOf(node)[slot] = this.slice(tensor, key, alone);
 			}
 		}
+	}
+
+	/** A set as a text, the same for equal ones. */
+	private textOf(set: Uint8Array): string {
+		const text = this.texts.get(set) ?? set.join('');
+		this.texts.set(set, text);
+		return text;
 	}
 
 	private slice(tensor: NetTensor, key: string, keepsName: boolean): ValueName {

@@ -38,6 +38,13 @@ export type Letter = { readonly name: string; readonly size: number; readonly ro
 /** One letter's share in an axis: position p has coordinate `index[p]`, or none where that is -1; null is the identity. */
 export type Part = { readonly letter: number; readonly index: Int32Array | null };
 
+/** The coordinate at each of so many positions. A loop: `Int32Array.from` takes many times as long, and rows are made of these. */
+export function indexBy(size: number, at: (position: number) => number): Int32Array {
+	const index = new Int32Array(size);
+	for (let position = 0; position < size; position++) index[position] = at(position);
+	return index;
+}
+
 export type Side = 'in' | 'out';
 
 /** An axis of an operand and the letters its positions are made of; an axis without a term is pinned when reached. */

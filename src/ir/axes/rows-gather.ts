@@ -2,7 +2,7 @@
 import { elementCount } from '../graph/graph.ts';
 import { INT64 } from '../graph/dtype.ts';
 import { built, type Operator, type Removal, type Resized, int } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
+import { indexBy, RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import { fixedInts, inputSizes, type NodeView, type Sizes, axisOf } from './view.ts';
 
@@ -84,7 +84,7 @@ function stridedAxes(
 		const letter = builder.letter(`s${at}`, extent);
 		builder.output(0, axis + at, letter);
 		const step = strides[at] ?? 1;
-		return [{ letter, index: Int32Array.from({ length: size }, (_, from) => digit(from, step, extent)) }];
+		return [{ letter, index: indexBy(size, (from) => digit(from, step, extent)) }];
 	});
 	return builder.input(0, axis, ...parts);
 }

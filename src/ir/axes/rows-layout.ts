@@ -1,7 +1,7 @@
 /** Operators that move, join and part positions. https://onnx.ai/onnx/operators/onnx__Concat.html */
 import { type Attribute } from '../graph/graph.ts';
 import { built, type Example, type Operator, type Removal, type Resized, int } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
+import { indexBy, RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import {
 	fixedInts,
@@ -62,7 +62,7 @@ function joined(
 		for (const [slot, sizes] of parts.entries()) {
 			if (sizes === undefined) continue;
 			const [start, extent] = [offset, sizes[at] ?? 0];
-			const index = at === axis ? Int32Array.from({ length: extent }, (_, place) => start + place) : null;
+			const index = at === axis ? indexBy(extent, (place) => start + place) : null;
 			offset += extent;
 			link(wholeSide === 'in' ? 'out' : 'in', slot, at, { letter, index });
 		}

@@ -4,7 +4,7 @@ import { elementCount, type Attribute } from '../graph/graph.ts';
 import { broadcastSizes } from './broadcast.ts';
 import { built, noted, type ExampleInput, type Operator, int } from './operator.ts';
 import { notedRow } from './notation.ts';
-import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { indexBy, RowBuilder, type Row, type Unrelated } from './row.ts';
 import { slide, spatial } from './rows-conv.ts';
 import { perAxis } from './rows-quantized.ts';
 import { frontAxis, inputSizes, intAttribute, intsAttribute, outputSizes, type NodeView } from './view.ts';
@@ -46,7 +46,7 @@ function joinedRow(view: NodeView): Row | Unrelated {
 		for (let slot = 2; slot < view.inputs.length; slot += 3) {
 			const [start, extent] = [offset, inputSizes(view, slot)?.[at] ?? 0];
 			offset += extent;
-			const index = at === axis ? Int32Array.from({ length: extent }, (_, place) => start + place) : null;
+			const index = at === axis ? indexBy(extent, (place) => start + place) : null;
 			builder.input(slot, at, { letter, index });
 		}
 	}

@@ -3,7 +3,7 @@ import { type Attribute } from '../graph/graph.ts';
 import { broadcastSizes } from './broadcast.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
 import { notedRow } from './notation.ts';
-import { RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
+import { indexBy, RowBuilder, type Part, type Row, type Unrelated, blind } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import {
 	fixedInts,
@@ -67,7 +67,7 @@ function tileRow(view: NodeView): Row | Unrelated {
 		const copies = builder.letter(`t${axis}`, times, 'produced');
 		const part = (letter: number, at: (position: number) => number): Part => ({
 			letter,
-			index: Int32Array.from({ length: extent }, (_, position) => at(position)),
+			index: indexBy(extent, (position) => at(position)),
 		});
 		const whole = part(copies, (position) => Math.floor(position / size));
 		builder.output(0, axis, ...(size > 1 ? [part(own, (position) => position % size), whole] : [whole]));
@@ -122,7 +122,7 @@ function padRow(view: NodeView): Row | Unrelated {
 		const own = builder.letter(`a${axis}`, size);
 		const made = builder.letter(`z${axis}`, before + after, 'produced');
 		const map = (at: (position: number) => number): Int32Array =>
-			Int32Array.from({ length: size + before + after }, (_, position) => at(position - before));
+			indexBy(size + before + after, (position) => at(position - before));
 		const isOwn = (position: number): boolean => position >= 0 && position < size;
 		builder.input(0, axis, own).output(
 			0,

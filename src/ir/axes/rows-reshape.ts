@@ -1,7 +1,7 @@
 /** Reshape and its kin: rows from the concrete sizes, by the common refinement of both factorisations. */
 import { elementCount, type Attribute } from '../graph/graph.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece, int } from './operator.ts';
-import { RowBuilder, type Part, type Row, type Side, type Unrelated } from './row.ts';
+import { indexBy, RowBuilder, type Part, type Row, type Side, type Unrelated } from './row.ts';
 import {
 	fixedInts,
 	frontAxis,
@@ -107,7 +107,7 @@ function digit({ letter, low, high }: Factor, bottom: number, size: number): Par
 	const [stride, radix] = [low / bottom, high / low];
 	return {
 		letter,
-		index: Int32Array.from({ length: size }, (_, position) => Math.floor(position / stride) % radix),
+		index: indexBy(size, (position) => Math.floor(position / stride) % radix),
 	};
 }
 

@@ -1,7 +1,7 @@
 /** Slice, with bounds as attributes (opset < 10) or operands. https://onnx.ai/onnx/operators/onnx__Slice.html */
 import { type Attribute } from '../graph/graph.ts';
 import { built, type Operator, type Removal, type Resized, type SizePiece } from './operator.ts';
-import { RowBuilder, type Row, type Unrelated } from './row.ts';
+import { indexBy, RowBuilder, type Row, type Unrelated } from './row.ts';
 import { reader, tabulate } from './values.ts';
 import { frontAxis, inputSizes, intsAttribute, sampledInts, type NodeView } from './view.ts';
 
@@ -46,9 +46,7 @@ function sliceRow(view: NodeView): Row | Unrelated {
 		if (bound !== undefined && !bound.fixed) continue;
 		const whole = bound === undefined || (bound.count === size && bound.step === 1);
 		const letter = builder.letter(`a${axis}`, size);
-		const index = whole
-			? null
-			: Int32Array.from({ length: bound.count }, (_, at) => bound.start + at * bound.step);
+		const index = whole ? null : indexBy(bound.count, (at) => bound.start + at * bound.step);
 		builder.input(0, axis, letter).output(0, axis, { letter, index });
 	}
 	return builder.build();

@@ -2,7 +2,7 @@
 import { BOOL, INT64 } from '../graph/dtype.ts';
 import { elementCount, type Attribute } from '../graph/graph.ts';
 import { built, noted, pinned, type Operator, int } from './operator.ts';
-import { RowBuilder, type Row, type Unrelated, blind } from './row.ts';
+import { indexBy, RowBuilder, type Row, type Unrelated, blind } from './row.ts';
 import {
 	decidedSize,
 	fixedInts,
@@ -52,7 +52,7 @@ function compressRow(view: NodeView): Row | Unrelated {
 		const index = at === axis ? Int32Array.from(places ?? []) : null;
 		builder.input(0, at, letter).output(0, at, { letter, index });
 		const tested = inputSizes(view, 1)?.[0] ?? 0;
-		if (at === axis) builder.input(1, 0, { letter, index: Int32Array.from({ length: tested }, (_, p) => p) });
+		if (at === axis) builder.input(1, 0, { letter, index: indexBy(tested, (p) => p) });
 	}
 	return builder.build();
 }

@@ -1,12 +1,12 @@
 /** Removal of units through the axis engine: the cut spelled out as JSON, and what it does to a graph. */
 import { bug, Fault } from '../../diagnostic.ts';
-import { cutOf, keptPositions, verifyCut, type Chosen, type Cut } from '../../ir/axes/cut.ts';
+import { cutOf, keptPositions, positionsOf, verifyCut, type Chosen, type Cut } from '../../ir/axes/cut.ts';
 import { type Net, type NetNode, type NetTensor } from '../../ir/axes/net.ts';
 import { extentOf } from '../../ir/axes/numbers.ts';
 import { rewriteCut } from '../../ir/axes/rewrite.ts';
 import { type Model, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch } from '../../ir/graph/patch.ts';
-import { type Kept } from '../../ir/proof.ts';
+import { type Claim, type Kept } from '../../ir/proof.ts';
 import { broken } from '../../messages/plan.ts';
 import { emptyEdits, type Emptied } from './empty.ts';
 import { type Folding } from './fold-constants.ts';
@@ -79,6 +79,7 @@ function isEmptied({ dead }: Cut): boolean {
 }
 
 function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
+	const places = placesBy();
 	return {
 		axes: [...cut.dead].flatMap(([tensor, sets]) =>
 			[...sets.entries()].flatMap(([axis, set]) =>
@@ -93,22 +94,32 @@ function spellOut(cut: Cut): Pick<CutDecision, 'axes' | 'letters'> {
 	};
 }
 
-function places(set: Uint8Array): number[] {
-	const dead: number[] = [];
-	for (let at = 0; at < set.length; at++) if (set[at] === 1) dead.push(at);
-	return dead;
+/** The places of a set, one list for those who share it. */
+function placesBy(): (set: Uint8Array) => readonly number[] {
+	const known = new Map<Uint8Array, readonly number[]>();
+	return (set) => {
+		const dead = known.get(set) ?? Array.from(positionsOf(set, 1));
+		known.set(set, dead);
+		return dead;
+	};
 }
 
-function flags(size: number, dead: readonly number[]): Uint8Array {
-	const set = new Uint8Array(size);
-	dead.forEach((position) => {
-		set[position] = 1;
-	});
-	return set;
+/** The set of a list of places, one for those who share it. */
+function setsBy(): (size: number, dead: readonly number[]) => Uint8Array {
+	const known = new Map<readonly number[], Uint8Array>();
+	return (size, dead) => {
+		const before = known.get(dead);
+		if (before?.length === size) return before;
+		const set = new Uint8Array(size);
+		for (const position of dead) set[position] = 1;
+		known.set(dead, set);
+		return set;
+	};
 }
 
 /** The cut that a decision spells out. */
 export function cutFrom(net: Net, decision: CutDecision): Cut {
+	const flags = setsBy();
 	const dead = new Map<NetTensor, (Uint8Array | undefined)[]>();
 	for (const entry of decision.axes) {
 		const tensor =
@@ -140,18 +151,8 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 	if (problems.length > 0) throw new Fault(...problems.slice(0, 5).map((why) => broken({ why })));
 	const rewritten = rewriteCut(read, cut, decision.unknown);
 	if ('refused' in rewritten) throw new Fault(broken({ why: rewritten.refused }));
-	const { masks, controls, fewer = [], refits = [], norms = [] } = decision;
-	const masked = (all: readonly Mask[], name: string): Model =>
-		refitted(maskModel(net, all, name), refits, tensors, norms);
-	const refitting = refits.length > 0 ? ', and new weights there' : '';
-	const estimating = norms.length > 0 ? ', and new means and variances of batch normalizations' : '';
-	const claim = {
-		says: `zeros multiplied in where the units are read${refitting}${estimating}`,
-		reference: masked(masks, 'reference'),
-		controls: [...controls.map((more) => [...masks, ...more]), ...fewer].map(
-			(list) => () => masked(list, 'control'),
-		),
-	};
+	const { refits = [], norms = [] } = decision;
+	const claim = claimOf(net, decision, tensors);
 	const edits = [
 		...rewritten.edits,
 		...emptyEdits(net, decision.emptied ?? []),
@@ -170,6 +171,25 @@ export function lowerCut({ net, decision, tensors, label }: LowerTask<CutDecisio
 		return tensor && keptPositions(cut, tensor, axis);
 	};
 	return { patch, claims: [claim], kept: keptOf(cut), positions };
+}
+
+/** The model with zeros where the units are read, made when a proof asks for it, and controls with other ones. */
+function claimOf(net: Net, decision: CutDecision, tensors: LowerTask<CutDecision>['tensors']): Claim {
+	const { masks, controls, fewer = [], refits = [], norms = [] } = decision;
+	const masked = (all: readonly Mask[], name: string): Model =>
+		refitted(maskModel(net, all, name), refits, tensors, norms);
+	const refitting = refits.length > 0 ? ', and new weights there' : '';
+	const estimating = norms.length > 0 ? ', and new means and variances of batch normalizations' : '';
+	let reference: Model | undefined;
+	return {
+		says: `zeros multiplied in where the units are read${refitting}${estimating}`,
+		get reference() {
+			return (reference ??= masked(masks, 'reference'));
+		},
+		controls: [...controls.map((more) => [...masks, ...more]), ...fewer].map(
+			(list) => () => masked(list, 'control'),
+		),
+	};
 }
 
 /** What is left of graph inputs and outputs whose shape the cut changes. */

@@ -4,7 +4,7 @@
  * before the operator, put back among zeros behind it.
  */
 import { present } from '../../diagnostic.ts';
-import { type Chosen } from '../../ir/axes/cut.ts';
+import { goneOf, type Chosen } from '../../ir/axes/cut.ts';
 import { operandOf, type Net, type NetNode } from '../../ir/axes/net.ts';
 import { termKey, type Role } from '../../ir/axes/row.ts';
 import { operatorOf } from '../../ir/axes/table.ts';
@@ -37,13 +37,14 @@ const hows: Partial<Record<Role, Mask['how']>> = {
 };
 
 /** Where the chosen units act on others: on axes whose letter is summed over, fed back, or averaged. */
-export function masksOf({ family, units }: Chosen): Mask[] {
-	return [...family.letters].flatMap(([node, classes]) =>
+export function masksOf(one: Chosen): Mask[] {
+	const goneAt = goneOf(one);
+	return [...one.family.letters].flatMap(([node, owners]) =>
 		(node.row?.letters ?? []).flatMap((letter, at) => {
 			const how = hows[letter.role];
-			const owners = classes[at];
-			if (how === undefined || !owners?.some((unit) => units.has(unit))) return [];
-			const masks = masksAt(node, at, how, owners, units);
+			const gone = how && owners[at] && goneAt(owners[at]);
+			if (how === undefined || gone === undefined) return [];
+			const masks = masksAt(node, at, how, gone);
 			if (letter.role === 'contracted') return oneFactor(node, masks);
 			return how === 'shunned' ? masks.filter((mask) => isActivation(node, mask)) : masks;
 		}),
@@ -65,13 +66,7 @@ function isActivation(node: NetNode, { slot }: Mask): boolean {
 	return operandOf(node, 'in', slot)?.fixed === false;
 }
 
-function masksAt(
-	node: NetNode,
-	letter: number,
-	how: Mask['how'],
-	owners: Int32Array,
-	units: ReadonlySet<number>,
-): Mask[] {
+function masksAt(node: NetNode, letter: number, how: Mask['how'], gone: Uint8Array): Mask[] {
 	return (node.row?.terms ?? []).flatMap(({ side, slot, axis, parts }): Mask[] => {
 		const part = parts.find((one) => one.letter === letter);
 		const operand = operandOf(node, side, slot);
@@ -79,7 +74,7 @@ function masksAt(
 		const dead: number[] = [];
 		for (let position = 0; position < (operand.sizes[axis] ?? 0); position++) {
 			const at = part.index === null ? position : (part.index[position] ?? -1);
-			if (at >= 0 && units.has(owners[at] ?? -1)) dead.push(position);
+			if (at >= 0 && gone[at] === 1) dead.push(position);
 		}
 		return dead.length === 0 ? [] : [{ node: node.node.id, side, slot, axis, how, dead }];
 	});

@@ -91,10 +91,14 @@ function countUses(family: Family): Map<string, number> {
 		});
 	}
 	const counts = new Map<string, number>();
+	const texts = new Map<Int32Array, string>();
 	for (const [key, all] of uses) {
 		const together = all.length > 1 ? joined(all) : undefined;
 		for (const { units } of all) {
-			const own = `${key}|${(together ?? units).join(',')}`;
+			const way = together ?? units;
+			const text = texts.get(way) ?? way.join(',');
+			texts.set(way, text);
+			const own = `${key}|${text}`;
 			counts.set(own, (counts.get(own) ?? 0) + 1);
 		}
 	}
