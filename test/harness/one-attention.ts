@@ -5,6 +5,8 @@ import { type Build, modelBuilder } from './model.ts';
 export type Variation = {
 	/** Queries, keys and values in one product, then a Split. */
 	readonly packed?: boolean;
+	/** Products of rows without a batch, which a Reshape gives back before the bias, as TensorFlow writes them. */
+	readonly rows?: boolean;
 	/** `after` the scores, or `before` on queries and keys. */
 	readonly scale?: 'after' | 'before';
 	/** What is done to keys, values or scores on the way. */
@@ -16,9 +18,15 @@ export type Variation = {
 
 const [heads, width, d] = [2, 4, 8];
 
-function projections(b: Build, x: string, packed: boolean): readonly string[] {
-	const linear = (size: number): string =>
-		b.node('Add', [b.weight([size]), b.node('MatMul', [x, b.weight([d, size])])]);
+function projections(b: Build, x: string, { packed = false, rows = false }: Variation): readonly string[] {
+	const product = (size: number): string =>
+		rows
+			? b.node('Reshape', [
+					b.node('MatMul', [b.node('Reshape', [x, b.ints([-1, d])]), b.weight([d, size])]),
+					b.node('Shape', [x]),
+				])
+			: b.node('MatMul', [x, b.weight([d, size])]);
+	const linear = (size: number): string => b.node('Add', [b.weight([size]), product(size)]);
 	if (!packed) return [linear(d), linear(d), linear(d)];
 	const all = linear(3 * d);
 	const split = b.node('Split', [all, b.ints([d, d, d])], { axis: 2 }, '', 3);
@@ -27,11 +35,11 @@ function projections(b: Build, x: string, packed: boolean): readonly string[] {
 
 /** x plus its attention, projected to five numbers. */
 export function attention(variation: Variation = {}): Model {
-	const { packed = false, scale, keys, values, scores, weights } = variation;
+	const { scale, keys, values, scores, weights } = variation;
 	const b = modelBuilder({ seed: 5 });
 	const x = b.input('x', ['batch', 'seq', d]);
 	const half = b.floats([0.5], []);
-	const [q = '', k = '', v = ''] = projections(b, x, packed);
+	const [q = '', k = '', v = ''] = projections(b, x, variation);
 	const scaled = (value: string): string => (scale === 'before' ? b.node('Mul', [value, half]) : value);
 	const split = (value: string, perm: readonly number[]): string =>
 		b.node('Transpose', [b.node('Reshape', [value, b.ints([0, -1, heads, width])])], { perm });

@@ -72,6 +72,37 @@ test('with data the next bias takes up the mean, and outputs are nearer for it',
 	assert.ok(near < far, `${near} beside ${far}`);
 });
 
+/** A convolution of sequences written in two dimensions, and a matrix whose result is turned and parted before its bias. */
+function moved(): ReturnType<Build['build']> {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 2, 9]);
+	const wide = b.node('Conv', [b.node('Unsqueeze', [x, b.ints([2])]), b.weight([3, 2, 1, 3])]);
+	const narrow = b.node('Squeeze', [wide, b.ints([2])]);
+	const filtered = b.node('Add', [narrow, b.floats([0.1, 0.2, 0.3], [3, 1])]);
+	const rows = b.node('Reshape', [b.node('Relu', [filtered]), b.ints([-1, 7])]);
+	const turned = b.node('Transpose', [b.node('MatMul', [rows, b.weight([7, 4])])], { perm: [1, 0] });
+	b.output(b.node('Add', [turned, b.floats([1, 2, 3, 4], [4, 1])]), [4, 'rows']);
+	return b.build();
+}
+
+test('a bias may stand behind operators that only move what it is added to', async () => {
+	const { document, model, same: again } = await buildOf(moved(), 'prune bias 1', { again: true });
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [1, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak && again === true);
+	assert.equal(
+		[operators(model)['Add'], document.steps[0]!.params[1]],
+		[1, document.steps[0]!.params[0] - 3],
+	);
+	const path = folder.at('moved.onnx');
+	saveModel(moved(), path);
+	const numbers = Array.from({ length: 360 }, (_, at) => Math.sin(at * 1.7) + 0.3);
+	const data = folder.file('moved.npy', npy([20, 2, 9], numbers, 'f4'));
+	const taken = await build(path, 'prune bias 1', data);
+	assert.match(taken.steps[0]!.unit, /taken up by 1 others/);
+	const alone = await build(path, 'prune bias 1 without compensation', data);
+	assert.ok(taken.drift!.relativeL2 < alone.drift!.relativeL2);
+});
+
 test('a third of the biases of the trained classifier', async () => {
 	const document = await build(
 		classifier.model,

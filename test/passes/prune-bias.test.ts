@@ -21,6 +21,23 @@ test('their parts of a packed bias become zeros, and what is left goes with them
 	assert.ok(document.proof!.ok && !document.proof!.weak);
 });
 
+test('a bias behind a Reshape of its product is one, and any scale of whole rows leaves a shift of them one', async () => {
+	const scores: Variation['scores'] = (b, s) =>
+		b.node('Div', [s, b.node('Sqrt', [b.node('Cast', [b.node('Size', [s])], { to: 1 })])]);
+	const { document, model } = await buildOf(attention({ rows: true, scores }), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.is(operators(model)['Add'], 3);
+});
+
+test('a scale of its own for each key is no scale of whole rows', async () => {
+	const scores: Variation['scores'] = (b, s) =>
+		b.node('Mul', [s, b.node('ReduceMean', [s], { axes: [2], keepdims: 1 })]);
+	const { document } = await buildOf(attention({ scores }), 'prune bias');
+	assert.is(document.steps[0]!.selected, 1);
+	assert.match(reasons(document).join(), /Mul .* stands between|read by more/);
+});
+
 const masked: Variation['scores'] = (b, scores) =>
 	b.node('Where', [b.node('Less', [scores, b.floats([-3], [])]), b.floats([-1e4], []), scores]);
 

@@ -1,6 +1,6 @@
 /** The two products of an attention written in single operators, and the ways between them. */
 import { nodeLabel, type Node, type ValueName } from '../../ir/graph/graph.ts';
-import { biasOf, projectionAt, resultOf, type Projection } from './projection.ts';
+import { biasOf, projectionAt, resultAxis, resultOf, type Projection } from './projection.ts';
 import { type Rewriting } from './rewriting.ts';
 import { channelsOf, leavesOf, movedInput, otherLeaf, scalarOf, type Channels, type Leaf } from './trace.ts';
 
@@ -50,12 +50,21 @@ export function softmaxAfter(r: Rewriting, product: Node): Node | string {
 function keepsShifts(r: Rewriting, reader: Node, value: ValueName): boolean {
 	if (scalarOf(r, reader) !== undefined || reader.op === 'Identity' || reader.op === 'Dropout') return true;
 	if (reader.op === 'Add') return reader.inputs.filter((name) => name === value).length === 1;
+	if (reader.op === 'Mul' || (reader.op === 'Div' && reader.inputs[0] === value))
+		return isOneARow(r, reader.inputs.find((name) => name !== value) ?? value);
 	const [from, to] = [r.sizesOf(value), r.sizesOf(reader.outputs[0] ?? '')];
 	if (reader.op === 'Reshape') return from !== undefined && from.at(-1) === to?.at(-1);
 	if (reader.op !== 'Where' || reader.inputs[0] === value) return false;
 	// What fills masked places must weigh nothing beside any score.
 	const fill = r.numbers(reader.inputs.slice(1).find((name) => name !== value));
 	return fill !== undefined && Array.from(fill).every((one) => one <= -1e4);
+}
+
+/** Whether a value has the same number for all positions of the last axis. */
+function isOneARow(r: Rewriting, value: ValueName): boolean {
+	const sizes = r.sizesOf(value);
+	const isFixed = r.net.facts.of(value)?.dynamic.at(-1) !== true;
+	return sizes !== undefined && isFixed && (sizes.at(-1) ?? 1) === 1;
 }
 
 /** A projection found upstream of a value through operators that only move numbers, and the leaf that the value feeds. */
@@ -70,7 +79,25 @@ export type Source = {
 
 /** The projection whose channels reach input `slot` of `reader`, and nobody else; or why not. */
 export function sourceOf(r: Rewriting, reader: Node, slot: number): Source | string {
-	let value = reader.inputs[slot] ?? '';
+	const { value, maker } = madeBefore(r, reader.inputs[slot] ?? '');
+	if (maker === undefined) return `'${value}' is a model input`;
+	const product =
+		maker.op === 'Add'
+			? madeBefore(r, maker.inputs.find((name) => r.constantOf(name) === undefined) ?? '').maker
+			: maker;
+	const projection = product === undefined ? nodeLabel(maker) : projectionAt(r, product);
+	if (typeof projection === 'string') return `${nodeLabel(maker)} makes it`;
+	if (resultOf(r, projection).id !== maker.id || projection.node.domain !== '')
+		return `${nodeLabel(maker)} makes it`;
+	return withLeaves(r, projection, value, reader, slot);
+}
+
+/** What the numbers of a value were before operators moved them, and who made it. */
+function madeBefore(
+	r: Rewriting,
+	moved: ValueName,
+): { readonly value: ValueName; readonly maker: Node | undefined } {
+	let value = moved;
 	let maker = r.makerOf(value);
 	for (let steps = 0; maker !== undefined && steps < 16; steps++) {
 		const from = movedInput(r, maker);
@@ -78,14 +105,7 @@ export function sourceOf(r: Rewriting, reader: Node, slot: number): Source | str
 		value = from;
 		maker = r.makerOf(value);
 	}
-	if (maker === undefined) return `'${value}' is a model input`;
-	const product =
-		maker.op === 'Add' ? r.makerOf(maker.inputs.find((name) => r.constantOf(name) === undefined)) : maker;
-	const projection = product === undefined ? nodeLabel(maker) : projectionAt(r, product);
-	if (typeof projection === 'string') return `${nodeLabel(maker)} makes it`;
-	if (resultOf(r, projection).id !== maker.id || projection.node.domain !== '')
-		return `${nodeLabel(maker)} makes it`;
-	return withLeaves(r, projection, value, reader, slot);
+	return { value, maker };
 }
 
 function withLeaves(
@@ -97,7 +117,7 @@ function withLeaves(
 ): Source | string {
 	const bias = biasOf(r, projection);
 	if (typeof bias === 'string') return bias;
-	const channels = channelsOf(r, value);
+	const channels = channelsOf(r, value, resultAxis(r, projection));
 	if (channels === undefined) return `sizes at ${nodeLabel(projection.node)} cannot be told`;
 	const leaves = leavesOf(r, value, channels);
 	const [leaf, twice] = leaves.filter(

@@ -139,7 +139,7 @@ function fuseSiblings(
 		const projection = projectionAt(r, reader);
 		return typeof projection === 'string' || reader.inputs[0] !== value ? [] : [projection];
 	});
-	const results = projections.map((projection) => resultOf(r, projection));
+	const results = projections.map((projection) => resultOf(r, projection, 'next'));
 	const together = meets(r, results);
 	const chosen = projections.filter((_, at) => together.some(({ id }) => id === results[at]?.id));
 	if (chosen.length < 2 || chosen[0]?.node.id !== node.id) return undefined;
@@ -157,9 +157,9 @@ function siblingsOf(r: Rewriting, projections: readonly Projection[]): readonly 
 		if (node.op !== first?.node.op || weight.type !== first.weight.type)
 			return `${nodeLabel(node)} is another operator than ${first === undefined ? '' : nodeLabel(first.node)}`;
 		if (gain !== 1) return `${nodeLabel(node)} multiplies its product`;
-		const bias = biasOf(r, projection);
+		const bias = biasOf(r, projection, 'next');
 		if (typeof bias === 'string') return bias;
-		siblings.push({ projection, result: resultOf(r, projection), bias });
+		siblings.push({ projection, result: resultOf(r, projection, 'next'), bias });
 	}
 	return siblings;
 }

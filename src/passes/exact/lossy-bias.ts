@@ -11,7 +11,7 @@ import { type Lab } from '../../ir/lab.ts';
 import { countToRemove } from '../../ir/recipe/amounts.ts';
 import { stays } from '../../messages/exact.ts';
 import { noAnatomy } from '../../messages/plan.ts';
-import { biasOf, projectionAt, resultOf, setBias, type Projection } from './projection.ts';
+import { biasOf, projectionAt, resultAxis, resultOf, setBias, type Projection } from './projection.ts';
 import { Rewriting } from './rewriting.ts';
 import { sitesInScope } from '../sites.ts';
 import { type Lowered, type LowerTask, type Planned, type PlanRequest, saidOf } from '../technique.ts';
@@ -115,8 +115,7 @@ async function scoresOf(sites: readonly Site[], net: Net, lab: Lab | undefined):
 
 function outputOf(r: Rewriting, projection: Projection): { readonly value: string; readonly axis: number } {
 	const [value = ''] = resultOf(r, projection).outputs;
-	const axis = projection.node.op.startsWith('Conv') ? 1 : (r.sizesOf(value)?.length ?? 1) - 1;
-	return { value, axis };
+	return { value, axis: resultAxis(r, projection) };
 }
 
 /** Operators behind those without their bias, one after another: each on what the ones before it put out by now. */

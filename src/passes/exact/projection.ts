@@ -1,9 +1,10 @@
 /** Linear operators with constant weights, whatever their layout: what folds multiply into them and add to them. */
 import { present } from '../../diagnostic.ts';
 import { isFloat } from '../../ir/graph/dtype.ts';
-import { nodeLabel, type Attribute, type Node, type Tensor } from '../../ir/graph/graph.ts';
+import { nodeLabel, type Attribute, type Node, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { numbersOf } from '../../ir/graph/tensor.ts';
 import { type Rewriting } from './rewriting.ts';
+import { carriedAxis } from './trace.ts';
 
 /**
  * y = W·x + b along channels. The weight's first two axes are walked as (first, second); `inOf` and `outOf` say which
@@ -97,17 +98,38 @@ function laidOut(r: Rewriting, node: Node, known: typeof layouts): Projection | 
 	return { node, weight, gain: number(node, 'alpha', 1), ...layout(weight.dims, node) };
 }
 
-/** The Add behind a projection that is its bias, or a part of it. */
-function addBehind(r: Rewriting, { node, outputs }: Projection): Node | undefined {
-	const [output = ''] = node.outputs;
-	const [reader] = r.numbersReaders(output);
-	if (reader?.op !== 'Add' || node.domain !== '' || r.sharedWith(output, reader) !== undefined)
-		return undefined;
-	const tensor = r.constantOf(reader.inputs.find((name) => name !== output));
-	const rank = r.sizesOf(output)?.length ?? 0;
-	const axis = node.op.startsWith('Conv') ? 1 : rank - 1;
-	return tensor !== undefined && liesAlong(tensor.dims, axis, rank, outputs) ? reader : undefined;
+/** An addition that is a projection's bias, or a part of it. */
+type Behind = {
+	readonly add: Node;
+	/** What it adds to. */ readonly value: ValueName;
+	readonly axis: number;
+};
+
+/** How far behind the projection its addition may stand: next to it, or behind operators that only move what it puts out. */
+type Reach = 'next' | 'moved';
+
+function additionBehind(r: Rewriting, { node, outputs }: Projection, reach: Reach): Behind | undefined {
+	if (node.domain !== '') return undefined;
+	let [value = ''] = node.outputs;
+	let axis: number | undefined = channelAxis(r, node);
+	while (axis !== undefined) {
+		const [reader] = r.numbersReaders(value);
+		if (reader === undefined || r.sharedWith(value, reader) !== undefined) return undefined;
+		if (reader.op === 'Add') {
+			const tensor = r.constantOf(reader.inputs.find((name) => name !== value));
+			const rank = r.sizesOf(value)?.length ?? 0;
+			const isBias = tensor !== undefined && liesAlong(tensor.dims, axis, rank, outputs);
+			return isBias ? { add: reader, value, axis } : undefined;
+		}
+		if (reach === 'next' || reader.inputs[0] !== value) return undefined;
+		axis = carriedAxis(r, reader, axis);
+		[value = ''] = reader.outputs;
+	}
+	return undefined;
 }
+
+const channelAxis = (r: Rewriting, { op, outputs: [output = ''] }: Node): number =>
+	op.startsWith('Conv') ? 1 : (r.sizesOf(output)?.length ?? 1) - 1;
 
 /** Whether a constant holds one number, or one a channel of an axis, and enlarges nothing. */
 export function liesAlong(dims: readonly number[], axis: number, rank: number, size: number): boolean {
@@ -116,15 +138,26 @@ export function liesAlong(dims: readonly number[], axis: number, rank: number, s
 }
 
 /** The node that makes the projection's result, its bias included. */
-export function resultOf(r: Rewriting, projection: Projection): Node {
-	return addBehind(r, projection) ?? projection.node;
+export function resultOf(r: Rewriting, projection: Projection, reach: Reach = 'moved'): Node {
+	return additionBehind(r, projection, reach)?.add ?? projection.node;
+}
+
+/** The axis along which the result has its channels. */
+export function resultAxis(r: Rewriting, projection: Projection): number {
+	return additionBehind(r, projection, 'moved')?.axis ?? channelAxis(r, projection.node);
 }
 
 /** The bias as one number a channel; undefined when there is none, a sentence when it cannot be read. */
-export function biasOf(r: Rewriting, projection: Projection): Float64Array | string | undefined {
+export function biasOf(
+	r: Rewriting,
+	projection: Projection,
+	reach: Reach = 'moved',
+): Float64Array | string | undefined {
 	const { node, outputs } = projection;
 	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
-	const behind = addBehind(r, projection)?.inputs.find((input) => r.constantOf(input) !== undefined);
+	const behind = additionBehind(r, projection, reach)?.add.inputs.find(
+		(input) => r.constantOf(input) !== undefined,
+	);
 	const names = [own, behind ?? ''].filter((name) => name !== '');
 	const parts = names.map((name) => r.numbers(name));
 	const fits = parts.every((values) => values?.length === 1 || values?.length === outputs);
@@ -145,31 +178,38 @@ export function biasOf(r: Rewriting, projection: Projection): Float64Array | str
 export function setBias(r: Rewriting, projection: Projection, values: Float64Array): void {
 	const { weight, outputs } = projection;
 	const node = present(r.node(projection.node.id), 'a projection');
-	const add = addBehind(r, { ...projection, node });
+	const behind = additionBehind(r, { ...projection, node }, 'moved');
 	const own = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
 	// onnxruntime 1.30 ends the process over an Attention without a bias.
 	const isOptional = node.domain === '' || own === '';
 	if (isOptional && values.every((value) => value === 0)) {
-		takeBias(r, node, add, own);
+		takeBias(r, node, behind, own);
 		return;
 	}
-	const old = own === '' ? add?.inputs.find((name) => r.constantOf(name)) : own;
-	const name = r.constant(old ?? `${weight.name}_bias`, weight.type, [outputs], values);
-	const [output] = node.outputs;
+	const old = own === '' ? behind?.add.inputs.find((name) => r.constantOf(name)) : own;
+	const constant = (dims: readonly number[]): ValueName =>
+		r.constant(old ?? `${weight.name}_bias`, weight.type, dims, values);
 	if (node.op !== 'MatMul') {
 		const attributes = new Map([...node.attributes].filter(([key]) => key !== 'beta'));
-		r.setInput({ ...node, attributes }, 2, name);
-		if (add !== undefined) r.bypass(add.id, add.inputs.indexOf(output ?? ''));
-	} else if (add !== undefined) {
-		r.put({ ...add, inputs: add.inputs.map((input) => (input === output ? input : name)) });
-	} else addNode(r, node, name);
+		r.setInput({ ...node, attributes }, 2, constant([outputs]));
+		if (behind !== undefined) bypassAddition(r, behind);
+	} else if (behind !== undefined) {
+		const { add, value, axis } = behind;
+		const trailing = (r.sizesOf(value)?.length ?? 1) - 1 - axis;
+		const name = constant([outputs, ...new Array<number>(trailing).fill(1)]);
+		r.put({ ...add, inputs: add.inputs.map((input) => (input === value ? value : name)) });
+	} else addNode(r, node, constant([outputs]));
 }
 
 /** Takes a bias away; Gemm must have one before opset 11, and gets zeros. */
-function takeBias(r: Rewriting, node: Node, add: Node | undefined, own: string): void {
+function takeBias(r: Rewriting, node: Node, behind: Behind | undefined, own: string): void {
 	const zeros = node.op === 'Gemm' && r.opset() < 11 ? r.repeat(0, r.constantOf(own)?.type ?? 1, 1) : '';
 	if (own !== '') r.setInput(node, 2, zeros);
-	if (add !== undefined) r.bypass(add.id, add.inputs.indexOf(node.outputs[0] ?? ''));
+	if (behind !== undefined) bypassAddition(r, behind);
+}
+
+function bypassAddition(r: Rewriting, { add, value }: Behind): void {
+	r.bypass(add.id, add.inputs.indexOf(value));
 }
 
 /** An Add behind a MatMul; the sum takes over the name of the product. */

@@ -4,6 +4,7 @@
  * rule of their own.
  */
 import { elementCount, nodeLabel, type Node, type ValueName } from '../../ir/graph/graph.ts';
+import { type Part } from '../../ir/axes/row.ts';
 import { type Rewriting } from './rewriting.ts';
 
 /** The channel behind each element, row-major, and what it was multiplied with on the way. */
@@ -25,13 +26,14 @@ export type Leaf = {
 /** Above this many elements a trace is given up. */
 const limit = 1 << 22;
 
-/** Channels along the last axis of a value; undefined where its sizes are unknown or large. */
-export function channelsOf(r: Rewriting, value: ValueName): Channels | undefined {
+/** Channels along an axis of a value; undefined where its sizes are unknown or large. */
+export function channelsOf(r: Rewriting, value: ValueName, axis: number): Channels | undefined {
 	const sizes = r.sizesOf(value);
-	const size = sizes?.at(-1) ?? 0;
+	const size = sizes?.[axis] ?? 0;
 	const count = elementCount(sizes ?? []);
 	if (sizes === undefined || size === 0 || count > limit) return undefined;
-	return { sizes, at: Int32Array.from({ length: count }, (_, at) => at % size), gain: 1 };
+	const inner = elementCount(sizes.slice(axis + 1));
+	return { sizes, at: Int32Array.from({ length: count }, (_, at) => Math.floor(at / inner) % size), gain: 1 };
 }
 
 /** Everybody who reads the channels for their numbers. */
@@ -66,7 +68,21 @@ export function scalarOf(r: Rewriting, node: Node): number | undefined {
 /** The input that a mover moves. */
 export function movedInput(r: Rewriting, node: Node): ValueName | undefined {
 	if (scalarOf(r, node) !== undefined) return node.inputs.find((name) => r.constantOf(name) === undefined);
-	return movers[node.op] === undefined || node.domain !== '' ? undefined : node.inputs[0];
+	return isMover(node) ? node.inputs[0] : undefined;
+}
+
+const isMover = (node: Node): boolean => node.domain === '' && movers[node.op] !== undefined;
+
+/** An axis of what a node only moves, all positions of which lie along one axis of the result; that axis. */
+export function carriedAxis(r: Rewriting, node: Node, axis: number): number | undefined {
+	const row = r.net.byNode.get(node.id)?.row;
+	if (row === undefined || !isMover(node) || node.outputs.length !== 1) return undefined;
+	const letterOf = (parts: readonly Part[]): number | undefined =>
+		parts.length === 1 && parts[0]?.index === null ? parts[0].letter : undefined;
+	const from = row.terms.find((term) => term.side === 'in' && term.slot === 0 && term.axis === axis);
+	const letter = from && letterOf(from.parts);
+	const to = row.terms.filter((term) => term.side === 'out' && letterOf(term.parts) === letter);
+	return letter === undefined || to.length !== 1 ? undefined : to[0]?.axis;
 }
 
 function moveThrough(
