@@ -53,7 +53,9 @@ function widthAt({ net }: Anatomy, name: string): [string, number][] {
 
 /** Widths of the residual stream. */
 function widthsOf({ layers, net }: Anatomy): number[] {
-	const values = layers.flatMap(({ residuals }) => residuals.map(({ before }) => net.tensors.get(before)));
+	const values = layers.flatMap(({ residuals, ofBytes }) =>
+		[...residuals, ...ofBytes].map(({ before }) => net.tensors.get(before)),
+	);
 	return values.flatMap((value) => value?.sizes.at(-1) ?? []);
 }
 

@@ -54,7 +54,7 @@ export function blockParameters(block: Block): number {
 
 export function anatomyTable({ layers }: Anatomy): string {
 	if (layers.length === 0) return 'no attention and no feed-forward block was found';
-	const rows = layers.map(({ index, blocks, residuals, name }) => [
+	const rows = layers.map(({ index, blocks, residuals, ofBytes, name }) => [
 		String(index),
 		blocks
 			.filter(({ kind }) => kind === 'attention')
@@ -65,7 +65,7 @@ export function anatomyTable({ layers }: Anatomy): string {
 			.map(blockText)
 			.join(' + ') || '-',
 		count(blocks.reduce((sum, block) => sum + blockParameters(block), 0)),
-		residuals.length === blocks.length ? 'yes' : 'no',
+		residuals.length + ofBytes.length === blocks.length ? 'yes' : 'no',
 		name || '-',
 	]);
 	return table([['layer', 'heads x width', 'ffn', 'matrices', 'removable', 'name'], ...rows]);

@@ -52,7 +52,7 @@ export function quantizedInPairs(model: Model): Model {
 
 /**
  * Products, sums, scalings and softmaxes of signed bytes by operators of their own, and bytes in between wherever nothing else reads
- * them: `quantize_static` with `QuantFormat.QOperator`. Norms and activations compute with floats.
+ * them: `quantize_static` with `QuantFormat.QOperator`. Norms compute with floats, a `Relu` is left to the sum before it.
  */
 export function quantizedAsOperators(model: Model): Model {
 	const { nodes, initializers } = new AsOperators(model).run();
@@ -101,6 +101,11 @@ class AsOperators {
 				result[0],
 				attributes,
 			);
+		} else if (op === 'Relu' && this.bytes.has(x)) {
+			// Bytes from the least one on, which stands for zero, write nothing below it.
+			const [, , zero] = this.byte(x);
+			this.initializers.set(zero, tensorOf(zero, INT8, [], [-128]));
+			this.bytes.set(y, this.byte(x));
 		} else if ((op === 'Reshape' || op === 'Transpose') && this.bytes.has(x)) {
 			const [from, scale, zero] = this.byte(x);
 			this.bytes.set(y, [`${y}_i8`, scale, zero]);

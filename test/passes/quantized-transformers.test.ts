@@ -60,16 +60,24 @@ for (const [name, model] of forms) {
 	});
 }
 
-test('loses heads and neurons where sums and softmaxes are operators on bytes; layers stay and say why', async () => {
+test('loses heads, neurons, width and layers where sums and softmaxes are operators on bytes', async () => {
 	const model = quantizedAsOperators(plain);
-	for (const recipe of ['prune heads 50%', 'prune ffn 50%']) {
+	const halves = ['prune heads 50%', 'prune ffn 50%', 'prune hidden 50% align 4 may change "x"'];
+	const layers = [[0], [1]].map((at) => `prune layers [${String(at)}]`);
+	const chosen = ['prune layers 1', 'prune layers 1 by ablation', 'prune layers [0] only ffn'];
+	for (const recipe of [...halves, ...layers, ...chosen]) {
 		const { proof, steps, diagnostics } = await build('operators', model, recipe);
 		assert.equal([diagnostics, proof?.ok, proof?.weak], [[], true, false], recipe);
 		assert.is(2 * steps[0]!.selected, steps[0]!.of, recipe);
 	}
-	const { steps, diagnostics } = await build('operators', model, 'prune layers [1]');
-	assert.is(steps[0]!.selected, 0);
-	assert.match(diagnostics[0]!.message, /residual path could not be followed/);
+});
+
+test('rounds what went into several layers of bytes to another scale once', async () => {
+	const model = quantizedAsOperators(encoder(3, { heads: 4, width: 8, hidden: 64 }));
+	const { proof, steps } = await build('three', model, 'prune layers [0, 1]');
+	assert.equal([steps[0]!.selected, proof?.ok, proof?.weak], [2, true, false]);
+	const [before, after] = steps[0]!.params;
+	assert.ok(after < before / 2);
 });
 
 test('multiplies signed bytes without saturating', async () => {

@@ -1,6 +1,8 @@
 /** Feed-forward blocks: projections around an activation whose result is added back to what went in. */
 import { type Family } from '../axes/families.ts';
 import { operandOf, type NetNode } from '../axes/net.ts';
+import { fixedInts } from '../axes/view.ts';
+import { INT8, UINT8 } from '../graph/dtype.ts';
 import { isActivationContraction, unquantized, type Block, type Linear } from './parts.ts';
 import { chokeAt, linearsOf } from './attention.ts';
 import { isAddedBack } from './layers.ts';
@@ -46,7 +48,7 @@ export function findFeedForwards(families: readonly Family[]): Block[] {
 
 function feedForward(family: Family): Block | undefined {
 	const nodes = [...family.letters.keys()].filter((node) => family.letters.get(node)?.some(Boolean));
-	if (!nodes.some(({ node }) => activations.has(node.op))) return undefined;
+	if (!nodes.some((node) => activations.has(node.node.op) || rectifies(node))) return undefined;
 	if (nodes.some((node) => mixers.has(node.node.op) || isActivationContraction(node))) return undefined;
 	const linears = linearsOf(family);
 	const down = linears.filter((linear) => cuts(family, linear, linear.inAxis));
@@ -68,6 +70,23 @@ function feedForward(family: Family): Block | undefined {
 		gated: isGated(up, family),
 		cross: false,
 	};
+}
+
+/** Where operators on bytes take the zero point of their result. */
+const zeroSlots: ReadonlyMap<string, number> = new Map([
+	...['QLinearMatMul', 'QLinearAdd', 'QLinearMul', 'QLinearConv'].map((op): [string, number] => [op, 7]),
+	['QGemm', 8],
+	['QuantizeLinear', 2],
+]);
+
+/** Whether zero is the least byte of the result: quantizers leave out a `Relu` that what cannot be written does already. */
+function rectifies({ node, view }: NetNode): boolean {
+	const slot = zeroSlots.get(node.op) ?? -1;
+	const least = new Map([
+		[INT8, -128],
+		[UINT8, 0],
+	]).get(view.inputs[slot]?.type ?? 0);
+	return least !== undefined && fixedInts(view, slot)?.every((zero) => zero === least) === true;
 }
 
 function widthOf(down: Linear): number {

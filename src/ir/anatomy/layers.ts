@@ -28,8 +28,10 @@ export const residualAfter = (from: NetNode): Sum | undefined => follow(from, su
 
 /** Whether a branch ends in an addition of two activations, quantized ones too: those are no values that can stand for each other. */
 export function isAddedBack(from: NetNode): boolean {
-	return follow(from, (node, value) => sumAt(node, value) ?? quantizedSumAt(node, value)) !== undefined;
+	return follow(from, anySumAt) !== undefined;
 }
+
+const anySumAt: typeof sumAt = (node, value) => sumAt(node, value) ?? quantizedSumAt(node, value);
 
 /** Follows a branch forward to where it ends. */
 function follow(from: NetNode, endAt: typeof sumAt): Sum | undefined {
@@ -38,10 +40,14 @@ function follow(from: NetNode, endAt: typeof sumAt): Sum | undefined {
 		const current: NetTensor = value;
 		const sum = current.consumers.flatMap((node) => endAt(node, current) ?? [])[0];
 		if (sum !== undefined) return sum;
-		value = current.consumers.flatMap((node) => passedOn(node) ?? [])[0];
+		value = current.consumers.flatMap((node) => passedOn(node) ?? []).find(isRead);
 	}
 	return undefined;
 }
+
+/** Somebody reads the numbers, and not how many there are: quantizers make floats for that alone. */
+const isRead = ({ consumers, io }: NetTensor): boolean =>
+	io.length > 0 || consumers.some(({ node }) => node.op !== 'Shape');
 
 function sumAt(node: NetNode, value: NetTensor): Sum | undefined {
 	const { op } = node.node;
@@ -84,9 +90,11 @@ function isScale(value: NetTensor | undefined): boolean {
 
 type Step = { readonly block: Block; readonly sum: Sum | undefined };
 
+const isOfBytes = (sum: Sum | undefined): boolean => sum?.node.node.op === 'QLinearAdd';
+
 /** Groups blocks into layers: an attention opens one (a cross-attention joins), a feed-forward closes it. */
 export function arrange(blocks: readonly Block[]): Layer[] {
-	const steps = blocks.map((block): Step => ({ block, sum: residualAfter(block.node) }));
+	const steps = blocks.map((block): Step => ({ block, sum: follow(block.node, anySumAt) }));
 	const residuals = steps.map((step, at) => residualOf(step, steps.slice(at + 1)));
 	const groups: number[][] = [];
 	let open: number[] | undefined;
@@ -102,9 +110,16 @@ export function arrange(blocks: readonly Block[]): Layer[] {
 	return groups.map((group, index) => ({
 		index,
 		blocks: group.flatMap((at) => steps[at]?.block ?? []),
-		residuals: group.flatMap((at) => residuals[at] ?? []),
+		...sorted(group.flatMap((at) => residuals[at] ?? [])),
 		name: commonName(group.flatMap((at) => steps[at]?.block ?? [])),
 	}));
+}
+
+function sorted(residuals: readonly Residual[]): Pick<Layer, 'residuals' | 'ofBytes'> {
+	return {
+		residuals: residuals.filter(({ ofBytes }) => !ofBytes),
+		ofBytes: residuals.filter(({ ofBytes }) => ofBytes),
+	};
 }
 
 function joins(block: Block, before: readonly (string | undefined)[] | undefined): boolean {
@@ -116,7 +131,8 @@ function residualOf({ block, sum }: Step, later: readonly Step[]): Residual | un
 	if (sum === undefined) return undefined;
 	const next = later.find(({ sum: other }) => other !== undefined && isBehind(other.skip, sum.output));
 	const after = next?.sum?.skip.name ?? lastAfter(sum);
-	return after === sum.skip.name ? undefined : { block, before: sum.skip.name, after };
+	if (after === sum.skip.name) return undefined;
+	return { block, before: sum.skip.name, after, ofBytes: isOfBytes(sum) || isOfBytes(next?.sum) };
 }
 
 /** Whether `value` is made from `origin` by a norm or nothing: within a short, product-free chain. */
@@ -142,7 +158,10 @@ function lastAfter(sum: Sum): ValueName {
 }
 
 /** The output of the normalization that reads a value: one operator, or the chain from its mean to its last affine step. */
-function normAfter(value: NetTensor): NetTensor | undefined {
+function normAfter(summed: NetTensor): NetTensor | undefined {
+	const [reader, ...others] = summed.consumers;
+	const isBytes = reader?.node.op === 'DequantizeLinear' && others.length === 0;
+	const value = (isBytes ? reader.outputs[0] : undefined) ?? summed;
 	const native = value.consumers.find(({ node }) => /LayerNormalization|RMSNormalization/.test(node.op));
 	if (native !== undefined) return native.outputs[0];
 	if (!value.consumers.some(({ node }) => node.op === 'ReduceMean')) return undefined;
@@ -158,18 +177,17 @@ function normAfter(value: NetTensor): NetTensor | undefined {
 		'Div',
 		'Cast',
 		'Reciprocal',
+		...['QLinearAdd', 'QLinearMul', ...quantization],
 	]);
 	const pending = [value];
 	for (let next = pending.shift(); next !== undefined && reached.size < 24; next = pending.shift()) {
 		for (const node of next.consumers) {
 			const [output] = node.outputs;
-			const foreign = node.inputs.some(
-				(input) => input !== undefined && input.constant === undefined && !reached.has(input),
-			);
+			const foreign = node.inputs.some((input) => input !== undefined && !input.fixed && !reached.has(input));
 			if (!inside.has(node.node.op) || output === undefined || reached.has(output) || foreign) continue;
 			reached.add(output);
 			pending.push(output);
-			if (sameSizes(output, value)) last = output;
+			if (sameSizes(output, value) && !quantization.includes(node.node.op)) last = output;
 		}
 	}
 	return last;

@@ -52,6 +52,8 @@ export type Residual = {
 	readonly block: Block;
 	readonly before: ValueName;
 	readonly after: ValueName;
+	/** Either of them is of bytes, with a scale of its own: such values cannot stand for each other as they are. */
+	readonly ofBytes: boolean;
 };
 
 export type Layer = {
@@ -59,6 +61,8 @@ export type Layer = {
 	readonly blocks: readonly Block[];
 	/** Whole residual steps, in order; empty where the residual path could not be followed. */
 	readonly residuals: readonly Residual[];
+	/** The same between bytes. */
+	readonly ofBytes: readonly Residual[];
 	/** A label made of the names of its nodes, when they share one. */
 	readonly name: string;
 };

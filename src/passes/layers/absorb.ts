@@ -4,7 +4,7 @@
  */
 import { present } from '../../diagnostic.ts';
 import { residualAfter, type Sum } from '../../ir/anatomy/layers.ts';
-import { type Block, type Linear } from '../../ir/anatomy/parts.ts';
+import { linearOf, type Block, type Linear } from '../../ir/anatomy/parts.ts';
 import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch } from '../../ir/graph/patch.ts';
 import { hasBodies, twinned } from '../../ir/graph/twin.ts';
@@ -47,6 +47,8 @@ type Taker = NonNullable<Gap['taker']>;
 /** Where a block ends, or why that cannot be told. */
 export function endOf(block: Block | undefined): End | { readonly why: string } {
 	const down = block?.linears.at(-1);
+	if (down !== undefined && linearOf(down.node) === undefined)
+		return { why: 'its last matrix is of quantized numbers' };
 	const sum = block && residualAfter(block.node);
 	if (sum === undefined || down === undefined) return { why: 'its residual path could not be followed' };
 	return sum.node.node.op === 'Add' ? { sum, down } : { why: 'the sum that ends it stands inside a norm' };

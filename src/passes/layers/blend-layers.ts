@@ -1,7 +1,8 @@
 /** Layers that count by a factor: result = input + scale · (result − input). With 0 they are bypassed, with 1 nothing changes. */
-import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
+import { type Graph, type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { insert } from '../edits.ts';
+import { bytesOf, floatsOf, scaleOf } from './byte-values.ts';
 import { branchMuted, sumInNorm } from './skip-norms.ts';
 
 /** What a layer puts out, what goes into it, and the value that scales their difference. */
@@ -24,43 +25,55 @@ export function blended(model: Model, blends: readonly Blend[]): Model {
 	}, model);
 }
 
-/** Whoever reads `from`, model outputs included, reads `to` + scale · (`from` − `to`). */
+/**
+ * Whoever reads `from`, model outputs included, reads `to` + scale · (`from` − `to`); where they are bytes, what those stand for is
+ * blended, and becomes bytes of the scale of `from`.
+ */
 export function blendEdits(
-	model: Model,
+	{ graph }: Model,
 	fresh: (base: string) => ValueName,
 	from: ValueName,
 	to: ValueName,
 	scale: ValueName,
 ): Edit[] {
-	const [difference, scaled, blended] = [
-		fresh(`${from}_difference`),
-		fresh(`${from}_scaled`),
-		fresh(`${from}_blended`),
-	];
-	const readers = model.graph.nodes.filter((node) => node.inputs.includes(from));
-	const isOutput = model.graph.outputs.some(({ name }) => name === from);
-	const maker = model.graph.nodes.find((node) => node.outputs.includes(from));
-	const original = isOutput ? fresh(`${from}_original`) : from;
-	const moved: Edit[] =
-		isOutput && maker
-			? [
-					{
-						kind: 'node',
-						node: { ...maker, outputs: maker.outputs.map((name) => (name === from ? original : name)) },
-					},
-				]
-			: [];
-	const result = isOutput ? from : blended;
+	const readers = graph.nodes.filter((node) => node.inputs.includes(from) && !node.outputs.includes(from));
+	const [original, moved] = setApart(graph, from, fresh);
+	const wanted = scaleOf(graph, from);
+	const left = floatsOf(graph, original, wanted, fresh);
+	const right = floatsOf(graph, to, scaleOf(graph, to), fresh);
+	const [difference, scaled] = [fresh(`${from}_difference`), fresh(`${from}_scaled`)];
+	const blended = original === from || wanted !== undefined ? fresh(`${from}_blended`) : from;
+	const bytes = bytesOf(blended, wanted, fresh);
 	return [
 		...moved,
-		...readers
-			.filter((node) => node.id !== maker?.id)
-			.map((node): Edit => ({
-				kind: 'node',
-				node: { ...node, inputs: node.inputs.map((name) => (name === from ? result : name)) },
-			})),
-		insert('Sub', [original, to], difference),
+		...readers.map((node): Edit => ({
+			kind: 'node',
+			node: { ...node, inputs: node.inputs.map((name) => (name === from ? bytes.name : name)) },
+		})),
+		...left.edits,
+		...right.edits,
+		insert('Sub', [left.name, right.name], difference),
 		insert('Mul', [difference, scale], scaled),
-		insert('Add', [to, scaled], result),
+		insert('Add', [right.name, scaled], blended),
+		...bytes.edits,
+		...(original !== from && wanted !== undefined ? [insert('Identity', [bytes.name], from)] : []),
+	];
+}
+
+/** A model output's maker under another name, so that something else can be put out by its own. */
+function setApart(
+	{ nodes, outputs }: Graph,
+	from: ValueName,
+	fresh: (base: string) => ValueName,
+): [ValueName, Edit[]] {
+	if (!outputs.some(({ name }) => name === from)) return [from, []];
+	const original = fresh(`${from}_original`);
+	const makers = nodes.filter((node) => node.outputs.includes(from));
+	return [
+		original,
+		makers.map((maker): Edit => ({
+			kind: 'node',
+			node: { ...maker, outputs: maker.outputs.map((name) => (name === from ? original : name)) },
+		})),
 	];
 }

@@ -10,9 +10,18 @@ import { type PlanRequest } from '../technique.ts';
 
 type Run = { readonly layer: number; readonly steps: readonly Residual[] };
 
-/** Each branch by itself, the last one first: what others read is looked up by name. */
+/**
+ * Each branch by itself, the last one first: what others read is looked up by name. Branches between bytes that follow each other go at
+ * once, so that what went in is rounded to another scale once.
+ */
 export function bypassesOf(steps: readonly Residual[]): Bypass[] {
-	return steps.map(({ before, after }) => ({ from: after, to: before })).reverse();
+	const bypasses: Bypass[] = [];
+	for (const { before, after, ofBytes } of steps) {
+		const last = bypasses[0];
+		if (ofBytes && last?.from === before) bypasses[0] = { from: after, to: last.to };
+		else bypasses.unshift({ from: after, to: before });
+	}
+	return bypasses;
 }
 
 /** Branches of layers that follow each other along the residual path go together: a gap for each run of them. */

@@ -1,9 +1,10 @@
 /** Whole layers, or their attention or feed-forward half: readers of the result read what went in. */
 import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { macsOfNode } from '../../ir/cost.ts';
-import { FLOAT } from '../../ir/graph/dtype.ts';
+import { type Residual } from '../../ir/anatomy/parts.ts';
+import { isFloat } from '../../ir/graph/dtype.ts';
 import { elementCount } from '../../ir/graph/graph.ts';
-import { type Model, type Tensor } from '../../ir/graph/graph.ts';
+import { type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Patch } from '../../ir/graph/patch.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
 import { countToRemove } from '../../ir/recipe/amounts.ts';
@@ -12,6 +13,7 @@ import { type Predicate, type Step } from '../../ir/recipe/recipe.ts';
 import { everythingSelected, noAnatomy, nothingSelected, pinned } from '../../messages/plan.ts';
 import { absorb, type Absorbed } from './absorb.ts';
 import { refitEdits, refitted, type RefitDecision } from '../units/refit-edits.ts';
+import { blendedType, scaleOf } from './byte-values.ts';
 import { bypassesOf, gapsOf } from './layer-gaps.ts';
 import { bypassEdits, type Bypass } from './skip-norms.ts';
 import { listed } from '../listed.ts';
@@ -124,17 +126,30 @@ function candidatesOf(request: PlanRequest): {
 	readonly placed: readonly Placed[];
 	readonly candidates: readonly Candidate[];
 } {
-	const { step } = request;
+	const { step, net } = request;
 	const placed = layersInScope(request);
 	if (placed.length === 0) throw new Fault(noAnatomy({ target: 'layers' }, { span: step.span }));
 	const candidates = placed.flatMap(({ layer, given }): Candidate[] => {
-		const steps = layer.residuals.filter(({ block }) => step.only === undefined || block.kind === step.only);
+		const steps = stepsOf(layer, net).filter(
+			({ block }) => step.only === undefined || block.kind === step.only,
+		);
 		const whole =
 			steps.length ===
 			layer.blocks.filter((block) => step.only === undefined || block.kind === step.only).length;
 		return whole && steps.length > 0 ? [{ layer, given, steps }] : [];
 	});
 	return { placed, candidates };
+}
+
+/** Steps along the residual path, in order; of bytes, those whose scales are told by who reads them. */
+function stepsOf(
+	{ residuals, ofBytes, blocks }: Placed['layer'],
+	{ model, facts }: PlanRequest['net'],
+): Residual[] {
+	const stands = (value: ValueName): boolean =>
+		isFloat(facts.of(value)?.type ?? 0) || scaleOf(model.graph, value) !== undefined;
+	const all = [...residuals, ...ofBytes.filter(({ before, after }) => stands(before) && stands(after))];
+	return all.sort((a, b) => blocks.indexOf(a.block) - blocks.indexOf(b.block));
 }
 
 async function score(request: PlanRequest): Promise<Scored> {
@@ -248,14 +263,14 @@ function checkRest(
  * where the sum stands inside a norm that comes after it, the branch is multiplied by zero. Controls: nothing taken up, and the model before.
  */
 function lower(task: LowerTask<Bypassing>): Lowered {
-	const { model, facts } = task.net;
+	const { model } = task.net;
 	const { pairs, refits = [] } = task.decision;
 	const bypass = bypassEdits(model.graph, pairs);
 	const taken = refitEdits(model, refits, task.tensors, () => []);
 	const patch: Patch = { label: task.label, edits: [...taken, ...bypass] };
 	const zero = freshNames(model.graph)('zero');
 	const scales = pairs.map(({ from, to }): Blend => {
-		const type = facts.of(to)?.type ?? FLOAT;
+		const type = blendedType(task.net, to);
 		return { from, to, scale: zero, constants: [tensorOf(zero, type, [], [0])] };
 	});
 	const bare = (): Model => applyPatch(model, { label: 'nothing taken up', edits: bypass });

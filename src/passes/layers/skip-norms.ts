@@ -4,8 +4,9 @@
  */
 import { present } from '../../diagnostic.ts';
 import { type Graph, type Node, type ValueName } from '../../ir/graph/graph.ts';
-import { type Edit } from '../../ir/graph/patch.ts';
+import { freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { attributeInt, insert } from '../edits.ts';
+import { inPlaceOf } from './byte-values.ts';
 
 /** The norm alone, by its operator with a sum. */
 const alone: ReadonlyMap<string, string> = new Map([
@@ -55,10 +56,16 @@ export function branchMuted(
 /** Who reads `from` reads `to`. */
 export type Bypass = { readonly from: ValueName; readonly to: ValueName };
 
-/** Readers of what branches put out read what went in, the last branch first; where a sum stands inside a norm, the norm of what went in. */
+/**
+ * Readers of what branches put out read what went in, the last branch first; where a sum stands inside a norm, the norm of what went in.
+ * Bytes go by what they stand for.
+ */
 export function bypassEdits(graph: Graph, bypasses: readonly Bypass[]): Edit[] {
+	const fresh = freshNames(graph);
 	return bypasses.flatMap(({ from, to }): Edit[] => {
 		const norm = sumInNorm(graph, from, to);
-		return norm === undefined ? [{ kind: 'rewire', from, to }] : normAlone(norm, to);
+		if (norm !== undefined) return normAlone(norm, to);
+		const { name, edits } = inPlaceOf(graph, from, to, fresh);
+		return [...edits, { kind: 'rewire', from, to: name }];
 	});
 }

@@ -22,8 +22,8 @@ export const pruneHidden = pruneUnits({
 
 function hidden(request: PlanRequest): Found {
 	const streams = new Set(
-		request.anatomy.layers.flatMap(({ residuals }) =>
-			residuals.flatMap(({ before, after }) => [before, after]),
+		request.anatomy.layers.flatMap(({ residuals, ofBytes }) =>
+			[...residuals, ...ofBytes].flatMap(({ before, after }) => [before, after]),
 		),
 	);
 	const isStream = (family: Family): boolean =>
