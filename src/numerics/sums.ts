@@ -3,12 +3,20 @@ import { sumsModule } from './sums.wasm.ts';
 import { compileModule, instantiate, page, type Memory } from './wasm.ts';
 
 type Numbers = Float32Array | Float64Array;
-type Run = (from: number, count: number, squared: boolean) => number;
+type Runs = (
+	from: number,
+	count: number,
+	totals: number,
+	lengths: number,
+	stretches: number,
+	state: number,
+	squared: boolean,
+) => void;
 type Each = (from: number, count: number, totals: number, squared: boolean) => void;
 type Exports = {
 	readonly memory: Memory;
-	readonly runFloats: Run;
-	readonly runDoubles: Run;
+	readonly runFloats: Runs;
+	readonly runDoubles: Runs;
 	readonly eachFloat: Each;
 	readonly eachDouble: Each;
 };
@@ -37,12 +45,14 @@ export function sumStretches(
 ): Float64Array {
 	const { length } = lengths;
 	if (length === 0) return new Float64Array();
-	const kernel = kernelFor(length * 8 + batch * 8);
-	const [totals, from] = [page, page + length * 8];
+	// In memory one after the other: totals, what stretches need, the elements.
+	const own = length * 8 + 8;
+	const kernel = kernelFor(length * 8 + own + batch * 8);
+	const [totals, from] = [page, page + length * 8 + own];
 	const all = new Float64Array(kernel.memory.buffer, totals, length).fill(0);
 	const add = lengths.every((one) => one === 1)
 		? addEach(kernel, { totals, from, length }, power === 2)
-		: addRuns(kernel, { all, from, lengths }, power === 2);
+		: addRuns(kernel, { totals, from, lengths }, power === 2);
 	for (const piece of pieces)
 		for (let start = 0; start < piece.length; start += batch) {
 			const part = piece.subarray(start, start + batch);
@@ -79,23 +89,16 @@ function addEach(
 
 /** Elements that follow each other have one total. */
 function addRuns(
-	{ runFloats, runDoubles }: Exports,
-	task: { readonly all: Float64Array; readonly from: number; readonly lengths: readonly number[] },
+	{ memory, runFloats, runDoubles }: Exports,
+	task: { readonly totals: number; readonly from: number; readonly lengths: readonly number[] },
 	squared: boolean,
 ): Add {
-	const { all, from } = task;
-	const lengths = Int32Array.from(task.lengths);
-	let [at, left] = [0, lengths[0] ?? 0];
+	const { totals, from, lengths } = task;
+	const [state, told] = [totals + lengths.length * 8, totals + lengths.length * 8 + 8];
+	new Int32Array(memory.buffer, state, 2).set([0, lengths[0] ?? 0]);
+	new Int32Array(memory.buffer, told, lengths.length).set(lengths);
 	return (count, isFloat) => {
-		const [run, size] = isFloat ? [runFloats, 4] : [runDoubles, 8];
-		for (let done = 0; done < count;) {
-			const length = Math.min(count - done, left);
-			all[at] = (all[at] ?? 0) + run(from + done * size, length, squared);
-			done += length;
-			left -= length;
-			if (left > 0) continue;
-			at = (at + 1) % lengths.length;
-			left = lengths[at] ?? 0;
-		}
+		const runs = isFloat ? runFloats : runDoubles;
+		runs(from, count, totals, told, lengths.length, state, squared);
 	};
 }

@@ -73,13 +73,60 @@ function eachOf<T>(from: usize, count: i32, totals: usize, squared: bool): void 
 	}
 }
 
-/** The sum over `count` numbers that follow each other. */
-export function runFloats(from: usize, count: i32, squared: bool): f64 {
-	return squared ? runOf<f32>(from, count, true) : runOf<f32>(from, count, false);
+/** `state` is where the last call ended: the stretch, and how many numbers of it are to come. */
+@inline
+function runsOf<T>(
+	from: usize,
+	count: i32,
+	totals: usize,
+	lengths: usize,
+	stretches: i32,
+	state: usize,
+	squared: bool,
+): void {
+	let at = load<i32>(state);
+	let left = load<i32>(state, 4);
+	let next = from;
+	for (let rest = count; rest > 0; ) {
+		const length = min(rest, left);
+		const total = totals + (<usize>at << 3);
+		store<f64>(total, load<f64>(total) + runOf<T>(next, length, squared));
+		next += <usize>length * sizeof<T>();
+		rest -= length;
+		left -= length;
+		if (left > 0) continue;
+		at = at + 1 == stretches ? 0 : at + 1;
+		left = load<i32>(lengths + (<usize>at << 2));
+	}
+	store<i32>(state, at);
+	store<i32>(state, left, 4);
 }
 
-export function runDoubles(from: usize, count: i32, squared: bool): f64 {
-	return squared ? runOf<f64>(from, count, true) : runOf<f64>(from, count, false);
+/** Adds `count` numbers to the totals of stretches that follow each other and begin anew after the last. */
+export function runFloats(
+	from: usize,
+	count: i32,
+	totals: usize,
+	lengths: usize,
+	stretches: i32,
+	state: usize,
+	squared: bool,
+): void {
+	if (squared) runsOf<f32>(from, count, totals, lengths, stretches, state, true);
+	else runsOf<f32>(from, count, totals, lengths, stretches, state, false);
+}
+
+export function runDoubles(
+	from: usize,
+	count: i32,
+	totals: usize,
+	lengths: usize,
+	stretches: i32,
+	state: usize,
+	squared: bool,
+): void {
+	if (squared) runsOf<f64>(from, count, totals, lengths, stretches, state, true);
+	else runsOf<f64>(from, count, totals, lengths, stretches, state, false);
 }
 
 /** Adds each of `count` numbers to a total of its own. */
