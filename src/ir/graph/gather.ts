@@ -54,19 +54,19 @@ function cutOf(dims: readonly number[], size: number, axis: number, keep: ArrayL
 function runsOf(keep: ArrayLike<number>): Run[] {
 	const runs: [number, number][] = [];
 	let next = -1;
-	for (const position of Array.from(keep)) {
-		const last = runs.at(-1);
+	let last: [number, number] | undefined;
+	for (let at = 0; at < keep.length; next = (keep[at++] ?? 0) + 1) {
+		const position = keep[at] ?? 0;
 		if (last !== undefined && position === next) last[1]++;
-		else runs.push([position, 1]);
-		next = position + 1;
+		else runs.push((last = [position, 1]));
 	}
 	return runs;
 }
 
 function wordsOf(keep: ArrayLike<number>, wide: number): Int32Array {
 	const words = new Int32Array(keep.length * wide);
-	for (let at = 0; at < words.length; at++)
-		words[at] = (keep[Math.floor(at / wide)] ?? 0) * wide + (at % wide);
+	for (let at = 0, first = 0; at < keep.length; at++, first += wide)
+		for (let word = 0; word < wide; word++) words[first + word] = (keep[at] ?? 0) * wide + word;
 	return words;
 }
 
