@@ -71,10 +71,13 @@ const commonTo = (candidates: readonly Candidate[]): CommonLimits =>
 
 type Ranked = { readonly candidate: Candidate; readonly unit: number; readonly score: number };
 
+/** By score, equal ones by layer and then by number: they stand in that order before, and a sort keeps it. */
 function ranked(candidates: readonly Candidate[]): Ranked[] {
-	return candidates
-		.flatMap((candidate) => Array.from(candidate.scores, (score, unit) => ({ candidate, unit, score })))
-		.sort((a, b) => a.score - b.score || a.candidate.layer - b.candidate.layer || a.unit - b.unit);
+	const ranking: Ranked[] = [];
+	for (const candidate of candidates.toSorted((a, b) => a.layer - b.layer))
+		for (let unit = 0; unit < candidate.scores.length; unit++)
+			ranking.push({ candidate, unit, score: candidate.scores[unit] ?? 0 });
+	return ranking.sort((a, b) => a.score - b.score);
 }
 
 function group(list: readonly Ranked[], candidates: readonly Candidate[]): Selected[] {

@@ -78,12 +78,12 @@ export function spares(
 	return [...places]
 		.flatMap((at) => selected[at] ?? [])
 		.map(({ candidate, units }) => {
-			const kept = Array.from(candidate.scores, (_, at) => at).filter((at) => !units.includes(at));
-			const best = kept.reduce(
-				(top, at) => ((candidate.scores[at] ?? 0) > (candidate.scores[top] ?? 0) ? at : top),
-				kept[0] ?? 0,
-			);
-			return chosen({ candidate, units: [best] });
+			const { scores } = candidate;
+			const going = new Set(units);
+			let best: number | undefined;
+			for (let at = 0; at < scores.length; at++)
+				if (!going.has(at) && (best === undefined || (scores[at] ?? 0) > (scores[best] ?? 0))) best = at;
+			return chosen({ candidate, units: [best ?? 0] });
 		});
 }
 
