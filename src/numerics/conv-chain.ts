@@ -1,5 +1,5 @@
 /** Convolutions in a row that stand for one: their kernels, what they cost, and the kernel that they multiply to. */
-import { matrix, transposed, type Matrix } from '../ir/matrix.ts';
+import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
 import { plainProduct } from './plain-products.ts';
 
 /** What a convolution without groups does: `matrix` is (inputs · positions) × outputs, a kernel's positions innermost. */
@@ -82,32 +82,47 @@ export function macsOfChain(
 }
 
 /** The one convolution that a chain stands for: the plain sum over everything between. */
-export function joinedChain([first, ...rest]: readonly Stage[]): Stage {
-	return rest.reduce(joined, first ?? { dims: [], depthwise: false, axes: [], data: new Float64Array() });
+export function joinedChain([first = nothing, ...rest]: readonly Stage[]): Stage {
+	return rest.reduce((joint, next) => {
+		const mixed = mixturesOf(joint, next).map(([weights, kernel]) =>
+			next.depthwise ? scaledRows(weights, kernel) : plainProduct(weights, kernel),
+		);
+		return joined(joint, next, mixed);
+	}, first);
 }
 
 /** The same as a matrix, as in `Kernel`. */
-export function kernelOfChain(stages: readonly Stage[]): Matrix {
-	const { dims, data } = joinedChain(stages);
+export async function kernelOfChain(
+	[first = nothing, ...rest]: readonly Stage[],
+	products: Products,
+): Promise<Matrix> {
+	let joint = first;
+	for (const next of rest) {
+		const mixed: Matrix[] = [];
+		for (const [weights, kernel] of mixturesOf(joint, next))
+			mixed.push(next.depthwise ? scaledRows(weights, kernel) : await products.multiply(weights, kernel));
+		joint = joined(joint, next, mixed);
+	}
+	const { dims, data } = joint;
 	const outputs = dims[0] ?? 1;
 	return transposed(matrix(outputs, data.length / outputs, data));
 }
 
-/** Two convolutions as one; no axis has a window in both. */
-function joined(first: Stage, second: Stage): Stage {
+const nothing: Stage = { dims: [], depthwise: false, axes: [], data: new Float64Array() };
+
+/** Two convolutions as one, of what each position of the second window makes of the first kernel; no axis has a window in both. */
+function joined(first: Stage, second: Stage, mixed: readonly Matrix[]): Stage {
 	const [inputs = 1, ...inner] = first.dims.slice(1);
 	const [outputs = 1, , ...outer] = second.dims;
 	const window = inner.map((size, axis) => size * (outer[axis] ?? 1));
-	const [reach, extra, whole] = [sizeOf(inner), sizeOf(outer), sizeOf(window)];
+	const [reach, whole] = [sizeOf(inner), sizeOf(window)];
 	const data = new Float64Array(outputs * inputs * whole);
 	const place = placesOf(inner, outer);
-	for (let q = 0; q < extra; q++) {
-		const mixed = mixedAt(first, second, q);
-		for (let at = 0; at < mixed.length; at++) {
-			const to = Math.floor(at / reach) * whole + (place[(at % reach) * extra + q] ?? 0);
-			data[to] = mixed[at] ?? 0;
+	for (const [q, { data: values }] of mixed.entries())
+		for (let at = 0; at < values.length; at++) {
+			const to = Math.floor(at / reach) * whole + (place[(at % reach) * mixed.length + q] ?? 0);
+			data[to] = values[at] ?? 0;
 		}
-	}
 	return {
 		dims: [outputs, inputs, ...window],
 		data,
@@ -116,20 +131,23 @@ function joined(first: Stage, second: Stage): Stage {
 	};
 }
 
-/** What position q of the second window makes of the first kernel, outputs × (inputs · positions). */
-function mixedAt(first: Stage, second: Stage, q: number): Float64Array {
+/** At each position of the second window: its weights, outputs × middle, and the first kernel, middle × (inputs · positions). */
+function mixturesOf(first: Stage, second: Stage): (readonly [weights: Matrix, kernel: Matrix])[] {
 	const [middle = 1] = first.dims;
 	const [outputs = 1] = second.dims;
 	const extra = sizeOf(second.dims.slice(2));
-	const each = first.data.length / middle;
-	const weights = matrix(
-		outputs,
-		second.data.length / (outputs * extra),
-		Float64Array.from({ length: second.data.length / extra }, (_, at) => second.data[at * extra + q] ?? 0),
-	);
-	if (second.depthwise)
-		return first.data.map((value, at) => value * (weights.data[Math.floor(at / each)] ?? 0));
-	return plainProduct(weights, matrix(middle, each, first.data)).data;
+	const kernel = matrix(middle, first.data.length / middle, first.data);
+	const count = second.data.length / extra;
+	return Array.from({ length: extra }, (_, q) => {
+		const own = Float64Array.from({ length: count }, (_unset, at) => second.data[at * extra + q] ?? 0);
+		return [matrix(outputs, count / outputs, own), kernel] as const;
+	});
+}
+
+/** Of a depthwise kernel, whose weights are one a row. */
+function scaledRows(weights: Matrix, { rows, cols, data }: Matrix): Matrix {
+	const scaled = data.map((value, at) => value * (weights.data[Math.floor(at / cols)] ?? 0));
+	return matrix(rows, cols, scaled);
 }
 
 /** Where position p of the one window and q of the other meet in the common one, at p · |q| + q. */

@@ -114,7 +114,7 @@ async function tucker(kernel: Kernel, ranks: Ranks, products: Products): Promise
 	let basisOut = await byOutput.vectors(second);
 	for (let round = 0, before = 0; ; round++) {
 		const narrow = matrix(inputs, places * second, (await products.multiply(w, basisOut)).data);
-		const basisIn = (await leading(await products.multiply(narrow, narrow, 'nt'), first, products)).vectors;
+		const basisIn = await leadingLeft(narrow, first, products);
 		const kept = await products.multiply(basisIn, byInput, 'tn');
 		const middle = matrix(first * places, outputs, kept.data);
 		const found = await leading(await products.multiply(middle, middle, 'tn'), second, products);
@@ -137,6 +137,22 @@ async function leading(
 	const spectrum = symmetricSpectrum(gram, products);
 	const energy = spectrum.values.subarray(0, count).reduce((sum, value) => sum + Math.max(0, value), 0);
 	return { vectors: await spectrum.vectors(count), energy };
+}
+
+/** Share of the largest eigenvalue from which eigenvectors of the small side tell those of the large one to 1e-10. */
+const clear = 1e-6;
+
+/** Leading left singular vectors, from the Gram matrix of the smaller side. */
+async function leadingLeft(a: Matrix, count: number, products: Products): Promise<Matrix> {
+	const whole = async (): Promise<Matrix> =>
+		(await leading(await products.multiply(a, a, 'nt'), count, products)).vectors;
+	if (a.cols >= a.rows || count > a.cols) return whole();
+	const spectrum = symmetricSpectrum(await products.multiply(a, a, 'tn'), products);
+	const { values } = spectrum;
+	if ((values[count - 1] ?? 0) <= clear * (values[0] ?? 0)) return whole();
+	const left = await products.multiply(a, await spectrum.vectors(count));
+	left.data.forEach((value, at) => (left.data[at] = value / Math.sqrt(values[at % count] ?? 1)));
+	return left;
 }
 
 function sharesOf(values: Float64Array): Float64Array {

@@ -55,7 +55,10 @@ test('at full rank, a chain multiplies to the kernel it came from, with moments 
 		const moments = await plainProducts.multiply(root, root, 'tn');
 		for (const given of [undefined, moments]) {
 			const chain = await factorKernel(scheme, kernel, ranks, given, plainProducts);
-			assert.ok(apart(kernel.matrix.data, kernelOfChain(chain.stages).data) < 1e-7, scheme);
+			assert.ok(
+				apart(kernel.matrix.data, (await kernelOfChain(chain.stages, plainProducts)).data) < 1e-7,
+				scheme,
+			);
 			assert.ok(chain.tail < 1e-12, `${scheme}: ${chain.tail}`);
 		}
 	}
@@ -104,7 +107,7 @@ test('what each way loses is what an independent decomposition says', async () =
 	const { data } = kernel.matrix;
 	const loss = async (scheme: Scheme, ranks: readonly number[]): Promise<number> => {
 		const chain = await factorKernel(scheme, kernel, ranks, undefined, plainProducts);
-		const measured = apart(data, kernelOfChain(chain.stages).data) ** 2;
+		const measured = apart(data, (await kernelOfChain(chain.stages, plainProducts)).data) ** 2;
 		assert.ok(Math.abs(measured - chain.tail) < 1e-9, scheme);
 		return measured;
 	};
@@ -114,6 +117,20 @@ test('what each way loses is what an independent decomposition says', async () =
 	const both = await loss('tucker', [3, 4]);
 	// The bounds of De Lathauwer et al.: worse than either truncation alone, better than their sum.
 	assert.ok(both >= Math.max(...alone) && both <= alone[0]! + alone[1]!, `${both}`);
+});
+
+test('many inputs and few outputs are told apart from the smaller side, down to kernels of fewer directions', async () => {
+	for (const heard of [24, 3]) {
+		const kernel = kernelOf(24, 2, [3]);
+		const data = kernel.matrix.data.map((value, at) => (Math.floor(at / 6) < heard ? value : 0));
+		const sparse = { ...kernel, matrix: matrix(72, 2, data) };
+		const { stages, tail } = await factorKernel('tucker', sparse, [4, 2], undefined, plainProducts);
+		const [basis = new Float64Array()] = stages.map((stage) => stage.data);
+		const unit = plainProducts.multiply(matrix(4, 24, basis), matrix(4, 24, basis), 'nt');
+		assert.ok(apart(identity(4).data, (await unit).data) < 1e-9);
+		const measured = apart(data, (await kernelOfChain(stages, plainProducts)).data) ** 2;
+		assert.ok(Math.abs(measured - tail) < 1e-9, `${measured}, ${tail}`);
+	}
 });
 
 test('with moments, no other chain of the ranks does better than the one that is found, by any small step', async () => {
@@ -140,7 +157,7 @@ test('with moments, no other chain of the ranks does better than the one that is
 		['tucker', [2, 3]],
 	] as const) {
 		const chain = await factorKernel(scheme, kernel, ranks, moments, plainProducts);
-		const best = await loss(kernelOfChain(chain.stages).data);
+		const best = await loss((await kernelOfChain(chain.stages, plainProducts)).data);
 		// All but the first kernel of a chain, which data does not choose for `spatial` and only nearly for Tucker.
 		for (let at = scheme === 'channels' ? 0 : 1; at < chain.stages.length; at++)
 			for (const step of [1e-3, -1e-3]) {
@@ -149,10 +166,10 @@ test('with moments, no other chain of the ranks does better than the one that is
 						? { ...stage, data: stage.data.map((value, k) => value + (k % 5 === 0 ? step : 0)) }
 						: stage,
 				);
-				assert.ok((await loss(kernelOfChain(stages).data)) > best, `${scheme} ${at}`);
+				assert.ok((await loss((await kernelOfChain(stages, plainProducts)).data)) > best, `${scheme} ${at}`);
 			}
 		const plain = await factorKernel(scheme, kernel, ranks, undefined, plainProducts);
-		assert.ok(best < (await loss(kernelOfChain(plain.stages).data)), scheme);
+		assert.ok(best < (await loss((await kernelOfChain(plain.stages, plainProducts)).data)), scheme);
 	}
 });
 

@@ -31,7 +31,7 @@ export async function fitKernel(
 	products: Products,
 ): Promise<Fitted> {
 	const made = async (ranks: Ranks, moments?: Matrix): Promise<Weighed> =>
-		weighed(await factorKernel(scheme, kernel, ranks, moments, products), type);
+		weighed(await factorKernel(scheme, kernel, ranks, moments, products), type, products);
 	const loss = ({ computed }: Weighed): Promise<number> =>
 		energyOf(difference(kernel.matrix, computed), inputs?.heldOut ?? inputs?.fit, products);
 	if (inputs === undefined) {
@@ -55,8 +55,16 @@ export async function fitKernel(
 /** A chain with the kernels that it multiplies to, before rounding to the model's type and after. */
 type Weighed = { readonly chain: Chain; readonly computed: Matrix; readonly stored: Matrix };
 
-function weighed(chain: Chain, type: number): Weighed {
-	return { chain, computed: kernelOfChain(chain.stages), stored: storedKernel(chain, type) };
+async function weighed(chain: Chain, type: number, products: Products): Promise<Weighed> {
+	const asStored = chain.stages.map((stage): Stage => ({
+		...stage,
+		data: Float64Array.from(numbersOf(tensorOf('', type, stage.dims, stage.data))),
+	}));
+	return {
+		chain,
+		computed: await kernelOfChain(chain.stages, products),
+		stored: await kernelOfChain(asStored, products),
+	};
 }
 
 async function certificateOf(
@@ -70,11 +78,3 @@ async function certificateOf(
 	const says = moments === undefined ? theory[scheme] : 'output variance';
 	return { says, ...(await certify(approximation, products)) };
 }
-
-const storedKernel = ({ stages }: Chain, type: number): Matrix =>
-	kernelOfChain(
-		stages.map((stage): Stage => ({
-			...stage,
-			data: Float64Array.from(numbersOf(tensorOf('', type, stage.dims, stage.data))),
-		})),
-	);
