@@ -10,6 +10,7 @@ import { classifier, classifierFeeds, classifierRows, lm, lmFeeds, lmRows } from
 import { attentionForms } from './harness/attention.ts';
 import { testFolder } from './harness/folder.ts';
 import { npy } from './harness/data.ts';
+import { splitInLoop } from './harness/loops.ts';
 import { modelBuilder } from './harness/model.ts';
 import { d, network } from './harness/rotary.ts';
 
@@ -168,6 +169,7 @@ const cases: Readonly<Record<string, Case>> = {
 	'thin-filters': { model: saved('thin.onnx', outerProduct()), removes: [1] },
 	'tokens-half': { model: classifier.model, removes: [1] },
 	'tokens-schedule': { model: classifier.model, removes: [1, 1, 1] },
+	'unroll-loops': { model: saved('loops.onnx', splitInLoop()), removes: [1, 16] },
 	'vocab-half': { model: classifier.model, removes: [512] },
 	'zeros-2-4': { model: turner, removes: [59176] },
 };

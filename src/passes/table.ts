@@ -25,6 +25,7 @@ import { metrics as unitMetrics } from './scores/scores.ts';
 import { share } from './exact/share.ts';
 import { shareAttention, shareFfn } from './layers/share-layers.ts';
 import { type Technique } from './technique.ts';
+import { unrollLoops } from './exact/unroll-loops.ts';
 import { unfuseAttention } from './attention/unfuse-attention.ts';
 
 export const techniques: readonly Technique[] = [
@@ -54,6 +55,7 @@ export const techniques: readonly Technique[] = [
 	fuseGates,
 	fuseLayers,
 	unfuseAttention,
+	unrollLoops,
 	pruneTokens,
 	mergeTokens,
 	share,

@@ -1,0 +1,48 @@
+/** Loops of a known number of turns, and the sequences that they build. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BOOL } from '../../src/ir/graph/dtype.ts';
+import { buildOf, operators, reasons } from '../harness/exact.ts';
+import { loop, splitInLoop } from '../harness/loops.ts';
+import { modelBuilder } from '../harness/model.ts';
+
+const test = suite('unroll loops');
+
+test('puts the turns in the place of a loop, and values in that of the sequence that holds them', async () => {
+	const { document, model, same } = await buildOf(splitInLoop(), 'unroll loops; prune channels 50%', {
+		again: true,
+	});
+	assert.equal(
+		document.steps.map(({ selected, of, proof }) => [selected, of, proof?.ok, proof?.weak]),
+		[
+			[1, 1, true, false],
+			[16, 37, true, false],
+		],
+	);
+	const { Loop, SequenceAt, SequenceInsert, Slice } = operators(model);
+	assert.equal([Loop, SequenceAt, SequenceInsert, Slice, same], [undefined, undefined, undefined, 3, true]);
+});
+
+test('hands states on from turn to turn', async () => {
+	const b = modelBuilder();
+	const yes = b.constant({ type: BOOL, dims: [], data: [1] });
+	const start = b.node('MatMul', [b.input('x', ['batch', 6]), b.weight([6, 8])]);
+	const weight = b.weight([8, 8]);
+	const end = loop(b, b.ints([3], []), [[start, 1, ['batch', 8]]], (inner, turn, [state = '']) => {
+		const shift = inner.node('Cast', [turn], { to: 1 });
+		const next = inner.node('Tanh', [inner.node('Add', [inner.node('MatMul', [state, weight]), shift])]);
+		return [inner.node('Identity', [yes]), next];
+	});
+	b.output(b.node('MatMul', [end, b.weight([8, 3])]), ['batch', 3]);
+	const { document, model } = await buildOf(b.build(), 'unroll loops');
+	assert.equal([document.steps[0]!.selected, document.proof?.ok, document.proof?.weak], [1, true, false]);
+	assert.is(operators(model)['Tanh'], 3);
+});
+
+test('leaves a loop whose turns the input counts, and says so', async () => {
+	const { document } = await buildOf(splitInLoop({ at: 'input' }), 'unroll loops');
+	assert.is(document.steps[0]!.selected, 0);
+	assert.match(reasons(document).join(' '), /how often it turns comes from the input/);
+});
+
+test.run();
