@@ -23,8 +23,8 @@ const at = (name: string): string => join(folder, name);
 const node = process.execPath;
 try {
 	saveModel(largeEncoder(12), at('in.onnx'));
-	const program = join(root, 'dist/bench-halve.cjs');
-	await bundle(program, 'bench/halve.ts');
+	const program = join(root, 'dist/bench-job.cjs');
+	await bundle(program, 'bench/job.ts');
 	const recipe = 'prune heads 50% by l2; prune ffn 50% by l2';
 	const results = sideBySide(
 		[
@@ -32,7 +32,7 @@ try {
 				name: 'onnx and numpy',
 				argv: ['/usr/bin/python3', join(root, 'bench/peers/halve.py'), at('in.onnx'), at('py.onnx')],
 			},
-			{ name: 'prunec, without hashes', argv: [node, program, at('in.onnx'), at('plain.onnx')] },
+			{ name: 'prunec, without hashes', argv: [node, program, at('in.onnx'), at('plain.onnx'), recipe] },
 			{
 				name: 'prunec build --no-verify',
 				argv: [

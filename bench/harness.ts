@@ -15,7 +15,7 @@ export type Command = {
 export type Measured = { readonly ms: number; readonly cpuMs: number; readonly megabytes: number };
 
 /** One measured run by GNU time. Throws when the command fails, with what it said. */
-function measure({ argv, before }: Command): Measured {
+export function measure({ argv, before }: Command): Measured {
 	before?.();
 	const folder = mkdtempSync(join(tmpdir(), 'prunec-bench-'));
 	const report = join(folder, 'time');

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Torch-Pruning's build and step on a torchvision model with random weights, 50 %, in seconds of processor time.
+"""Torch-Pruning's build and step on a torchvision model with random weights, 50 %, and the export of what it leaves, in seconds of
+processor time; loading is that of the whole model from a file.
 
     python3 bench/peers/prune_torch.py MODEL
 
 Needs torch, torchvision and torch-pruning 1.6.1 (its TorchScript-era API). Groups are ranked by their L2 norm, widths
 rounded to 8, classifiers kept, as in its own example for torchvision.
 """
+import io
 import json
 import sys
+import tempfile
 import time
 import warnings
 
@@ -37,6 +40,11 @@ def main():
     example = torch.randn(1, 3, size, size)
     before = sum(p.numel() for p in model.parameters())
     heads = {m: m.num_heads for m in model.modules() if isinstance(m, torch.nn.MultiheadAttention)}
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(model, f"{folder}/model.pt")
+        start = time.process_time()
+        torch.load(f"{folder}/model.pt")
+        loading = time.process_time() - start
     start = time.process_time()
     try:
         pruner = torch_pruning.pruner.MagnitudePruner(
@@ -51,8 +59,10 @@ def main():
         pruner.step()
         seconds = time.process_time() - start
         after = sum(p.numel() for p in model.parameters())
-        model(example)
-        print(json.dumps({"seconds": seconds, "params": [before, after]}))
+        start = time.process_time()
+        torch.onnx.export(model, example, io.BytesIO(), opset_version=17)
+        exporting = time.process_time() - start
+        print(json.dumps({"load": loading, "seconds": seconds, "export": exporting, "params": [before, after]}))
     except Exception as problem:  # its own mistakes are a result
         print(json.dumps({"failed": f"{type(problem).__name__}: {problem}"[:200]}))
 

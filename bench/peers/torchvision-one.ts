@@ -1,6 +1,5 @@
 /**
- * `prune channels 50%` on one exported model: built with its proof and timed beside the original; with `--times` planned alone and
- * written without a proof before. A line of JSON after every stage with all that is known, so that a run that is stopped still says
+ * `prune channels 50%` on one exported model: built with its proof and timed beside the original. A line of JSON after every stage with all that is known, so that a run that is stopped still says
  * how far it came. Run by `torchvision.ts`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,8 +11,7 @@ import { compile } from '../../src/compile.ts';
 import { type BuildDocument } from '../../src/document.ts';
 import { processorSeconds } from '../harness.ts';
 
-const [model = '', flag] = process.argv.slice(2);
-const isTimed = flag === '--times';
+const [model = ''] = process.argv.slice(2);
 const recipe = 'prune channels 50%';
 const folder = mkdtempSync(join(tmpdir(), 'prunec-bench-'));
 const out = join(folder, 'small.onnx');
@@ -59,11 +57,6 @@ async function latency(): Promise<Readonly<Record<string, unknown>>> {
 }
 
 try {
-	if (isTimed) {
-		const [, planSeconds] = await timed(() => compile({ recipe, model, verify: false }));
-		const [, wholeSeconds] = await timed(() => compile({ recipe, model, verify: false, out, force: true }));
-		tell({ planSeconds, wholeSeconds });
-	}
 	const [built, provenSeconds] = await timed(() => compile({ recipe, model, samples: 2, out, force: true }));
 	tell({ ...summary(built), provenSeconds });
 	if (built.ok) tell(await latency());
