@@ -216,6 +216,25 @@ test('other models of the folder go along where they lose the same, and stay beh
 	assert.equal(models('sib-listed'), ['model.onnx', 'model_other.onnx', 'model_same.onnx']);
 });
 
+test('where weights lie is said of every model of the folder, also where nothing else changes', async () => {
+	const format = { use_external_data_format: { model: 1 } };
+	folder.file('beside/config.json', JSON.stringify({ ...bert, 'transformers.js_config': format }));
+	for (const name of ['model.onnx', 'model_same.onnx'])
+		saveModel(layered(), folder.at('beside/onnx', name), { externalData: 'always' });
+	for (const [recipe, out] of [
+		['prune layers [2]', 'beside-fewer'],
+		['prune channels', 'beside-same'],
+	] as const) {
+		const options = { model: folder.at('beside'), out: folder.at(out), threads: 1, samples: 2 };
+		assert.ok((await compile({ recipe, ...options })).ok);
+		const files = readdirSync(folder.at(out, 'onnx')).sort();
+		assert.equal(files, ['model.onnx', 'model_same.onnx'], recipe);
+		const config = JSON.parse(readFileSync(folder.at(out, 'config.json'), 'utf8')) as Record<string, unknown>;
+		const told = { 'model.onnx': false, 'model_same.onnx': false };
+		assert.equal(config['transformers.js_config'], { use_external_data_format: told }, recipe);
+	}
+});
+
 test('encoder and decoder of a folder take the recipe each by itself, files of the decoder the same units', async () => {
 	const sizes = { heads: 4, width: 4, hidden: 32 };
 	const whisper = { encoder_layers: 2, encoder_ffn_dim: 32, decoder_layers: 3, decoder_ffn_dim: 32 };
@@ -360,7 +379,7 @@ test('texts are no longer than the positions that are left, and modules behind t
 
 test('weights beside the model are told to Transformers.js', () => {
 	const read = (outside: boolean): Uint8Array =>
-		Buffer.from(JSON.stringify(withData({ model_type: 'bert' }, outside, 'onnx/model.onnx')));
+		Buffer.from(JSON.stringify(withData({ model_type: 'bert' }, new Map([['onnx/model.onnx', outside]]))));
 	const sides = [{ name: 'config.json', read }];
 	const target = { root: folder.at('data-out'), name: 'onnx/model.onnx', sides };
 	stageModel(layered(), target, { externalData: 'always' }).commit();
@@ -368,10 +387,17 @@ test('weights beside the model are told to Transformers.js', () => {
 		model_type: 'bert',
 		'transformers.js_config': { use_external_data_format: true },
 	});
-	const each = { 'transformers.js_config': { use_external_data_format: { 'model.onnx': true } } };
-	assert.equal(withData(each, false, 'onnx/model.onnx'), {
-		'transformers.js_config': { use_external_data_format: { 'model.onnx': false } },
+	const formatOf = (old: unknown, files: Readonly<Record<string, boolean>>): unknown => {
+		const config = { use_external_data_format: old };
+		const now = withData({ 'transformers.js_config': config }, new Map(Object.entries(files)));
+		return (now['transformers.js_config'] as typeof config).use_external_data_format;
+	};
+	assert.equal(formatOf({ model: 1, 'model_fp16.onnx': 1 }, { 'onnx/model.onnx': false }), {
+		'model.onnx': false,
 	});
+	assert.is(formatOf(true, { 'model.onnx': false, 'model_int8.onnx': false }), false);
+	const apart = { 'model.onnx': true, 'model_int8.onnx': false };
+	assert.equal(formatOf(undefined, apart), apart);
 });
 
 test.run();

@@ -8,7 +8,7 @@ import { networkOf, placeOf, siblingsOf, targetOf } from '../backends/onnx/layou
 import { type Diagnostic } from '../diagnostic.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from '../document.ts';
 import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from '../messages/folder.ts';
-import { apartFrom, updateConfig } from './side-files.ts';
+import { apartFrom, tellData, updateConfig } from './side-files.ts';
 
 /** Builds one model; with losses, writes it only where its steps have these. */
 export type BuildAlike = (options: CompileOptions, losses?: string) => Promise<BuildDocument>;
@@ -33,7 +33,8 @@ export async function withSiblings(
 	const { model, out } = options;
 	if (!isFolder(document, out)) return document;
 	const place = placeOf(model);
-	const others = new Others(options, targetOf(place, out).root, place.folder ?? '', build);
+	const { root } = targetOf(place, out);
+	const others = new Others(options, root, place.folder ?? '', build);
 	const names = siblingsOf(place);
 	const own = networkOf(place.path);
 	await others.go(
@@ -42,6 +43,7 @@ export async function withSiblings(
 	);
 	for (const network of new Set(names.map(networkOf)))
 		if (network !== own) await others.network(names.filter((name) => networkOf(name) === network));
+	if (names.length > 0) tellData(root);
 	const decoders = own === 'encoder' ? names.filter((name) => networkOf(name) === 'decoder') : [];
 	const apart = decoders.length === 0 ? [] : others.apart(decoders, relative(place.folder ?? '', place.path));
 	return { ...document, diagnostics: [...document.diagnostics, ...others.said(), ...apart] };

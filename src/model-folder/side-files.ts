@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
+	modelsOf,
 	networkOf,
 	targetOf,
 	type Network,
@@ -44,7 +45,11 @@ export function sidesOf(
 	const lost = lostIn(steps);
 	const positions = positionsLeft(steps);
 	const plain = withLengths(withSides(targetOf(place, out), place.path, lost), positions);
-	if (plain.sides.length === 0 || original === result) return { target: plain, notes: [] };
+	if (plain.sides.length === 0) return { target: plain, notes: [] };
+	if (original === result) {
+		const settings = settingsOf(plain);
+		return { target: settings === undefined ? plain : withSettings(plain, settings), notes: [] };
+	}
 	const [before, after] = [structureOf(original, shapes), structureOf(result, shapes)];
 	const widths = widthsChanged(before, after);
 	const { sides, unfit } = withPooling(plain.sides, widths);
@@ -98,22 +103,40 @@ function withConfig(
 	target: Target,
 	{ before, after, positions, lost, network, unfit }: Reshaped,
 ): { readonly target: Target; readonly notes: readonly Diagnostic[] } {
-	const side = target.sides.find(({ name }) => name === 'config.json');
-	const given = side && Buffer.from(side.read(false)).toString();
-	const settings = given === undefined ? undefined : objectIn(given);
-	if (given === undefined || settings === undefined) return { target, notes: [] };
+	const settings = settingsOf(target);
+	if (settings === undefined) return { target, notes: [] };
 	const changed = changedConfig(settings, before, after, positions, network);
 	const own = lost?.unit === 'classes' ? withoutLabels(changed.settings, lost) : changed.settings;
-	const read = (outside: boolean): Uint8Array => {
-		const now = JSON.stringify(withData(own, outside, target.name), undefined, 2);
-		return Buffer.from(now === JSON.stringify(settings, undefined, 2) ? given : `${now}\n`);
-	};
-	const sides = [...target.sides.filter((one) => one !== side), { name: 'config.json', read }];
 	return {
-		target: { ...target, sides },
+		target: withSettings(target, own),
 		notes: said({ ...changed, unfit: [...changed.unfit, ...unfit] }),
 	};
 }
+
+const configOf = ({ sides }: Target): SideFile | undefined =>
+	sides.find(({ name }) => name === 'config.json');
+
+function settingsOf(target: Target): Settings | undefined {
+	const side = configOf(target);
+	return side && objectIn(Buffer.from(side.read(false)).toString());
+}
+
+/** The target with these settings, and where its weights are; a file that says so already keeps its bytes. */
+function withSettings(target: Target, settings: Settings): Target {
+	const side = configOf(target);
+	const read = (outside: boolean): Uint8Array => {
+		const given = Buffer.from(side?.read(outside) ?? []);
+		const now = withData(settings, new Map([[target.name, outside]]));
+		return sameSettings(objectIn(given.toString()), now) ? given : bytesOf(now);
+	};
+	return { ...target, sides: [...target.sides.filter((one) => one !== side), { name: 'config.json', read }] };
+}
+
+const bytesOf = (settings: Settings): Uint8Array =>
+	Buffer.from(`${JSON.stringify(settings, undefined, 2)}\n`);
+
+const sameSettings = (one: Settings | undefined, other: Settings): boolean =>
+	JSON.stringify(one) === JSON.stringify(other);
 
 /** Rewrites the `config.json` of a folder that was written just now by what another network of it has lost, and says so. */
 export function updateConfig(
@@ -121,18 +144,33 @@ export function updateConfig(
 	steps: readonly Step[],
 	{ model, output, shapes }: { readonly model: string; readonly output: string; readonly shapes: Shapes },
 ): readonly Diagnostic[] {
-	const path = join(root, 'config.json');
-	const settings = existsSync(path) ? objectIn(readFileSync(path, 'utf8')) : undefined;
+	const settings = settingsAt(root);
 	if (settings === undefined) return [];
 	const [before, after] = [structureAt(model, shapes), structureAt(output, shapes)];
 	const changed = changedConfig(settings, before, after, undefined, networkOf(model));
-	if (changed.changes.length > 0) {
-		const bytes = Buffer.from(`${JSON.stringify(changed.settings, undefined, 2)}\n`);
-		const stage = new Stage(root, { force: true });
-		stage.write('config.json', [bytes], bytes.length);
-		stage.commit();
-	}
+	if (changed.changes.length > 0) writeSettings(root, changed.settings);
 	return [...said(changed), ...renumbered(widthsChanged(before, after), lostIn(steps))];
+}
+
+/** Has the `config.json` of a folder that was written say of each model there whether its weights lie beside it. */
+export function tellData(root: string): void {
+	const settings = settingsAt(root);
+	if (settings === undefined) return;
+	const isOutside = (name: string): boolean => existsSync(join(root, `${name}_data`));
+	const now = withData(settings, new Map(modelsOf(root).map((name) => [name, isOutside(name)])));
+	if (!sameSettings(settings, now)) writeSettings(root, now);
+}
+
+function settingsAt(root: string): Settings | undefined {
+	const path = join(root, 'config.json');
+	return existsSync(path) ? objectIn(readFileSync(path, 'utf8')) : undefined;
+}
+
+function writeSettings(root: string, settings: Settings): void {
+	const bytes = bytesOf(settings);
+	const stage = new Stage(root, { force: true });
+	stage.write('config.json', [bytes], bytes.length);
+	stage.commit();
 }
 
 function structureAt(path: string, shapes: Shapes): Structure {
@@ -169,12 +207,20 @@ function said({ changes, uneven, unfit }: Changed): Diagnostic[] {
 	];
 }
 
-/** Transformers.js fetches weights beside a model only where this says so. */
-export function withData(settings: Settings, outside: boolean, name: string): Settings {
+/**
+ * Transformers.js fetches weights beside a model only where this says so: once for all models of a folder, or by file where they differ or
+ * the settings did so before. A name without its ending would speak of files that are not there too.
+ *
+ * @param files whether weights lie beside each model.
+ */
+export function withData(settings: Settings, files: ReadonlyMap<string, boolean>): Settings {
 	const own = (settings['transformers.js_config'] ?? {}) as Settings;
 	const old = own['use_external_data_format'];
-	if (!outside && old === undefined) return settings;
-	const format = typeof old === 'object' ? { ...old, [basename(name)]: outside } : outside;
+	const [outside = false, ...others] = files.values();
+	const isAlike = others.every((one) => one === outside);
+	if (old === undefined && isAlike && !outside) return settings;
+	const each = [...files].map(([name, beside]) => [basename(name), beside] as const);
+	const format = typeof old !== 'object' && isAlike ? outside : Object.fromEntries(each);
 	return { ...settings, 'transformers.js_config': { ...own, use_external_data_format: format } };
 }
 

@@ -43,7 +43,7 @@ function reading<T>(path: string, work: () => T): T {
 function placeIn(path: string): Place {
 	const found = usual.find((name) => existsSync(join(path, name)));
 	if (found !== undefined) return { path: join(path, found), folder: path };
-	const names = ['', 'onnx'].flatMap((inner) => modelsIn(path, inner));
+	const names = modelsOf(path);
 	const [only, ...others] = names;
 	if (only !== undefined && others.length === 0) return { path: join(path, only), folder: path };
 	const cause =
@@ -51,6 +51,11 @@ function placeIn(path: string): Place {
 			? 'there is no .onnx file in the folder or its onnx/'
 			: `the folder has several models, of which one must be named: ${names.join(', ')}`;
 	throw new Fault(notFound({ path, cause }));
+}
+
+/** The model files of a folder and of its `onnx/`, as paths in it. */
+export function modelsOf(folder: string): string[] {
+	return ['', 'onnx'].flatMap((inner) => modelsIn(folder, inner));
 }
 
 function modelsIn(folder: string, inner: string): string[] {
@@ -85,7 +90,7 @@ const weights =
 export function siblingsOf({ path, folder }: Place): string[] {
 	if (folder === undefined) return [];
 	const own = relative(folder, path);
-	return ['', 'onnx'].flatMap((inner) => modelsIn(folder, inner)).filter((name) => name !== own);
+	return modelsOf(folder).filter((name) => name !== own);
 }
 
 /** The network that a file holds, by its name: encoder–decoder models are two (`encoder_model`, `decoder_model_merged`, `decoder_with_past_model`). */
