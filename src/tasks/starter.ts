@@ -1,5 +1,6 @@
 /** A starter recipe for one model: every statement that applies to it, with what it saves there. */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
+import { type Place } from '../backends/onnx/layout.ts';
 import { type Loaded } from '../backends/onnx/load.ts';
 import { checkText } from '../recipe-text/check-text.ts';
 import { Fault, present } from '../diagnostic.ts';
@@ -65,7 +66,7 @@ export async function starterRecipe(loaded: Loaded, shapes: Shapes, name: string
 	const beside = [...(await starting.alternatives(others)), ...factorings(anatomy, starting.before)];
 	const saved = starting.savingOf(starting.now);
 	const text = [
-		...headOf(file.path, model, anatomy, starting.before, name),
+		...headOf(file, model, anatomy, starting.before, name),
 		'',
 		...dataOf(model, facts),
 		'',
@@ -194,14 +195,15 @@ function matricesOf({ linears }: Block): (readonly [number, number])[] {
 }
 
 function headOf(
-	path: string,
+	place: Place,
 	model: Model,
 	anatomy: Anatomy,
 	{ params, macs }: Cost,
 	name: string,
 ): string[] {
 	const { families, properties } = traitsOf(model, anatomy);
-	const given = basename(path) === 'model.onnx' && dirname(path) !== '.' ? path : basename(path);
+	const given = namedBy(place);
+	const result = place.folder === undefined ? 'small.onnx' : 'small/';
 	const { layers, heads } = properties;
 	const shape = layers === 0 ? '' : `, ${layers} layers${heads === 0 ? '' : ` with up to ${heads} heads`}`;
 	const family = families.transformer
@@ -216,17 +218,24 @@ function headOf(
 		'# It is right as it stands. Take out what is too much, take the # off what is missing, and look:',
 		'#',
 		`#     prunec plan ${name} ${given}`,
-		`#     prunec build ${name} ${given} -o small.onnx`,
+		`#     prunec build ${name} ${given} -o ${result}`,
 		'',
-		`recipe ${recipeName(path)}-lite`,
+		`recipe ${recipeName(place)}-lite`,
 		...(family === undefined ? [] : [family]),
 	];
 }
 
-/** A name that a recipe can have, made of the model's file. */
-function recipeName(path: string): string {
+/** What one names the model by: its folder, its file, and a usual name of a file together with where it lies. */
+function namedBy({ path, folder }: Place): string {
+	if (folder !== undefined) return folder;
+	return basename(path) === 'model.onnx' && dirname(path) !== '.' ? path : basename(path);
+}
+
+/** A name that a recipe can have, made of the model's file, or of the folder where that is called as all are. */
+function recipeName({ path, folder = dirname(path) }: Place): string {
 	const stem = basename(path).replace(/\.onnx$/i, '');
-	const own = stem === 'model' ? basename(dirname(path)) : stem;
+	const inside = basename(folder) === 'onnx' ? dirname(folder) : folder;
+	const own = stem === 'model' ? basename(resolve(inside)) : stem;
 	const words = own.split(/[^A-Za-z0-9_]+/).filter(Boolean);
 	const name = words.join('-');
 	return /^[A-Za-z_]/.test(name) ? name : `model${name === '' ? '' : `-${name}`}`;

@@ -1,6 +1,6 @@
 /** `init` and `completion`: what one meets first. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -102,6 +102,16 @@ for (const [name, model] of Object.entries(models)) {
 		await holds(text, path);
 	});
 }
+
+test('a folder is named as a folder, and names the recipe', async () => {
+	const path = join(folderWith(), 'tiny-bert');
+	mkdirSync(join(path, 'onnx'), { recursive: true });
+	saveModel(nothing(), join(path, 'onnx', 'model.onnx'));
+	const text = await starterFor(path);
+	assert.match(text, `prunec build starter.prune ${path} -o small/\n`);
+	for (const given of [path, join(path, 'onnx', 'model.onnx')])
+		assert.match(await starterFor(given), '\nrecipe tiny-bert-lite\n');
+});
 
 test('init writes one for the trained recognizer that builds what it says', async () => {
 	const text = await starterFor(recognizer);
