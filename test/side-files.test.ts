@@ -5,7 +5,6 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadModel } from '../src/backends/onnx/load.ts';
 import { saveModel, stageModel } from '../src/backends/onnx/save.ts';
-import { changedConfig } from '../src/model-folder/config-file.ts';
 import { withData } from '../src/model-folder/side-files.ts';
 import { applyPlan, compile } from '../src/compile.ts';
 import { openTokenizer } from '../src/data/tokenize.ts';
@@ -278,71 +277,16 @@ test('a plan is carried out on the file that it was made for, and says who stays
 	assert.equal(readdirSync(folder.at('applied')).sort(), ['config.json', 'model.onnx']);
 });
 
-/** What `config.json` of these families says of a model of three layers, four heads of 4 and 32 neurons; what it says of one with less. */
-const families: Readonly<Record<string, readonly [given: object, after: object]>> = {
-	bert: [
-		{ num_hidden_layers: 3, num_attention_heads: 4, intermediate_size: 32, hidden_size: 16 },
-		{ num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 24, hidden_size: 12 },
-	],
-	distilbert: [
-		{ n_layers: 3, n_heads: 4, hidden_dim: 32, dim: 16 },
-		{ n_layers: 2, n_heads: 3, hidden_dim: 24, dim: 12 },
-	],
-	gpt2: [
-		{ n_layer: 3, n_head: 4, n_inner: 32, n_embd: 16 },
-		{ n_layer: 2, n_head: 3, n_inner: 24, n_embd: 12 },
-	],
-	t5: [
-		{ num_layers: 3, num_heads: 4, d_ff: 32, d_model: 16 },
-		{ num_layers: 2, num_heads: 3, d_ff: 24, d_model: 12 },
-	],
-	opt: [
-		{ num_hidden_layers: 3, num_attention_heads: 4, ffn_dim: 32, hidden_size: 16 },
-		{ num_hidden_layers: 2, num_attention_heads: 3, ffn_dim: 24, hidden_size: 12 },
-	],
-};
-const whole = { layers: [3], heads: [4, 4, 4], ffn: [32, 32, 32], hidden: [16, 16], caches: 0, outputs: {} };
-const less = { layers: [2], heads: [3, 3], ffn: [24, 24], hidden: [12], caches: 0, outputs: {} };
-for (const [family, [given, after]] of Object.entries(families))
-	test(`${family} says it in its own keys`, () => {
-		const { settings, changes, unfit } = changedConfig(
-			{ model_type: family, ...given },
-			whole,
-			less,
-			undefined,
-		);
-		assert.equal(settings, { model_type: family, ...after });
-		assert.equal([changes.length, unfit], [4, []]);
-	});
-
-test('positions, and heads that share keys, are told in every spelling', () => {
-	for (const key of ['max_position_embeddings', 'n_positions', 'n_ctx'])
-		assert.equal(changedConfig({ [key]: 512 }, whole, whole, 128).settings, { [key]: 128 });
-	const grouped = { num_attention_heads: 8, num_key_value_heads: 4 };
-	assert.equal(changedConfig(grouped, whole, less, undefined).settings, {
-		num_attention_heads: 6,
-		num_key_value_heads: 3,
-	});
-	const alike = { num_attention_heads: 4, num_key_value_heads: 4 };
-	assert.equal(changedConfig(alike, whole, less, undefined).settings, {
-		num_attention_heads: 3,
-		num_key_value_heads: 3,
-	});
-});
-
-test('a decoder with caches keeps the layers that it has caches of, and optimum may not load it', () => {
-	const decoder = { ...whole, caches: 3 };
-	const gone = { ...less, caches: 3 };
-	const settings = { num_hidden_layers: 3, num_attention_heads: 4 };
-	const { settings: now, unfit } = changedConfig(settings, decoder, gone, undefined);
-	assert.equal(now, { num_hidden_layers: 3, num_attention_heads: 3 });
-	assert.match(
-		unfit.map(({ loader, why }) => `${loader}: ${why}`).join(),
-		/optimum: .*no longer the width of a head/,
-	);
-	assert.equal(changedConfig({ ...settings, head_dim: 4 }, decoder, gone, undefined).unfit, []);
-	const uneven = changedConfig(settings, decoder, { ...gone, heads: [4, 3] }, undefined);
-	assert.match(uneven.unfit[0]!.why, /layers have different ones/);
+test('a decoder without an encoder is the model of its folder, and speaks of itself as models do', async () => {
+	const config = { model_type: 'gpt2', n_layer: 3, n_head: 4, n_embd: 16, n_inner: null };
+	folder.file('decoder/config.json', JSON.stringify(config));
+	for (const name of ['decoder_model_merged.onnx', 'decoder_model_merged_quantized.onnx'])
+		saveModel(layered(), folder.at('decoder/onnx', name));
+	const out = folder.at('decoder-out');
+	const { ok } = await compile({ recipe: 'prune layers [2]', model: folder.at('decoder'), out, threads: 1 });
+	const now = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as typeof config;
+	assert.equal([ok, now], [true, { ...config, n_layer: 2 }]);
+	assert.is(readdirSync(join(out, 'onnx')).length, 2);
 });
 
 test('texts are no longer than the positions that are left, and modules behind the model go along', async () => {

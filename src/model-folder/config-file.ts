@@ -33,7 +33,7 @@ export function structureOf(given: Model, shapes: Shapes): Structure {
 		);
 	const { inputs, outputs } = given.graph;
 	const caches = [...inputs, ...outputs].flatMap(
-		({ name }) => /^(?:past_key_values|present)\.(\d+)\./.exec(name)?.[1] ?? [],
+		({ name }) => /^(?:past_key_values|past|present)[._](\d+)(?:[._]|$)/.exec(name)?.[1] ?? [],
 	);
 	return {
 		layers: [anatomy.layers.length],
@@ -120,16 +120,23 @@ export function changedConfig(
 	network: Network = 'model',
 ): Changed {
 	const draft = new Draft(settings);
-	const own = network === 'model' ? keys : partKeys[network];
+	const own = keysOf(network, settings);
 	const layers = before.caches > 0 ? [after.caches] : after.layers;
 	draft.set(own.layers, before.caches > 0 ? [before.caches] : before.layers, layers);
-	if (network === 'model') setHeads(draft, before, after);
+	if (own === keys) setHeads(draft, before, after);
 	else draft.set(own.heads, before.heads, after.heads);
 	draft.set(own.ffn, before.ffn, after.ffn);
 	draft.set(own.hidden, before.hidden, after.hidden);
 	const most = positionKeys.map((key) => settings[key]).find((value) => typeof value === 'number');
 	if (positions !== undefined && typeof most === 'number') draft.set(positionKeys, [most], [positions]);
 	return { ...draft.done(), unfit: unfitLoaders(settings, before, after) };
+}
+
+/** A decoder without an encoder speaks of itself as models do. */
+function keysOf(network: Network, settings: Settings): typeof keys {
+	if (network === 'model') return keys;
+	const { layers, heads, ffn } = partKeys[network];
+	return [...layers, ...heads, ...ffn].some((key) => settings[key] !== undefined) ? partKeys[network] : keys;
 }
 
 /** Heads that can go one by one are query heads, or keys with all the queries that they serve. */
@@ -150,19 +157,24 @@ const isNumber = (value: unknown): value is number => typeof value === 'number';
 
 class Draft {
 	readonly settings: Settings;
+	/** The settings, and numbers that they imply. */
+	private readonly meant: Settings;
 	private readonly changed = new Map<string, number>();
 	private readonly changes: Change[] = [];
 	private readonly uneven: { readonly key: string; readonly each: readonly number[] }[] = [];
 
 	constructor(settings: Settings) {
 		this.settings = settings;
+		// https://huggingface.co/docs/transformers/model_doc/gpt2: four times the width.
+		const { n_embd: width, n_inner: inner } = settings;
+		this.meant = inner === null && isNumber(width) ? { ...settings, n_inner: 4 * width } : settings;
 	}
 
 	/** Sets the key of the model's family where it said what the model had. */
 	set(names: readonly string[], before: readonly number[], after: readonly number[]): void {
 		const [from, to] = [alike(before), alike(after)];
 		const same = before.length === after.length && before.every((value, at) => value === after[at]);
-		const key = names.find((name) => this.settings[name] === from);
+		const key = names.find((name) => this.meant[name] === from);
 		if (same || key === undefined || from === undefined || after.length === 0) return;
 		if (to === undefined) this.uneven.push({ key, each: after });
 		else if (to !== from) {
@@ -183,7 +195,7 @@ class Draft {
  */
 function unfitLoaders(settings: Settings, before: Structure, after: Structure): Changed['unfit'] {
 	if (after.caches === 0) return [];
-	const headsChanged = before.heads.some((count, at) => count !== after.heads[at]);
+	const headsChanged = alike(before.heads) !== alike(after.heads);
 	const why = (text: string): Changed['unfit'] => [{ loader: 'optimum', why: text }];
 	if (alike(after.heads) === undefined)
 		return why('it makes caches of one number of heads for all layers, and layers have different ones');

@@ -22,7 +22,11 @@ export type SideFile = {
 /** What is written where: a folder, the model's path in it, and what goes along. */
 export type Target = { readonly root: string; readonly name: string; readonly sides: readonly SideFile[] };
 
-const usual = ['model.onnx', 'onnx/model.onnx', 'encoder_model.onnx', 'onnx/encoder_model.onnx'];
+/** The first of them that there is: exporters called a decoder without an encoder `decoder_model` too. */
+const usual = ['model', 'encoder_model', 'decoder_model_merged', 'decoder_model'].flatMap((name) => [
+	`${name}.onnx`,
+	`onnx/${name}.onnx`,
+]);
 
 /** The model file that a path means. Throws `Fault` for a folder with no model in it, or with several and none of the usual names. */
 export function placeOf(path: string): Place {
