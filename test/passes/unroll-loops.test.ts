@@ -15,12 +15,33 @@ test('puts the turns in the place of a loop, and values in that of the sequence 
 	assert.equal(
 		document.steps.map(({ selected, of, proof }) => [selected, of, proof?.ok, proof?.weak]),
 		[
-			[1, 1, true, false],
+			[4, 4, true, false],
 			[16, 37, true, false],
 		],
 	);
 	const { Loop, SequenceAt, SequenceInsert, Slice } = operators(model);
 	assert.equal([Loop, SequenceAt, SequenceInsert, Slice, same], [undefined, undefined, undefined, 3, true]);
+});
+
+test('is what a model is told to try where sizes are lost behind a sequence', async () => {
+	const b = modelBuilder();
+	const x = b.node('MatMul', [b.input('x', ['batch', 6]), b.weight([6, 32])]);
+	const list = b.node('SequenceInsert', [b.node('SequenceEmpty', []), b.node('Relu', [x])]);
+	const taken = b.node('Neg', [b.node('SequenceAt', [list, b.ints([0], [])])]);
+	b.output(b.node('MatMul', [b.node('Add', [x, taken]), b.weight([32, 5])]));
+	const stays = await buildOf(b.build(), 'prune channels 50%');
+	assert.match(
+		reasons(stays.document).join(' '),
+		/sizes at Add 'Add_\d+' cannot be told, from SequenceAt 'SequenceAt_\d+' on \(`unroll loops` may help\)/,
+	);
+	const { document } = await buildOf(b.build(), 'unroll loops; prune channels 50%');
+	assert.equal(
+		document.steps.map(({ selected, proof }) => [selected, proof?.ok, proof?.weak]),
+		[
+			[1, true, false],
+			[16, true, false],
+		],
+	);
 });
 
 test('hands states on from turn to turn', async () => {
@@ -37,6 +58,22 @@ test('hands states on from turn to turn', async () => {
 	const { document, model } = await buildOf(b.build(), 'unroll loops');
 	assert.equal([document.steps[0]!.selected, document.proof?.ok, document.proof?.weak], [1, true, false]);
 	assert.is(operators(model)['Tanh'], 3);
+});
+
+test('makes a sequence of what turns have built where somebody goes on reading it', async () => {
+	const b = modelBuilder();
+	const yes = b.constant({ type: BOOL, dims: [], data: [1] });
+	const x = b.node('MatMul', [b.input('x', ['batch', 6]), b.weight([6, 32])]);
+	const built = loop(b, b.ints([3], []), [[b.node('SequenceEmpty', []), 0]], (inner, _, [sequence = '']) => [
+		inner.node('Identity', [yes]),
+		inner.node('SequenceInsert', [sequence, x]),
+	]);
+	const joined = b.node('ConcatFromSequence', [built], { axis: 1 });
+	b.output(b.node('MatMul', [joined, b.weight([96, 3])]), ['batch', 3]);
+	const { document, model } = await buildOf(b.build(), 'unroll loops');
+	assert.equal([document.steps[0]!.selected, document.proof?.ok, document.proof?.weak], [1, true, false]);
+	const { Loop, SequenceConstruct, ConcatFromSequence } = operators(model);
+	assert.equal([Loop, SequenceConstruct, ConcatFromSequence], [undefined, 1, 1]);
 });
 
 test('leaves a loop whose turns the input counts, and says so', async () => {

@@ -102,6 +102,7 @@ class NetBuilder {
 	private readonly captured: ReadonlySet<ValueName>;
 	private readonly io = new Map<ValueName, ('input' | 'output')[]>();
 	private readonly inBodies: ReadonlySet<ValueName>;
+	private readonly lost = new Map<ValueName, Node>();
 	private readonly model: Model;
 	private readonly facts: Facts;
 
@@ -146,7 +147,7 @@ class NetBuilder {
 			this.operand(name, `@${node.id}.${slot}`),
 		);
 		const outputs = node.outputs.map((name) => this.operand(name, ''));
-		const { row: own, why } = rowOf(node, view);
+		const { row: own, why } = rowOf(node, view, this.lostAt(node, view));
 		const row = own && numberedRow(view, own, inputs, outputs);
 		const readsShape = operatorOf(node)?.reads === 'shape';
 		const terms = new Map((row?.terms ?? []).map((term) => [termKey(term), term]));
@@ -165,6 +166,16 @@ class NetBuilder {
 			tensor.fixed = fixed;
 		});
 		return net;
+	}
+
+	/** From which node on the sizes around this one cannot be told: what takes values out of a sequence is where they are lost. */
+	private lostAt(node: Node, view: NodeView): Node {
+		const earlier = node.inputs.flatMap((name) => this.lost.get(name) ?? [])[0];
+		const origin = takesOut(node) ? node : (earlier ?? node);
+		view.outputs.forEach((output, slot) => {
+			if (output !== undefined && output.sizes === undefined) this.lost.set(node.outputs[slot] ?? '', origin);
+		});
+		return origin;
 	}
 
 	private operand(name: ValueName, use: string): NetTensor | undefined {
@@ -195,7 +206,15 @@ class NetBuilder {
 	}
 }
 
-function rowOf(node: Node, view: NodeView): { row: Row | undefined; why: string } {
+const takesOut = ({ op }: Node): boolean => op === 'SequenceAt' || op === 'ConcatFromSequence';
+
+/** Where sizes were lost, and what may bring them back. */
+function lostText(node: Node, origin: Node): string {
+	const from = origin === node ? '' : `, from ${nodeLabel(origin)} on`;
+	return `sizes at ${nodeLabel(node)} cannot be told${from}${takesOut(origin) ? ' (`unroll loops` may help)' : ''}`;
+}
+
+function rowOf(node: Node, view: NodeView, origin = node): { row: Row | undefined; why: string } {
 	const label = nodeLabel(node);
 	const operator = operatorOf(node);
 	if (subgraphs(node).length > 0) return { row: undefined, why: `${label} has a body` };
@@ -203,7 +222,7 @@ function rowOf(node: Node, view: NodeView): { row: Row | undefined; why: string 
 	const blind = [...view.inputs, ...view.outputs].some(
 		(operand) => operand !== undefined && operand.sizes === undefined,
 	);
-	if (blind) return { row: undefined, why: `sizes at ${label} cannot be told` };
+	if (blind) return { row: undefined, why: lostText(node, origin) };
 	const row = operator.row(view);
 	return isRow(row) ? { row, why: '' } : { row: undefined, why: `${label}: ${row.unrelated}` };
 }

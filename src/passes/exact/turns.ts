@@ -53,25 +53,35 @@ function isIn(scope: Scope | undefined, outer: Scope): boolean {
 	return scope === outer || (scope?.parent !== undefined && isIn(scope.parent, outer));
 }
 
-/** What puts the turns in the place of the loops. */
-export function unrollEdits(net: Net, loops: readonly Turning[]): Edit[] {
-	return new Unrolling(net, loops).run();
+/** What puts the turns in the place of the loops, and values in that of what takes them out of sequences; ids of the nodes that did. */
+export function unrolled(
+	net: Net,
+	loops: readonly Turning[],
+	inScope: (node: Node) => boolean,
+): { readonly edits: readonly Edit[]; readonly taken: readonly number[] } {
+	const unrolling = new Unrolling(net, loops, inScope);
+	return { edits: unrolling.run(), taken: unrolling.taken };
 }
 
 class Unrolling {
+	readonly taken: number[] = [];
 	private readonly edits: Edit[] = [];
 	private readonly rewires: Edit[] = [];
 	private readonly values = new Map<ValueName, ValueName>();
 	/** What a sequence holds, in order. */
 	private readonly held = new Map<ValueName, readonly ValueName[]>();
+	/** Sequences that nothing makes any more: of turns, and what others make of those. */
+	private readonly gone = new Set<ValueName>();
 	private readonly numbers = new Map<ValueName, number>();
 	private readonly fresh: (base: string) => ValueName;
 	private readonly net: Net;
 	private readonly loops: readonly Turning[];
+	private readonly inScope: (node: Node) => boolean;
 
-	constructor(net: Net, loops: readonly Turning[]) {
+	constructor(net: Net, loops: readonly Turning[], inScope: (node: Node) => boolean) {
 		this.net = net;
 		this.loops = loops;
+		this.inScope = inScope;
 		this.fresh = freshNames(net.model.graph);
 	}
 
@@ -83,7 +93,7 @@ class Unrolling {
 			else if (!inside.has(node)) this.settle(node);
 		}
 		for (const { name } of this.net.model.graph.outputs)
-			if (this.held.has(name)) this.rewires.push({ kind: 'rewire', from: name, to: this.real(name) });
+			if (this.gone.has(name)) this.rewires.push({ kind: 'rewire', from: name, to: this.real(name) });
 		return [...this.edits, ...this.rewires];
 	}
 
@@ -124,7 +134,10 @@ class Unrolling {
 		const outputs = node.outputs.map((name) => (name === '' ? '' : this.fresh(`${name}_turn`)));
 		node.outputs.forEach((name, slot) => names.set(name, outputs[slot] ?? ''));
 		const placed = { ...node, inputs, outputs, name: node.name === '' ? '' : `${node.name}_turn${turn}` };
-		if (this.hold(placed)) return;
+		if (this.hold(placed)) {
+			this.gone.add(outputs[0] ?? '');
+			return;
+		}
 		const item = this.itemOf(placed, node);
 		if (item !== undefined) node.outputs.slice(0, 1).forEach((name) => names.set(name, item));
 		else this.insert({ ...placed, inputs: inputs.map((name) => this.real(name)) });
@@ -133,10 +146,16 @@ class Unrolling {
 	/** A node that stays where it is, unless it only takes a value out of a sequence that is known. */
 	private settle(node: Node): void {
 		const placed = { ...node, inputs: node.inputs.map((name) => this.now(name)) };
-		if (this.hold(placed)) return;
-		const item = this.itemOf(placed, node);
-		if (item !== undefined) this.standsFor(node.outputs[0] ?? '', item);
-		else if (placed.inputs.some((name) => this.held.has(name)))
+		const reads = placed.inputs.some((name) => this.gone.has(name));
+		if (this.hold(placed)) {
+			if (reads) this.gone.add(node.outputs[0] ?? '');
+			return;
+		}
+		const item = this.inScope(node) ? this.itemOf(placed, node) : undefined;
+		if (item !== undefined) {
+			this.taken.push(node.id);
+			this.standsFor(node.outputs[0] ?? '', item);
+		} else if (reads)
 			this.edits.push({
 				kind: 'node',
 				node: { ...placed, inputs: placed.inputs.map((name) => this.real(name)) },
@@ -167,7 +186,7 @@ class Unrolling {
 
 	/** A value that others can read: a sequence is made of what it holds. */
 	private real(name: ValueName): ValueName {
-		const list = this.held.get(name);
+		const list = this.gone.has(name) ? this.held.get(name) : undefined;
 		if (list === undefined) return name;
 		const made = this.fresh(`${name}_held`);
 		const op = list.length === 0 ? 'SequenceEmpty' : 'SequenceConstruct';
@@ -178,8 +197,12 @@ class Unrolling {
 	private standsFor(name: ValueName, value: ValueName): void {
 		const list = this.held.get(value);
 		this.values.set(name, value);
-		if (list === undefined) this.rewires.push({ kind: 'rewire', from: name, to: value });
-		else this.held.set(name, list);
+		if (list === undefined) {
+			this.rewires.push({ kind: 'rewire', from: name, to: value });
+			return;
+		}
+		this.held.set(name, list);
+		this.gone.add(name);
 	}
 
 	private now(name: ValueName): ValueName {

@@ -1,13 +1,16 @@
 /** Loops that always take as many turns become what they do in each, so that what they read and make can be followed. Exact. */
 import { findAnatomy } from '../../ir/anatomy/anatomy.ts';
 import { buildNet } from '../../ir/axes/net.ts';
+import { INT64 } from '../../ir/graph/dtype.ts';
 import { inferFacts } from '../../ir/graph/facts.ts';
-import { nodeLabel } from '../../ir/graph/graph.ts';
-import { applyPatch, type Edit } from '../../ir/graph/patch.ts';
+import { nodeLabel, type Model, type Node } from '../../ir/graph/graph.ts';
+import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
+import { floats, tensorOf } from '../../ir/graph/tensor.ts';
 import { nothingToDo } from '../../messages/exact.ts';
 import { listRefusals, spoiled } from './exact.ts';
 import { sitesInScope } from '../sites.ts';
-import { loopsOf, unrollEdits, type Turning } from './turns.ts';
+import { insert } from '../edits.ts';
+import { loopsOf, unrolled, type Turning } from './turns.ts';
 import {
 	defineTechnique,
 	firstNumbering,
@@ -19,8 +22,8 @@ import {
 	saidOf,
 } from '../technique.ts';
 
-/** Ids of the loops that go. */
-type Unrolled = { readonly loops: readonly number[] };
+/** Ids of the loops that go, and of the nodes that take a value out of a sequence. */
+type Unrolled = { readonly loops: readonly number[]; readonly taken: readonly number[] };
 
 export const unrollLoops = defineTechnique<Unrolled>({
 	words: {
@@ -29,7 +32,7 @@ export const unrollLoops = defineTechnique<Unrolled>({
 		target: 'loops',
 		aliases: ['loop'],
 		summary:
-			'Loops that take the same number of turns whatever the input become what they do turn by turn, and sequences that they build the values in them: what others then remove can be followed through.',
+			'Loops that take the same number of turns whatever the input become what they do turn by turn, and what is taken out of sequences the value that was put in: what others then remove can be followed through.',
 		example: 'unroll loops',
 		amounts: [],
 		bare: true,
@@ -48,48 +51,78 @@ function plan(request: PlanRequest): Planned<Unrolled> {
 	const refusals = found.flatMap(({ exit, turning: why }) =>
 		typeof why === 'string' ? [{ label: nodeLabel(exit), why }] : [],
 	);
-	const unit = 'loops';
-	const nothing = turning.length === 0 ? [nothingToDo({ unit, of: found.length }, { span: step.span })] : [];
+	const { edits, taken } = unrolled(net, turning, inScope);
+	const takers = net.nodes.filter(({ node }) => node.op === 'SequenceAt' && inScope(node));
+	const unit = takers.length > 0 ? 'loops and takings from sequences' : 'loops';
+	const [selected, of] = [turning.length + taken.length, found.length + takers.length];
+	const nothing = selected === 0 ? [nothingToDo({ unit, of }, { span: step.span })] : [];
 	return {
 		plan: {
 			...saidOf(step, 'what is exact'),
-			selected: turning.length,
-			of: found.length,
-			unit,
+			...{ selected, of, unit },
 			removed: [],
 			refused: [...nothing, ...listRefusals(refusals, unit, request)],
 			exact: true,
-			decision: { loops: turning.map(({ exit }) => exit.id) },
+			decision: { loops: turning.map(({ exit }) => exit.id), taken },
 		},
 		tensors: new Map(),
-		numbering: numberingAfter(request, turning),
+		numbering: selected === 0 ? request.numbering : numberingAfter(request, edits),
 	};
 }
 
 /** Layers that only now can be told count from here on; where there are as many as before they keep their numbers. */
-function numberingAfter(
-	{ model, net, shapes, numbering }: PlanRequest,
-	loops: readonly Turning[],
-): Numbering {
-	const edits = unrolled(net, loops);
-	if (edits.length === 0) return numbering;
+function numberingAfter({ model, shapes, numbering }: PlanRequest, edits: readonly Edit[]): Numbering {
 	const after = applyPatch(model, { label: 'unrolled', edits });
 	const { layers } = findAnatomy(buildNet(after, inferFacts(after, shapes)));
 	return layers.length === numbering.layers.length ? numbering : firstNumbering(layers.length);
 }
 
-const unrolled = (net: PlanRequest['net'], loops: readonly Turning[]): Edit[] =>
-	loops.length === 0 ? [] : unrollEdits(net, loops);
-
 function lower({ net, decision, label }: LowerTask<Unrolled>): Lowered {
-	const chosen = new Set(decision.loops);
+	const [chosen, taken] = [new Set(decision.loops), new Set(decision.taken)];
 	const loops = loopsOf(net).flatMap(({ exit, turning }) =>
 		typeof turning === 'string' || !chosen.has(exit.id) ? [] : [turning],
 	);
-	const edits = unrolled(net, loops);
-	const controls = spoiled(net.model, edits, label);
+	const { edits } = unrolled(net, loops, ({ id }) => taken.has(id));
+	const places = net.model.graph.nodes.filter(({ id }) => taken.has(id));
+	const controls = [
+		...spoiled(net.model, edits, label),
+		...loops.map((turning) => () => turnedAgain(net, turning)),
+		...places.map((node) => () => without(net.model, node)),
+	];
 	return {
 		patch: { label, edits },
 		claims: [{ says: 'the model before', reference: net.model, controls, isSpoiled: true }],
 	};
+}
+
+/** A control: one turn more. */
+function turnedAgain({ model, facts }: LowerTask<Unrolled>['net'], { entry, count }: Turning): Model {
+	const more = freshNames(model.graph)('turns');
+	const dims = facts.of(entry.inputs[0] ?? '')?.sizes ?? [];
+	return applyPatch(model, {
+		label: 'one turn more',
+		edits: [
+			{ kind: 'constant', tensor: tensorOf(more, INT64, dims, [count + 1]) },
+			{ kind: 'node', node: { ...entry, inputs: [more, ...entry.inputs.slice(1)] } },
+		],
+	});
+}
+
+/** A control: zeros in the place of what is taken out of a sequence. */
+function without(model: Model, { outputs: [value = ''] }: Node): Model {
+	const fresh = freshNames(model.graph);
+	const [zero, none] = [fresh('zero'), fresh(`${value}_none`)];
+	return applyPatch(model, {
+		label: 'nothing taken out',
+		edits: [
+			{ kind: 'constant', tensor: floats(zero, [], [0]) },
+			...model.graph.nodes
+				.filter(({ inputs }) => inputs.includes(value))
+				.map((node): Edit => ({
+					kind: 'node',
+					node: { ...node, inputs: node.inputs.map((name) => (name === value ? none : name)) },
+				})),
+			insert('Mul', [value, zero], none),
+		],
+	});
 }
