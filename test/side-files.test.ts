@@ -213,6 +213,18 @@ test('other models of the folder go along where they lose the same, and stay beh
 		/model_short.onnx stays behind: .*; .*model_other.onnx, onnx\/model_same.onnx lose the same/,
 	);
 	assert.equal(models('sib-listed'), ['model.onnx', 'model_other.onnx', 'model_same.onnx']);
+	const again = {
+		model: folder.at('sib'),
+		out: folder.at('sib-listed'),
+		threads: 1,
+		samples: 2,
+		force: true,
+	};
+	const { diagnostics } = await compile({ recipe: 'prune ffn 50%', ...again });
+	assert.equal(
+		diagnostics.filter(({ code }) => code === 'write/older-models').map(({ message }) => message),
+		["the result's folder has onnx/model_other.onnx of an earlier build"],
+	);
 });
 
 test('where weights lie is said of every model of the folder, also where nothing else changes', async () => {

@@ -40,6 +40,15 @@ export const siblingStays = defineDiagnostic({
 	message: ({ name, why }: { name: string; why: string }) => `${name} stays behind: ${why}`,
 	hint: () => 'run a recipe on it by its own name, or quantize and convert the result again',
 });
+export const olderStands = defineDiagnostic({
+	code: 'write/older-models',
+	severity: 'warning',
+	explain:
+		'With `--force` a result replaces files of the same names. A model of the folder that stays behind is not written, so that one from an earlier build goes on standing there, which lost other units than the result.',
+	message: ({ names }: { names: readonly string[] }) =>
+		`the result's folder has ${names.join(', ')} of an earlier build`,
+	hint: ({ names }) => `remove ${names.length === 1 ? 'it' : 'them'}, or build into a new folder`,
+});
 export const networkTakes = defineDiagnostic({
 	code: 'write/other-network',
 	severity: 'note',

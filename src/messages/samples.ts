@@ -81,6 +81,7 @@ const ran: Readonly<Record<string, Sample>> = {
 			why: 'the recipe takes other units of it than of the model',
 		}),
 	),
+	'write/older-models': plain(folder.olderStands({ names: ['onnx/model_quantized.onnx'] })),
 	'write/other-network': plain(
 		folder.networkTakes({ name: 'decoder_model.onnx', took: ['prune ffn 50%: 48 of 96 neurons'] }),
 	),

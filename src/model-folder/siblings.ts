@@ -3,11 +3,19 @@
  * where they lose the same units: a folder never holds models of one network that were pruned differently. Another network (the decoder
  * beside an encoder) takes the recipe by itself, and stays as it was where the recipe does not work on it.
  */
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { networkOf, placeOf, siblingsOf, targetOf } from '../backends/onnx/layout.ts';
 import { type Diagnostic } from '../diagnostic.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from '../document.ts';
-import { networkStays, networkTakes, planOfOne, siblingsGo, siblingStays } from '../messages/folder.ts';
+import {
+	networkStays,
+	networkTakes,
+	olderStands,
+	planOfOne,
+	siblingsGo,
+	siblingStays,
+} from '../messages/folder.ts';
 import { apartFrom, tellData, updateConfig } from './side-files.ts';
 
 /** Builds one model; with losses, writes it only where its steps have these. */
@@ -55,10 +63,18 @@ export function withoutSiblings(
 	{ model, out }: Pick<CompileOptions, 'model' | 'out'>,
 ): BuildDocument {
 	if (!isFolder(document, out)) return document;
-	const names = siblingsOf(placeOf(model));
+	const place = placeOf(model);
+	const names = siblingsOf(place);
+	const older = olderIn(targetOf(place, out).root, names);
 	return names.length === 0
 		? document
-		: { ...document, diagnostics: [...document.diagnostics, planOfOne({ names })] };
+		: { ...document, diagnostics: [...document.diagnostics, planOfOne({ names }), ...older] };
+}
+
+/** Models that stay behind, where files of their names stand in the result's folder. */
+function olderIn(root: string, names: readonly string[]): Diagnostic[] {
+	const standing = names.filter((name) => existsSync(join(root, name)));
+	return standing.length === 0 ? [] : [olderStands({ names: standing })];
 }
 
 const isFolder = ({ ok, steps }: BuildDocument, out: string | undefined): out is string =>
@@ -84,7 +100,7 @@ class Others {
 		for (const name of names) {
 			const failed = whyNot(await this.one(name, lossesOf(steps)));
 			if (failed === undefined) this.gone.push(name);
-			else this.diagnostics.push(siblingStays({ name, why: failed }));
+			else this.diagnostics.push(siblingStays({ name, why: failed }), ...olderIn(this.root, [name]));
 		}
 	}
 

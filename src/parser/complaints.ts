@@ -39,6 +39,7 @@ const wanted: Readonly<Record<string, string>> = {
 	'named after without': 'what is left out, as `without compensation`',
 	'named after at': 'a place of the target, as `at output`',
 	'keep after keep': 'how much is kept, as `keep 8`, `keep 50%` or `keep "tokens.txt"`',
+	'number after seen': 'how often, as `keep seen 2 times in "corpus.txt"`',
 	'text after in': 'a file in quotes, as `keep seen 2 times in "corpus.txt"`',
 	'keep Times': '`times`, as `keep seen 2 times in "corpus.txt"`',
 	'keep In': '`in` and a file, as `keep seen 2 times in "corpus.txt"`',
