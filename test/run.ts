@@ -2,7 +2,7 @@
  * Runs the test files in two processes side by side, each file in one of them, and fails on whatever `run-one.ts` finds, on a process that
  * ends early, and on a filter that matches nothing.
  *
- *     npm test [-- <part of a file name>]
+ *     npm test [-- <part of a file name>…]
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -10,14 +10,15 @@ import { fileURLToPath } from 'node:url';
 import { type Report } from './run-one.ts';
 
 const folder = process.env['PRUNEC_TESTS'] ?? fileURLToPath(new URL('.', import.meta.url));
-const filter = process.argv[2] ?? '';
+const filters = process.argv.slice(2);
 const program = fileURLToPath(new URL('run-one.ts', import.meta.url));
 const workers = 2;
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-	.filter((file) => /\.test\.[jt]s$/.test(file) && file.includes(filter))
+	.filter((file) => /\.test\.[jt]s$/.test(file))
+	.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
 	.sort();
-const problems: string[] = files.length === 0 ? [`no test matches '${filter}'`] : [];
+const problems: string[] = files.length === 0 ? [`no test matches '${filters.join(' ')}'`] : [];
 const tally = { total: 0, passed: 0 };
 await Promise.all(Array.from({ length: Math.min(workers, files.length) }, work));
 

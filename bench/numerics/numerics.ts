@@ -1,7 +1,7 @@
 /**
- * Linear algebra beside numpy and scipy, in one run: ratios of wall and of processor time. Needs python3 with both.
+ * Linear algebra beside numpy and scipy, in one run: ratios of wall and of processor time. Needs an interpreter with both.
  *
- *     node --import tsx bench/numerics/numerics.ts [repeats]
+ *     node --import tsx bench/numerics/numerics.ts [repeats] [python3]
  *
  * `bert layer rank 128` is one of the twelve layers of BERT-base, six matrices, truncated exactly in double precision;
  * numpy decomposes them wholly in single precision.
@@ -53,8 +53,7 @@ async function timed(name: string, task: () => Promise<unknown>): Promise<Time> 
 }
 
 const peer = fileURLToPath(new URL('peer.py', import.meta.url));
-// Debian's interpreter, whose packages python3-numpy and python3-scipy are.
-const output = execFileSync('/usr/bin/python3', [peer, String(repeats)], {
+const output = execFileSync(process.argv[3] ?? 'python3', [peer, String(repeats)], {
 	encoding: 'utf8',
 	env: { ...process.env, OPENBLAS_NUM_THREADS: '2' },
 });

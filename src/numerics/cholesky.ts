@@ -17,8 +17,10 @@ type Panel = {
 	readonly column: Matrix;
 };
 
-/** Columns a block: large enough for fast products, small enough that the blocks factored in TypeScript cost little. */
-const width = 128;
+/** Columns of a block that is factored in TypeScript: few, since that is slow. */
+const narrow = 128;
+/** Columns of a block of a large matrix, whose diagonal block is made of narrow ones: many, since every product reads and writes what is left. */
+const wide = 384;
 
 /** The factor of a symmetric matrix, of which the lower triangle is read; undefined when it is not positive definite. */
 export async function cholesky(
@@ -26,6 +28,7 @@ export async function cholesky(
 	products: Products,
 ): Promise<Cholesky | undefined> {
 	const panels: Panel[] = [];
+	const width = size > wide ? wide : narrow;
 	for (let from = 0; from < size; from += width) {
 		const column = matrix(size - from, Math.min(width, size - from));
 		for (let row = from; row < size; row++)
@@ -46,12 +49,20 @@ export async function cholesky(
 
 async function finishPanel(from: number, column: Matrix, products: Products): Promise<Panel | undefined> {
 	const { cols } = column;
-	const diagonal = rowsOf(column, 0, cols);
-	if (!factorBlock(diagonal)) return undefined;
-	const inverse = invertBlock(diagonal);
+	const inverse = await factorDiagonal(rowsOf(column, 0, cols), products);
+	if (inverse === undefined) return undefined;
 	const below = rowsOf(column, cols, column.rows);
 	if (below.rows > 0) below.data.set((await products.multiply(below, inverse, 'nt')).data);
 	return { from, inverse, column };
+}
+
+/** Factors a block in place; its inverse, or undefined when it is not positive definite. */
+async function factorDiagonal(block: Matrix, products: Products): Promise<Matrix | undefined> {
+	if (block.rows <= narrow) return factorBlock(block) ? invertBlock(block) : undefined;
+	const factor = await cholesky(block, products);
+	if (factor === undefined) return undefined;
+	block.data.set(factorMatrix(factor).data);
+	return inverseFactor(factor, products);
 }
 
 /** Factors a small matrix in place, zeros above the diagonal; false when it is not positive definite. */
