@@ -24,7 +24,8 @@ import { cutSavings } from './goals/cut-costs.ts';
 import { latencySavings } from './goals/latency-table.ts';
 import { alignedByTime } from './goals/measured-align.ts';
 import { reachAround, reachByDial } from './goals/dial-goals.ts';
-import { reachGoals, type GoalTask, type Solved } from './goals/goals.ts';
+import { type GoalTask, type Solved } from './goals/goals.ts';
+import { reachBest } from './goals/ways.ts';
 import { type Costs, type Qualities } from './goals/goal-words.ts';
 import { rangesOverRemoved } from './scope.ts';
 import {
@@ -130,11 +131,12 @@ class Run {
 
 	/** Units are chosen one by one; what can only be turned up is, around that. */
 	private async solve(steps: readonly Step[], state: State): Promise<Solved<Carried>> {
+		const isCalibrated = this.options.lab?.calibrated === true;
 		const dials = steps.flatMap((step) => {
 			const settings = techniqueNamed(step.technique).dial?.(this.request(step, state));
 			return settings === undefined ? [] : [{ step, settings }];
 		});
-		if (dials.length === 0) return reachGoals(await this.goalTask(steps, state));
+		if (dials.length === 0) return reachBest(await this.goalTask(steps, state), isCalibrated);
 		const settings = Math.max(...dials.map((one) => one.settings.length));
 		const turned = (setting: number): Promise<Carried> =>
 			this.carryOut(
@@ -163,7 +165,7 @@ class Run {
 			...task,
 			solve: async (setting) => {
 				const before: Carried = setting < 0 ? { made: [], after: state } : await turned(setting);
-				const solved = await reachGoals(await this.goalTask(others, before.after));
+				const solved = await reachBest(await this.goalTask(others, before.after), isCalibrated);
 				return { ...solved, result: { ...solved.result, made: [...before.made, ...solved.result.made] } };
 			},
 		});

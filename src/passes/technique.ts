@@ -189,6 +189,9 @@ export type Offered = {
 /** How many units of each group go, by the group's key. */
 export type Allotment = ReadonlyMap<string, number>;
 
+/** By the least harm, by that within half more than an equal share, or by equal shares. */
+export type Sharing = 'harm' | 'bounded harm' | 'equal shares';
+
 /** What a goal asked for and what came out, in the goal's unit. */
 export type Reached = {
 	/** `latency <= 60%`. */
@@ -198,6 +201,8 @@ export type Reached = {
 	/** From tables, where it can be told before it is measured. */
 	readonly predicted?: number;
 	readonly measured: number;
+	/** How what goes was dealt out among the groups, where several ways were tried: what was best on held-out inputs. */
+	readonly by?: Sharing;
 };
 
 export type Technique = {

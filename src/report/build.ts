@@ -41,9 +41,15 @@ function proofLine({ proof, unchanged }: ReportedStep): string {
 	return proof === undefined ? 'proof    not run (--no-verify)' : equalLine(proof);
 }
 
-function goalLine({ goal, unit, predicted, measured }: NonNullable<ReportedStep['reached']>[number]): string {
+function goalLine({
+	goal,
+	unit,
+	predicted,
+	measured,
+	by,
+}: NonNullable<ReportedStep['reached']>[number]): string {
 	const expected = predicted === undefined ? '' : ` (predicted ${amount(unit, predicted)})`;
-	return `goal     ${goal}: ${amount(unit, measured)}${expected}`;
+	return `goal     ${goal}: ${amount(unit, measured)}${expected}${by === undefined ? '' : `, dealt out by ${by}`}`;
 }
 
 /** Mean over readers of what is lost of their outputs, on inputs that no refit has seen. */

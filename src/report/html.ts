@@ -94,9 +94,9 @@ function stepSection(step: ReportedStep, at: number): string {
 }
 
 function goals({ reached = [] }: ReportedStep): string[] {
-	return reached.map(({ goal, unit, predicted, measured }) => {
+	return reached.map(({ goal, unit, predicted, measured, by }) => {
 		const told = predicted === undefined ? '' : `, predicted ${amount(unit, predicted)}`;
-		return `<p>Goal <b>${escaped(goal)}</b>: ${amount(unit, measured)}${told}.</p>`;
+		return `<p>Goal <b>${escaped(goal)}</b>: ${amount(unit, measured)}${told}${by === undefined ? '' : `, dealt out by ${by}`}.</p>`;
 	});
 }
 

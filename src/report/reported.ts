@@ -26,6 +26,7 @@ export type ReportedStep = {
 		readonly unit: AmountUnit;
 		readonly predicted?: number;
 		readonly measured: number;
+		readonly by?: string;
 	}[];
 	readonly compensated?: readonly {
 		readonly layer: number;

@@ -74,7 +74,19 @@ export function countsAfter(moves: readonly Move[], end: number, offers: number)
 	return removed;
 }
 
-/** Offers' path, the costs being weighed as shares of what they are `of`. */
+/** Moves by which every offer loses the same share of what it may lose. Ties go to the earlier offer. */
+function evenMoves(offers: readonly Offered[]): Move[] {
+	return offers
+		.flatMap(({ counts, order }, offer) =>
+			counts.slice(1).map((count) => ({ offer, count, share: count / order.length })),
+		)
+		.sort((a, b) => a.share - b.share);
+}
+
+/** A cost, and what it is weighed as a share of. */
+export type Weighed = { readonly saved: Savings; readonly of: number };
+
+/** A path over offers, from nothing gone to as much as may go. */
 export class Way {
 	readonly length: number;
 	private readonly moves: readonly Move[];
@@ -82,14 +94,12 @@ export class Way {
 	/** Places of each offer's families in the list of all. */
 	private readonly places: readonly (readonly number[])[];
 
-	constructor(
-		offers: readonly Offered[],
-		costs: readonly { readonly saved: Savings; readonly of: number }[],
-	) {
+	/** By the least harm per saving; without costs by equal shares. */
+	constructor(offers: readonly Offered[], costs?: readonly Weighed[]) {
 		let next = 0;
 		this.offers = offers;
 		this.places = offers.map(({ families }) => families.map(() => next++));
-		this.moves = pathOf(offers, this.model(costs));
+		this.moves = costs === undefined ? evenMoves(offers) : pathOf(offers, this.model(costs));
 		this.length = this.moves.length;
 	}
 
@@ -109,7 +119,7 @@ export class Way {
 	}
 
 	/** All costs in one currency: shares of the original's. */
-	private model(costs: readonly { readonly saved: Savings; readonly of: number }[]): CostModel {
+	private model(costs: readonly Weighed[]): CostModel {
 		const { places } = this;
 		const owner = places.flatMap((own, at) => own.map(() => at));
 		const total = (removed: readonly number[], own: readonly number[]): number =>

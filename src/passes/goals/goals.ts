@@ -39,6 +39,8 @@ export type GoalTask<T> = {
 };
 
 export type Solved<T> = Attempt<T> & { readonly reached: readonly Reached[] };
+/** The same with what was taken of each group. */
+export type Dealt<T> = Solved<T> & { readonly allotted: Allotment };
 
 /** Tries for a cost before it is given up or taken as it is. */
 const tries = 5;
@@ -47,17 +49,19 @@ const halvings = 8;
 /** A result this much below what was asked for, in parts of what was saved, took more than it had to. */
 const slack = 0.05;
 
-/** Chooses, tries, and corrects by what is measured. Throws `Fault` with the best reachable where a goal cannot be met. */
-export async function reachGoals<T>(task: GoalTask<T>): Promise<Solved<T>> {
+/**
+ * Goes a way as far as the goals ask, tries, and corrects by what is measured. Throws `Fault` with the best reachable where a goal cannot
+ * be met.
+ */
+export async function reachGoals<T>(task: GoalTask<T>, way: Way): Promise<Dealt<T>> {
 	for (const { subject, span } of task.until)
 		if (task.savings[subject as Cost] === undefined) throw new Fault(goalUnmeasured({ subject }, { span }));
-	const way = wayOf(task);
-	if (task.until.length === 0) return new Search(task, way).asFarAsGood();
-	return new Search(task, way).downTo();
+	const search = new Search(task, way);
+	return task.until.length === 0 ? search.asFarAsGood() : search.downTo();
 }
 
-/** Where no cost is asked for, work is what is to be saved. */
-function wayOf({ offers, savings, until, original }: GoalTask<unknown>): Way {
+/** By the least harm per saving. Where no cost is asked for, work is what is to be saved. */
+export function leastHarm({ offers, savings, until, original }: GoalTask<unknown>): Way {
 	const subjects = until.length === 0 ? ['macs' as const] : until.map(({ subject }) => subject as Cost);
 	const costs = subjects.flatMap((subject) => {
 		const saved = savings[subject];
@@ -79,7 +83,7 @@ class Search<T> {
 	}
 
 	/** The first end of the path where all costs are met, by tables and then by what is measured; quality must hold there. */
-	async downTo(): Promise<Solved<T>> {
+	async downTo(): Promise<Dealt<T>> {
 		const { until } = this.task;
 		let bounds = until.map((goal) => this.limitOf(goal));
 		let best: Drafted<T> | undefined;
@@ -102,8 +106,7 @@ class Search<T> {
 		if (best === undefined) return this.fail(until, this.task.before);
 		best = await this.refitted(best);
 		const qualities = this.task.while.length > 0 ? await this.task.judge(best.result) : {};
-		if (allHold(this.task.while, qualities))
-			return { ...best, reached: this.reached({ ...best, qualities }) };
+		if (allHold(this.task.while, qualities)) return this.solved({ ...best, qualities });
 		return this.failWithin(best.end);
 	}
 
@@ -120,9 +123,9 @@ class Search<T> {
 	}
 
 	/** The furthest end of the path where quality holds. */
-	async asFarAsGood(): Promise<Solved<T>> {
+	async asFarAsGood(): Promise<Dealt<T>> {
 		const best = await this.furthest(this.way.length);
-		if (best !== undefined) return { ...best, reached: this.reached(best) };
+		if (best !== undefined) return this.solved(best);
 		const [goal] = this.task.while;
 		if (goal === undefined) return bug('a goal statement without goals');
 		throw new Fault(nothingGood({ goal: goalText(goal) }, { span: goal.span }));
@@ -206,6 +209,11 @@ class Search<T> {
 
 	private inUnit(goal: Goal, cost: number): number {
 		return goal.unit === 'share' ? cost / this.costOf(goal, this.task.original) : cost;
+	}
+
+	private solved({ result, ...tried }: Tried<T>): Dealt<T> {
+		const { costs, end } = tried;
+		return { result, costs, reached: this.reached(tried), allotted: this.way.allotment(end) };
 	}
 
 	private reached({ end, costs, qualities }: Omit<Tried<T>, 'result'>): Reached[] {
