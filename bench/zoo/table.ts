@@ -15,7 +15,7 @@ import { adaptive, structures, withConsent, type Target } from './targets.ts';
 import { modelsIn, Trials } from './trials.ts';
 
 /** What one statement may take. */
-const seconds = 150;
+const seconds = 600;
 
 const [table = '', ...rest] = process.argv.slice(2);
 const trial = rest[0] === adaptive.flag ? adaptive : structures;
