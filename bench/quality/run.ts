@@ -2,7 +2,7 @@
  * How much of trained models is kept, against magnitude, Wanda, FLAP-style biases and chance: measures every point that is not in
  * `out/quality` yet, and writes docs/quality.md. What is stopped goes on where it was.
  *
- *     node --import tsx bench/quality/run.ts [--npm <node_modules>] [--sentences <folder with model.onnx> <texts> <other texts>]
+ *     node --import tsx bench/quality/run.ts [--npm <node_modules>] [--sentences <folder with model.onnx> --sentences <texts> --sentences <other texts>]
  *     node --import tsx bench/quality/run.ts --collect             writes the page of what has been measured by now
  *     node --import tsx bench/quality/run.ts --only classifier      prints the points of subjects whose names begin so
  */
