@@ -204,7 +204,7 @@ function intro(tried: readonly Tried[], theirs: readonly Theirs[]): string[] {
 	return [
 		'# Torchvision, half of the channels',
 		'',
-		'`prune channels 50%` on models of torchvision with random weights, exported by `torch.onnx.export`: proven with a control that shows, and timed in onnxruntime beside the original, in turns, on one',
+		'`unroll loops; prune channels 50%` on models of torchvision (only MViT has loops) with random weights, exported by `torch.onnx.export`: proven with a control that shows, and timed in onnxruntime beside the original, in turns, on one',
 		'thread of a busy machine. Torch-Pruning 1.6.1 at ratio 0.5 (groups by L2 norm, widths rounded to 8, output layers kept) is beside it as measured once; it sees the PyTorch model, prunec the ONNX',
 		'file. Last layers of detectors are made small, so that what comes behind boxes costs the same before and after.',
 		'',
