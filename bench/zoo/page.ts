@@ -53,9 +53,10 @@ type Pair = readonly [before: number, after: number];
 const isLess = (pair: Pair | undefined): boolean => pair !== undefined && pair[1] < pair[0];
 const left = ([before, after]: Pair): string => `${((100 * after) / Math.max(1, before)).toFixed(0)} %`;
 
-/** What is left; of models whose weights the graph makes of a number, nothing stored goes, and what is computed does. */
+/** What is left; of models whose weights the graph makes of a number, (nearly) nothing stored goes, and what is computed does. */
 function share({ params = [1, 1], macs }: Result): string {
-	return macs !== undefined && isLess(macs) && !isLess(params) ? `${left(macs)} of work` : left(params);
+	const isStored = isLess(params) && params[0] > 1;
+	return macs !== undefined && isLess(macs) && !isStored ? `${left(macs)} of work` : left(params);
 }
 
 /** One cell: what is left of the parameters where it is proven, else a word. */
@@ -125,7 +126,7 @@ function intro({ flag, targets }: Trial, file: string, seconds: number): string 
 	const meaning =
 		flag === undefined
 			? `A percentage is the share of parameters that is left, proven equal to the reference with a negative control that shows. Two of them: with kept counts aligned,
-as by default, and with \`align 1\`; **of work** says multiply-adds, where weights are made in the graph and none is stored. **†** held out: not looked at before this run. **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.
+as by default, and with \`align 1\`; **of work** says multiply-adds, where weights are made in the graph and none is stored. **†** held out: not looked at before they were first run (light_inception_v1 was weak then, and was looked at). **·** the model has nothing of the kind. **aligned**: groups are too small for the default alignment. **grown**: equal, and not smaller.
 **with consent**: behind \`may change "*"\`, where a frozen input or output is the reason.`
 			: `**proven**: equal to its references, with negative controls that show. Models without layers of attention are left out. ${targets.map(({ name, plain }) => `${name}: \`${plain}\``).join(', ')}.`;
 	return `Every model of a folder of exported models, with every statement of \`bench/zoo/targets.ts\`. Written by
