@@ -39,10 +39,13 @@ class Rewriter {
 	private readonly known: ReadonlySet<ValueName>;
 	/** What is fixed for every input, also where `net` was told of given sizes alone. */
 	private readonly free: Facts;
+	/** Who stands in for what makes a value, by the value. */
+	private readonly standsIn: ReadonlyMap<ValueName, NetNode>;
 	private refused: string | undefined;
 
 	constructor(net: Net, cut: Cut, unknown: number | undefined) {
 		this.net = net;
+		this.standsIn = new Map(net.nodes.flatMap((node) => node.inner.map((name) => [name, node])));
 		this.cut = cut;
 		this.unknown = unknown;
 		this.free = inferFacts(net.model);
@@ -279,7 +282,7 @@ class Rewriter {
 	}
 
 	private isCut(tensor: NetTensor): boolean {
-		const standsIn = this.net.nodes.find(({ inner }) => inner.includes(tensor.name));
+		const standsIn = this.standsIn.get(tensor.name);
 		const sets = standsIn ? this.cut.letters.get(standsIn) : this.cut.dead.get(tensor);
 		return sets?.some(Boolean) ?? false;
 	}
