@@ -96,7 +96,7 @@ const vision: readonly Vision[] = [
 	{
 		name: 'MobileFaceNet (face features)',
 		file: 'faceplugin-face-recognition-js/model/fr_feature.onnx',
-		size: [128, 128],
+		size: [112, 112],
 	},
 	{
 		name: 'RFB-SSD (face detector)',
