@@ -23,11 +23,13 @@ const ours = `${command}-${process.version}-${process.arch}-`;
 const file = join(folder, `${ours}${PROGRAM}.bin`);
 const isWanted = process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined;
 
+/** Since Node 22 V8 counts calls, before it counted what they execute. */
+const calls = ['--invocation-count-for-turbofan=20000', '--invocation-count-for-maglev=1500'];
 /** By V8's major version, of Node 20, 22 and 24: their counters differ. A name that V8 does not know would be told to the user. */
 const patience: Readonly<Record<string, readonly string[]>> = {
 	11: ['--interrupt-budget=1000000'],
-	12: ['--invocation-count-for-turbofan=20000', '--invocation-count-for-maglev=1500'],
-	13: ['--invocation-count-for-turbofan=20000', '--invocation-count-for-maglev=1500'],
+	12: calls,
+	13: calls,
 };
 for (const flag of patience[process.versions.v8.split('.')[0] ?? ''] ?? []) setFlagsFromString(flag);
 
