@@ -1,6 +1,6 @@
 /** Files of a tokenizer without the tokens that a model has lost. Ids stay what they were, in each of them. */
 import { type Settings } from './beside.ts';
-import { partsOf, trimTokenizer } from './trim-tokenizer.ts';
+import { goneName, partsOf, trimTokenizer } from './trim-tokenizer.ts';
 
 /** The text of a file beside the model; undefined where there is none. */
 export type ReadBeside = (name: string) => string | undefined;
@@ -34,11 +34,11 @@ function withoutIds(text: string, gone: ReadonlySet<number>): string {
 	return kept.length === ids.length ? text : `${JSON.stringify(Object.fromEntries(kept))}\n`;
 }
 
-/** A line a token, its number the id: the line stays, with what no text is split into, since no piece holds a space. */
+/** A line a token, its number the id: the line stays. */
 function trimLines(text: string, gone: ReadonlySet<number>): string {
 	const lines = text.split('\n');
 	const last = lines.length - (lines.at(-1) === '' ? 1 : 0);
-	return lines.map((line, id) => (id < last && gone.has(id) ? `[gone ${id}]` : line)).join('\n');
+	return lines.map((line, id) => (id < last && gone.has(id) ? goneName(id) : line)).join('\n');
 }
 
 /** A rule a line, behind a comment: those stay whose parts and result do. */
