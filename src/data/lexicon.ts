@@ -58,7 +58,7 @@ function closed(model: string, ids: readonly number[]): number[] {
 }
 
 async function counted(model: string, path: string): Promise<Map<number, number>> {
-	const tokenizer = openTokenizer(model, {});
+	const tokenizer = openTokenizer(model, { whole: true });
 	const rows = await rowsOf(path, []);
 	const [first] = rows;
 	const columns = first && textColumns(first);

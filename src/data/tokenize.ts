@@ -27,16 +27,19 @@ export type Lengths = {
 	readonly fixed?: number | undefined;
 	/** The most that the recipe asks for. */
 	readonly most?: number | undefined;
+	/** Texts are read to their ends, however long: for what counts tokens and feeds no model. */
+	readonly whole?: boolean;
 };
 
 /** Throws `Fault` when there is no tokenizer beside the model, or it is of a kind that is not read. */
-export function openTokenizer(model: string, { fixed, most }: Lengths): TextReader {
+export function openTokenizer(model: string, lengths: Lengths): TextReader {
+	const { fixed } = lengths;
 	const path = pathBeside(model, 'tokenizer.json');
 	if (path === undefined) throw new Fault(noTokenizer({ folder: dirname(model) }));
 	const settings = readSettings(path);
 	const config = settingsBeside(model, 'tokenizer_config.json') ?? {};
 	const tokenizer = load(path, settings, config);
-	const limit = limitOf(settings, config, { fixed, most });
+	const limit = lengths.whole === true ? Infinity : limitOf(settings, config, lengths);
 	const padding = paddingOf(settings, config, tokenizer);
 	const left = part(settings['truncation'])['direction'] === 'Left';
 	const words = `${limit === Infinity ? 'as long as they are' : `at most ${limit} tokens`}${fixed === undefined ? '' : `, filled up to ${fixed}`}`;

@@ -41,6 +41,15 @@ test('the row of the only token type and a bias go into the table', async () => 
 	assert.equal([Add, Gather], [1, 3], 'words, positions and the length are looked up');
 });
 
+test('a table that is asked for one row is no table of positions', async () => {
+	const b = modelBuilder();
+	const ids = b.input('ids', ['batch', 'seq'], 7);
+	const words = b.node('Gather', [b.weight([50, 6]), ids]);
+	b.output(b.node('MatMul', [typed(b, ids, words), b.weight([6, 4])]), ['batch', 'seq', 4]);
+	const { document } = await buildOf(b.build(), 'prune positions with sums');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of, document.ok], [0, 0, true]);
+});
+
 test('what keeps a table as it is is said', async () => {
 	const alone = await buildOf(
 		embedded((_b, _ids, words) => words),

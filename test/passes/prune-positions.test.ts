@@ -77,6 +77,61 @@ test('a table of words is none of positions, and no run may lose what it reads',
 	assert.match(refusal, 'plan/positions-needed');
 });
 
+/** Positions as families number them, and the rows of 32 that 8 positions need. */
+const numbered: Record<string, readonly [(b: Build, ids: string) => string, number]> = {
+	'from 2 on, as BART does': [(b, ids) => b.node('Add', [counted(b, ids), b.ints([2], [])]), 10],
+	'the first of stored numbers': [
+		(b, ids) => {
+			const length = b.node('Gather', [b.node('Shape', [ids]), b.ints([1])]);
+			const stored = b.ints(Array.from({ length: 32 }, (_, at) => at));
+			return b.node('Slice', [stored, b.ints([0]), length, b.ints([0])]);
+		},
+		8,
+	],
+	'along what is no padding, as RoBERTa does': [
+		(b, ids) => {
+			const mask = b.node('Cast', [b.node('Not', [b.node('Equal', [ids, b.ints([1], [])])])], { to: int64 });
+			const places = b.node('Mul', [b.node('CumSum', [mask, b.ints([1], [])]), mask]);
+			return b.node('Add', [places, b.ints([1], [])]);
+		},
+		10,
+	],
+	'along a mask that is an input, as OPT does': [
+		(b) => {
+			const mask = b.input('attention_mask', ['batch', 'sequence'], int64);
+			const places = b.node('Mul', [b.node('CumSum', [mask, b.ints([1], [])]), mask]);
+			return b.node('Add', [b.node('Sub', [places, b.ints([1], [])]), b.ints([2], [])]);
+		},
+		10,
+	],
+};
+
+for (const [how, [numbers, rows]] of Object.entries(numbered)) {
+	test(`positions numbered ${how} keep the rows that they need`, async () => {
+		const given = embedded('sequence', (b, ids) => b.node('Gather', [b.weight([32, 6]), numbers(b, ids)]));
+		const { document, model } = await buildOf(given, 'prune positions keep 8');
+		assert.equal([document.proof?.ok, document.proof?.weak], [true, false]);
+		assert.ok([...constantsOf(model.graph).values()].some(({ dims }) => dims.join() === `${rows},6`));
+		assert.match(reasons(document).join(), `${32 - (rows - 8)} were possible before`);
+	});
+}
+
+test('a table that distances or one constant row pick is no longer cut by a length', async () => {
+	const distances = embedded('sequence', (b, ids) => {
+		const places = b.node('Abs', [b.node('Sub', [counted(b, ids), b.ints([5], [])])]);
+		return b.node('Gather', [b.weight([32, 6]), places]);
+	});
+	const { document } = await buildOf(distances, 'prune positions keep 8');
+	assert.is(document.steps[0]!.selected, 0);
+	assert.match(reasons(document).join(), 'cannot be told from the number of positions');
+	const types = embedded('sequence', (b, ids) => {
+		const zeros = b.node('ConstantOfShape', [b.node('Shape', [ids])]);
+		return b.node('Gather', [b.weight([2, 6]), b.node('Cast', [zeros], { to: int64 })]);
+	});
+	const { document: bare } = await buildOf(types, 'prune positions');
+	assert.is(bare.steps[0]!.selected, 1, 'one row is read');
+});
+
 test('the trained classifier loses half of its table', async () => {
 	const { model, file } = loadModel(classifier.model);
 	const { document } = await buildOf(model, 'prune positions keep 48');

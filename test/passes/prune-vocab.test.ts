@@ -236,6 +236,7 @@ test('reads tokens as the tokenizer spells them, and keeps its special ones', as
 		'tokenizer.json': tokenizerJson(),
 		'list.txt': 'cat\nthe\n',
 		'corpus.txt': 'the mat\nThe cat\n',
+		'tokenizer_config.json': '{"model_max_length": 3}',
 	};
 	const { vocab } = (JSON.parse(files['tokenizer.json']) as { model: { vocab: Record<string, number> } })
 		.model;
@@ -250,6 +251,11 @@ test('reads tokens as the tokenizer spells them, and keeps its special ones', as
 	assert.equal(
 		new Set(await keptBy('prune vocab keep seen 2 times in "./corpus.txt"')),
 		new Set([...special, 'the']),
+	);
+	assert.equal(
+		new Set(await keptBy('prune vocab keep seen 1 times in "./corpus.txt"')),
+		new Set([...special, 'the', 'cat', 'mat']),
+		'texts are read to their ends, whatever the model takes at once',
 	);
 });
 

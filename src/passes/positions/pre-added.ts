@@ -20,11 +20,13 @@ function foldSums(r: Rewriting, node: Node): Folded | string | undefined {
 	const [output = ''] = node.outputs;
 	const size = r.sizesOf(output)?.at(-1);
 	if (site === undefined || size === undefined || site.axis === site.table.dims.length - 1) return undefined;
+	// A table that is asked for one row alone is what goes into another.
+	if (node.op === 'Gather' && sameNumber(r, node.inputs[1] ?? '') !== undefined) return undefined;
 	const root = rootOf(r, output);
-	if (root === undefined) return undefined;
-	const summands = summandsOf(r, root);
+	const summands = root === undefined ? [] : summandsOf(r, root);
 	const rows = summands.flatMap(({ add, slot }) => rowAt(r, add, slot, size) ?? []);
-	if (rows.length === 0) return 'nothing that is the same for all positions is added to it';
+	if (root === undefined || rows.length === 0)
+		return 'nothing that is the same for all positions is added to it';
 	const sizes = r.sizesOf(root.outputs[0] ?? '')?.join();
 	const rest = summands.filter(
 		({ add, slot }) => !rows.some((row) => row.add.id === add.id && row.slot === slot),

@@ -15,6 +15,7 @@ import { dialStraight, lowerStraight, planStraight, type Straight } from './drop
 import { lowerFolds, planFolds, spoiled, type Folds } from '../exact/exact.ts';
 import { positionTable, rowsOf, type PositionTable } from './position-tables.ts';
 import { sums } from './pre-added.ts';
+import { groupBy } from '../group-by.ts';
 import { sitesInScope } from '../sites.ts';
 import { lowerStilled, planStilled, type Stilled } from './slow-rotations.ts';
 import {
@@ -90,15 +91,19 @@ function plan(request: PlanRequest): Planned<Cuts> {
 	const inScope = sitesInScope(request);
 	const sites = net.nodes.flatMap((node) => (inScope(node.node) ? (positionTable(node) ?? []) : []));
 	const wanted = step.amount?.kind === 'keep-count' ? step.amount.count : undefined;
+	const needed = sites.filter(({ read, least }) => wanted !== undefined && wanted < (read ?? least));
 	const cuts = sites.flatMap((site) => {
-		const keep = wanted ?? site.read ?? Infinity;
-		if (keep < site.least)
-			throw new Fault(
-				positionsNeeded({ where: nodeLabel(site.node.node), keep, least: site.least }, { span }),
-			);
-		return keep < rowsOf(site) && !isShared(site, sites, net) ? [{ ...site, keep }] : [];
+		const keep = keptRows(site, wanted);
+		return keep < rowsOf(site) && !isShared(site, sites, net) && !needed.includes(site)
+			? [{ ...site, keep }]
+			: [];
 	});
-	const longest = Math.max(0, ...cuts.map(rowsOf));
+	const [stuck] = needed;
+	if (wanted !== undefined && stuck !== undefined && cuts.length === 0)
+		throw new Fault(
+			positionsNeeded({ where: nodeLabel(stuck.node.node), keep: wanted, least: stuck.least }, { span }),
+		);
+	const longest = Math.max(0, ...cuts.map((site) => rowsOf(site) - (site.more ?? 0)));
 	const found = { unit: 'position tables', of: sites.length };
 	const nothing = cuts.length === 0 ? [nothingToDo(found, { span })] : [];
 	const isShorter = wanted !== undefined && cuts.length > 0;
@@ -110,7 +115,7 @@ function plan(request: PlanRequest): Planned<Cuts> {
 			of: sites.length,
 			unit: 'position tables',
 			removed: [],
-			refused: [...nothing, ...staying(sites, request), ...shorter],
+			refused: [...nothing, ...staying(sites, needed, request), ...shorter],
 			exact: true,
 			decision: { tables: cuts.map(({ node, axis, keep }) => ({ node: node.node.id, axis, keep })) },
 		},
@@ -119,15 +124,35 @@ function plan(request: PlanRequest): Planned<Cuts> {
 	};
 }
 
+/** Rows that stay: those of so many positions, from wherever they are counted; of a fixed length, those that it reads. */
+function keptRows({ read, more }: PositionTable, wanted: number | undefined): number {
+	if (wanted === undefined) return read ?? Infinity;
+	return read === undefined ? (more ?? Infinity) + wanted : Math.max(read, wanted);
+}
+
 /** The tables that stay whole, with the reason. */
-function staying(sites: readonly PositionTable[], { step, net }: PlanRequest): Diagnostic[] {
-	const isBare = step.amount === undefined;
-	const stay = sites.filter((site) => (isBare ? site.read === undefined : isShared(site, sites, net)));
-	const why = isBare
-		? 'how far it is read depends on the input; `keep 128` says how far'
-		: 'another operator reads its table';
-	const labels = stay.map(({ node }) => nodeLabel(node.node));
-	return labels.length === 0 ? [] : [stays({ unit: 'position tables', why, labels }, { span: step.span })];
+function staying(
+	sites: readonly PositionTable[],
+	needed: readonly PositionTable[],
+	request: PlanRequest,
+): Diagnostic[] {
+	const { step, net } = request;
+	const whyOf = (site: PositionTable): string | undefined => {
+		if (step.amount === undefined)
+			return site.read === undefined
+				? 'how far it is read depends on the input; `keep 128` says how far'
+				: undefined;
+		if (isShared(site, sites, net)) return 'another operator reads its table';
+		if (needed.includes(site)) return `every run reads ${site.least} of its rows`;
+		return site.read === undefined && site.more === undefined
+			? 'how far it is read cannot be told from the number of positions'
+			: undefined;
+	};
+	return groupBy(sites, (site) => whyOf(site) ?? '').flatMap((stay) => {
+		const why = stay[0] && whyOf(stay[0]);
+		const labels = stay.map(({ node }) => nodeLabel(node.node));
+		return why === undefined ? [] : [stays({ unit: 'position tables', why, labels }, { span: step.span })];
+	});
 }
 
 /** Whether somebody else reads the same table, who would still need all of it. */

@@ -5,7 +5,7 @@ import { nodeLabel, type Node, type Tensor, type ValueName } from '../../ir/grap
 import { isReadable } from '../../ir/graph/tensor.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { type Net, type NetNode } from '../../ir/axes/net.ts';
-import { isCounted } from '../positions/position-tables.ts';
+import { countsPositions } from '../positions/position-tables.ts';
 import { sitesInScope } from '../sites.ts';
 import { type PlanRequest } from '../technique.ts';
 
@@ -54,7 +54,7 @@ function isLookup({ node, view, inputs: [table, ids] }: NetNode): boolean {
 	if (node.op !== 'Gather' || constant?.dims.length !== 2 || intAttribute(view, 'axis', 0) !== 0)
 		return false;
 	const isFloat = elementType(constant.type)?.kind === 'float' && isReadable(constant);
-	return isFloat && ids !== undefined && !ids.fixed && !isCounted(ids);
+	return isFloat && ids !== undefined && !ids.fixed && !countsPositions(ids);
 }
 
 /** A reader that is neither a lookup nor a product tied to the table. */
