@@ -13,6 +13,7 @@ import { npy } from './harness/data.ts';
 import { splitInLoop } from './harness/loops.ts';
 import { modelBuilder } from './harness/model.ts';
 import { d, network } from './harness/rotary.ts';
+import { tiedHeads } from './harness/tied-heads.ts';
 
 const test = suite('shipped recipes');
 const folder = testFolder();
@@ -141,6 +142,7 @@ const cases: Readonly<Record<string, Case>> = {
 	'fuse-all': { model: classifier.model, removes: [0, 0, 6, 0] },
 	'fuse-layers': language([2]),
 	'groups-half': { model: saved('grouped.onnx', grouped()), removes: [2] },
+	'heads-by-layer': { model: saved('tied.onnx', tiedHeads('bias')), removes: [2, 2] },
 	'joint-attention': text([24]),
 	'largest-weights': { model: classifier.model, removes: [6] },
 	'linear-attention': text([1]),

@@ -18,6 +18,7 @@ export const everything: readonly Structure[] = [
 	structure('fusion', 'fuse gates'),
 	structure('attention', 'unfuse attention'),
 	structure('loops', 'unroll loops'),
+	structure('heads', 'untie heads'),
 	structure('positional encoding', 'prune positions'),
 	structure('positional encoding', 'prune positions keep 128'),
 	structure('positional encoding', 'prune positions with sums'),

@@ -120,13 +120,25 @@ class Run {
 
 	async statement(steps: readonly Step[], state: State): Promise<Carried> {
 		if (!steps.some(hasGoal)) return this.carryOut(steps, state);
-		const { result, reached } = await this.solve(steps, state);
+		const opening = await this.openWay(steps, state);
+		const { result, reached } = await this.solve(steps, opening.after);
 		const made = result.made.map(({ planned, done }, at): Made => {
 			if (at < result.made.length - 1) return { planned, done };
 			const plan = { ...planned.plan, reached };
 			return { planned: { ...planned, plan }, done: { ...done, plan } };
 		});
-		return { made, after: result.after };
+		return { made: [...opening.made, ...made], after: result.after };
+	}
+
+	/** What goals choose from is found behind the statements that open the way. */
+	private async openWay(steps: readonly Step[], state: State): Promise<Carried> {
+		let carried: Carried = { made: [], after: state };
+		for (const step of steps) {
+			const before = techniqueNamed(step.technique).before?.(this.request(step, carried.after)) ?? [];
+			const { made, after } = await this.carryOut(before, carried.after);
+			carried = { made: [...carried.made, ...made], after };
+		}
+		return carried;
 	}
 
 	/** Units are chosen one by one; what can only be turned up is, around that. */
@@ -183,7 +195,7 @@ class Run {
 		for (let step = pending.shift(); step !== undefined; step = pending.shift()) {
 			const request = { ...this.request(step, after, allotted), ...(draft && { draft }) };
 			const technique = techniqueNamed(step.technique);
-			const parts = technique.parts?.(request) ?? [step];
+			const parts = [...(technique.before?.(request) ?? []), ...(technique.parts?.(request) ?? [step])];
 			if (parts.length !== 1) {
 				pending.unshift(...parts);
 				continue;

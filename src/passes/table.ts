@@ -27,6 +27,7 @@ import { shareAttention, shareFfn } from './layers/share-layers.ts';
 import { type Technique } from './technique.ts';
 import { unrollLoops } from './exact/unroll-loops.ts';
 import { unfuseAttention } from './attention/unfuse-attention.ts';
+import { untieHeads } from './attention/untie-heads.ts';
 
 export const techniques: readonly Technique[] = [
 	pruneHeads,
@@ -56,6 +57,7 @@ export const techniques: readonly Technique[] = [
 	fuseLayers,
 	unfuseAttention,
 	unrollLoops,
+	untieHeads,
 	pruneTokens,
 	mergeTokens,
 	share,

@@ -217,6 +217,8 @@ export type Technique = {
 	score?(request: PlanRequest): Promise<Scored>;
 	/** The statements that a statement is made of, carried out one after another; absent where it is always one. */
 	parts?(request: PlanRequest): readonly Step[];
+	/** Exact statements that open the way for a statement on this model; none on what they leave. */
+	before?(request: PlanRequest): readonly Step[];
 	/** Decides; throws `Fault` for a statement that means nothing on this model. */
 	plan(request: PlanRequest): Promise<Planned>;
 	/** From decision to graphs. Pure: the same on every machine, from the plan file alone. */
@@ -231,6 +233,7 @@ export function defineTechnique<D extends object>(technique: {
 	dial?(request: PlanRequest): readonly Step[];
 	score?(request: PlanRequest): Promise<Scored>;
 	parts?(request: PlanRequest): readonly Step[];
+	before?(request: PlanRequest): readonly Step[];
 	plan(request: PlanRequest): Promise<Planned<D>>;
 	lower(task: LowerTask<D>): Lowered;
 }): Technique {

@@ -9,11 +9,17 @@ export function apart(blocks: readonly Block[]): Block[] {
 		claims.set(node, (claims.get(node) ?? 0) + 1);
 	return blocks.map((block) => {
 		if (block.linears.every(({ node }) => claims.get(node) === 1)) return block;
-		const near = new Set([block.node]);
-		spread(block.node, near, ({ inputs }) => inputs.flatMap((input) => input?.producer ?? []));
-		spread(block.node, near, ({ outputs }) => outputs.flatMap((output) => output?.consumers ?? []));
+		const near = nodesAround(block);
 		return { ...block, linears: block.linears.filter(({ node }) => near.has(node)) };
 	});
+}
+
+/** The nodes of a block, up to the first products with a weight on either side, those included. */
+export function nodesAround({ node }: Pick<Block, 'node'>): ReadonlySet<NetNode> {
+	const near = new Set([node]);
+	spread(node, near, ({ inputs }) => inputs.flatMap((input) => input?.producer ?? []));
+	spread(node, near, ({ outputs }) => outputs.flatMap((output) => output?.consumers ?? []));
+	return near;
 }
 
 /** What is behind a size is behind no number. */

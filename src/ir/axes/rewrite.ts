@@ -11,7 +11,9 @@ import { operandOf, type Net, type NetNode, type NetTensor } from './net.ts';
 import { inferFacts, type Facts } from '../graph/facts.ts';
 import { operatorOf } from './table.ts';
 import { type Removal, type Resized, type SizePiece } from './operator.ts';
+import { periodOf, type Period } from './period.ts';
 import { type Row } from './row.ts';
+import { intAttribute } from './view.ts';
 
 /**
  * The edits that carry a cut out, or why an operator cannot follow it.
@@ -226,7 +228,7 @@ class Rewriter {
 			typeof piece === 'number' ? literal([piece], [1]) : this.pick(source, piece.piece, base),
 		);
 		const sizes = this.fresh(`${base}_sizes`);
-		this.insert('Concat', parts, sizes);
+		this.insert('Concat', parts, sizes, 0);
 		return sizes;
 	}
 
@@ -234,12 +236,14 @@ class Rewriter {
 		const index = this.fresh(`${base}_index`);
 		const output = this.fresh(`${base}_size`);
 		this.edits.push({ kind: 'constant', tensor: tensorOf(index, INT64, [1], [element]) });
-		this.insert('Gather', [source, index], output);
+		this.insert('Gather', [source, index], output, 0);
 		return output;
 	}
 
-	private insert(op: string, inputs: readonly ValueName[], output: ValueName, axis = 0): void {
-		const attributes = new Map<string, Attribute>([['axis', { kind: 'int', value: axis }]]);
+	private insert(op: string, inputs: readonly ValueName[], output: ValueName, axis?: number): void {
+		const attributes = new Map<string, Attribute>(
+			axis === undefined ? [] : [['axis', { kind: 'int', value: axis }]],
+		);
 		this.edits.push({
 			kind: 'insert',
 			node: { name: '', op, domain: '', inputs, outputs: [output], attributes },
@@ -264,27 +268,36 @@ class Rewriter {
 		const [output = ''] = node.node.outputs;
 		if (input === undefined || !this.isCut(input)) return;
 		const known = node.view.outputs[0]?.known;
-		const moved =
-			known?.fixed.some((fixed, at) => !fixed && this.cut.dead.get(input)?.[at] !== undefined) ?? true;
-		if (known === undefined || moved) {
+		const dead = this.cut.dead.get(input)?.slice(firstAxis(node, input));
+		const moved = known?.fixed.map((fixed, at) => (fixed ? undefined : dead?.[at])) ?? [];
+		if (known === undefined || moved.some((set) => set && periodOf(set) === undefined)) {
 			this.refused ??= `${nodeLabel(node.node)} reads a size that depends on the input and on what is removed`;
 			return;
 		}
 		const now = this.fresh(`${output}_now`);
-		const [dead, free] = [this.cut.dead.get(input), this.free.of(output)?.known?.fixed];
-		const parts = known.values.map((value, at) =>
-			known.fixed[at] && (dead?.[at] || free?.[at])
-				? this.literalSize(value, output)
-				: this.pick(now, at, output),
-		);
+		const free = this.free.of(output)?.known?.fixed;
+		const parts = known.values.map((value, at) => {
+			if (known.fixed[at] && (dead?.[at] || free?.[at])) return this.literalSize(value, output);
+			const size = this.pick(now, at, output);
+			const period = moved[at] && periodOf(moved[at]);
+			return period === undefined ? size : this.wasSize(size, period, output);
+		});
 		this.edits.push({ kind: 'node', node: { ...node.node, outputs: [now] } });
-		this.insert('Concat', parts, output);
+		this.insert('Concat', parts, output, 0);
 	}
 
 	private isCut(tensor: NetTensor): boolean {
 		const standsIn = this.standsIn.get(tensor.name);
 		const sets = standsIn ? this.cut.letters.get(standsIn) : this.cut.dead.get(tensor);
 		return sets?.some(Boolean) ?? false;
+	}
+
+	/** A size that was so many for each of those that are left: a batch times heads, of which some are gone. */
+	private wasSize(size: ValueName, { kept, whole }: Period, base: string): ValueName {
+		const [times, was] = [this.fresh(`${base}_times`), this.fresh(`${base}_size`)];
+		this.insert('Mul', [size, this.literalSize(whole, base)], times);
+		this.insert('Div', [times, this.literalSize(kept, base)], was);
+		return was;
 	}
 
 	private literalSize(value: number, base: string): ValueName {
@@ -306,6 +319,12 @@ class Rewriter {
 			}
 		}
 	}
+}
+
+/** The axis whose size stands first in what a `Shape` puts out. */
+function firstAxis({ view }: NetNode, { sizes }: NetTensor): number {
+	const start = intAttribute(view, 'start', 0);
+	return Math.max(0, start < 0 ? start + sizes.length : start);
 }
 
 /** The constants of a node that the model does not have, as they are. */

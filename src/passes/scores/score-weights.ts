@@ -1,17 +1,40 @@
 /** Scores from weights alone. */
 import { present } from '../../diagnostic.ts';
 import { type Family } from '../../ir/axes/families.ts';
+import { lookupsOf } from '../../ir/axes/lookup.ts';
 import { type NetTensor } from '../../ir/axes/net.ts';
 import { elementType, INT8, UINT8 } from '../../ir/graph/dtype.ts';
 import { elementCount, type Tensor } from '../../ir/graph/graph.ts';
 import { isReadable, numbersInPieces, numbersOf } from '../../ir/graph/tensor.ts';
 import { matrix, type Matrix } from '../../ir/matrix.ts';
+import { productsOf } from '../../ir/products.ts';
 import { distancesToMedian } from '../../numerics/median.ts';
 import { sumStretches } from '../../numerics/sums.ts';
 import { type UnitGroup } from '../units/units.ts';
 
-/** Matrices and filters that a family cuts, with the axis and the unit at each position. */
-function weightsOf(family: Family): { tensor: NetTensor; axis: number; unitAt: Int32Array }[] {
+type Weight = { readonly tensor: NetTensor; readonly axis: number; readonly unitAt: Int32Array };
+
+/**
+ * Matrices, filters and tables that a family cuts, with the axis and the unit at each position. What is only added or scaled with (slopes
+ * of positions, masks) says nothing of a unit's weight beside them.
+ */
+function weightsOf(family: Family): readonly Weight[] {
+	const all = cutBy(family);
+	const multiplied = all.filter(({ tensor }) => isMultiplied(tensor));
+	return multiplied.length > 0 ? multiplied : all;
+}
+
+/** Whether somebody sums up products with it or picks rows of it, itself or what is made of it and other constants. */
+function isMultiplied({ consumers }: NetTensor): boolean {
+	return consumers.some(
+		(node) =>
+			productsOf(node).length > 0 ||
+			lookupsOf(node).length > 0 ||
+			node.outputs.some((output) => output?.fixed === true && isMultiplied(output)),
+	);
+}
+
+function cutBy(family: Family): Weight[] {
 	return [...family.axes].flatMap(([tensor, axes]) => {
 		const { constant } = tensor;
 		if (constant === undefined || constant.dims.length < 2 || !isReadable(constant)) return [];

@@ -2,6 +2,7 @@
 import { type Diagnostic } from '../../diagnostic.ts';
 import { type Block } from '../../ir/anatomy/parts.ts';
 import { pinned } from '../../messages/plan.ts';
+import { untiedBefore } from '../attention/untie-heads.ts';
 import { pruneUnits } from './prune-units.ts';
 import { layersInScope, namesOfBlock } from '../scope.ts';
 import { type Found, type PlanRequest } from '../technique.ts';
@@ -16,6 +17,7 @@ export const pruneHeads = pruneUnits({
 	example: 'prune heads 25%',
 	refits: true,
 	find: (request) => unitsOfBlocks(request, 'attention', 'heads'),
+	before: untiedBefore,
 });
 
 export const pruneQueries = pruneUnits({
@@ -28,6 +30,7 @@ export const pruneQueries = pruneUnits({
 	example: 'prune queries 25%',
 	refits: true,
 	find: queriesOf,
+	before: untiedBefore,
 });
 
 export const pruneFfn = pruneUnits({

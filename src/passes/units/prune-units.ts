@@ -53,6 +53,7 @@ export function pruneUnits(target: Target): Technique {
 			metrics: [...(target.refits ? ['obs', 'sensitivity'] : []), ...unitMetrics],
 		},
 		...(target.listed && { survey: target.find }),
+		...(target.before && { before: target.before }),
 		offer: (request) => offer(request, target),
 		score: (request) => score(request, target),
 		plan: (request) => plan(request, target),

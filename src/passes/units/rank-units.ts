@@ -6,6 +6,7 @@ import { gramsOf, linearReaders, type Grams } from '../scores/grams.ts';
 import { type ScoreContext } from '../scores/score-context.ts';
 import { metricNamed } from '../scores/scores.ts';
 import { importance, type Candidate } from '../scores/select.ts';
+import { type Step } from '../../ir/recipe/recipe.ts';
 import { type Found, type PlanRequest, type Ranking } from '../technique.ts';
 import { splitters, tieScores } from './tied.ts';
 import { isMeasurable, readersOf, type UnitGroup } from './units.ts';
@@ -22,6 +23,8 @@ export type Target = {
 	/** Whether those who read the units are products, refitted to what stays when there is data. */
 	readonly refits?: boolean;
 	readonly find: (request: PlanRequest) => Found;
+	/** What has to be done before its units can be told apart. */
+	readonly before?: (request: PlanRequest) => readonly Step[];
 	/** Whether the bare statement takes those that are constant, which changes nothing. */
 	readonly constants?: boolean;
 	/** Whether `inspect` lists its groups apart; not what it lists with the layers or by another target. */

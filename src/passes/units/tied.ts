@@ -1,6 +1,7 @@
 /** Groups that cut one tensor: truly tied weights (ALBERT's shared layers, one matrix in two layers) stay one when they lose the same units. */
 import { type Family } from '../../ir/axes/families.ts';
 import { type Net, type NetTensor } from '../../ir/axes/net.ts';
+import { elementCount } from '../../ir/graph/graph.ts';
 import { readsOf } from '../../ir/axes/stretches.ts';
 import { type Candidate } from '../scores/select.ts';
 
@@ -76,14 +77,30 @@ function usesCut({ family }: Pick<Candidate, 'family'>): ReadonlyMap<string, num
 	return uses;
 }
 
+/**
+ * Whether a tensor of its own costs more than the loss of a single unit saves: it does not where a table of slopes stands beside the matrices of heads.
+ * Both in numbers, those of each source once.
+ */
+function isWorthSharing({ units, axes }: Family): (tensor: NetTensor) => boolean {
+	const sizes = new Map<string, number>();
+	for (const [tensor, own] of axes)
+		if (isShareable(tensor) && own.some(Boolean)) sizes.set(tensor.source, elementCount(tensor.sizes));
+	const all = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+	return (tensor) => {
+		const size = sizes.get(tensor.source) ?? 0;
+		return size * (units - 1) >= all - size;
+	};
+}
+
 /** How many uses of each tensor are cut in one way. Slices that each read a stretch of it cut it together. */
 function countUses(family: Family): Map<string, number> {
 	const uses = new Map<
 		string,
 		{ readonly tensor: NetTensor; readonly units: Int32Array; readonly axis: number }[]
 	>();
+	const isOne = isWorthSharing(family);
 	for (const [tensor, axes] of family.axes) {
-		if (!isShareable(tensor)) continue;
+		if (!isShareable(tensor) || !isOne(tensor)) continue;
 		axes.forEach((units, axis) => {
 			if (!units?.some((unit) => unit >= 0)) return;
 			const key = `${tensor.source}|${axis}`;
