@@ -14,6 +14,7 @@ import { lexiconOf } from './data/lexicon.ts';
 import { readInputs, type InputOptions, type InputSet } from './data/calibration.ts';
 import { type BuildDocument, type CompileOptions, type StepReport } from './document.ts';
 import { type Shapes } from './ir/graph/bindings.ts';
+import { type Cost } from './ir/cost.ts';
 import { type Lab } from './ir/lab.ts';
 import { type Kept, type Proof } from './ir/proof.ts';
 import { type Recipe } from './ir/recipe/recipe.ts';
@@ -172,6 +173,7 @@ class Build {
 			...rest,
 			params: [before.params, after.params],
 			macs: [before.macs, after.macs],
+			...uncountedIn(before, after),
 			...(proof && { proof }),
 			...(from === to && { unchanged: true }),
 		});
@@ -200,4 +202,9 @@ class Build {
 		const counts = this.memory?.counts;
 		return counts !== undefined && counts.fromCache > 0 ? { statistics: { ...counts } } : {};
 	}
+}
+
+function uncountedIn(...costs: readonly [before: Cost, after: Cost]): Pick<StepReport, 'uncounted'> {
+	const [before, after] = costs.map(({ uncounted = 0 }) => uncounted);
+	return before || after ? { uncounted: [before ?? 0, after ?? 0] } : {};
 }

@@ -57,6 +57,8 @@ export type ModelReport = {
 export type StepReport = Omit<StepPlan, 'decision'> & {
 	readonly params: readonly [number, number];
 	readonly macs: readonly [number, number];
+	/** Operators that multiply and stand in neither figure, since their sizes cannot be told; absent where there are none. */
+	readonly uncounted?: readonly [number, number];
 	readonly proof?: Proof;
 	/** The step changed no node and no tensor: there is nothing to prove. */
 	readonly unchanged?: true;

@@ -14,6 +14,7 @@ import { opened } from '../ir/graph/open.ts';
 import { type Kept } from '../ir/proof.ts';
 import { type Recipe } from '../ir/recipe/recipe.ts';
 import { otherLosses } from '../messages/folder.ts';
+import { uncounted } from '../messages/plan.ts';
 import { notMet } from '../messages/run.ts';
 import { lossesOf } from '../model-folder/siblings.ts';
 import { sidesOf } from '../model-folder/side-files.ts';
@@ -52,7 +53,7 @@ export async function finish(carried: Carried): Promise<BuildDocument> {
 		await pause();
 		const wrong = [...unmet(expectations), ...slowerThanBefore(measured.latency, carried.recipe, isSlower)];
 		settle(staged, wrong.length === 0, options);
-		const diagnostics = [...carried.diagnostics, ...notes, ...wrong];
+		const diagnostics = [...carried.diagnostics, ...uncountedIn(steps), ...notes, ...wrong];
 		const told = { ok: wrong.length === 0, expectations, diagnostics };
 		return { ...(await documentOf(carried, measured, staged)), ...told };
 	} catch (problem) {
@@ -116,6 +117,12 @@ function costs({ loaded, steps, shapes }: Carried): readonly [before: Cost, afte
 		{ params: first.params[0], macs: first.macs[0] },
 		{ params: last.params[1], macs: last.macs[1] },
 	];
+}
+
+/** A note where multiply–adds before the first step, or behind the last, leave operators out. */
+function uncountedIn(steps: Carried['steps']): Diagnostic[] {
+	const [before, after] = [steps.at(0)?.uncounted?.[0] ?? 0, steps.at(-1)?.uncounted?.[1] ?? 0];
+	return before + after > 0 ? [uncounted({ before, after })] : [];
 }
 
 function unmet(expectations: readonly Judged[]): Diagnostic[] {

@@ -8,11 +8,19 @@ import { elementCount, subgraphs, type Graph, type Model, type Scope, type Tenso
 import { around } from './graph/scope.ts';
 import { isCounted, productsOf } from './products.ts';
 
-export type Cost = { readonly params: number; readonly macs: number };
+export type Cost = {
+	readonly params: number;
+	readonly macs: number;
+	/** Operators that multiply, and whose sizes cannot be told: `macs` leaves them out. */
+	readonly uncounted?: number;
+};
 
 /** Costs of an opened model. */
 export function costOf(model: Model, facts: Facts): Cost {
-	return { params: countParameters(model.graph), macs: countMacs(model, facts) };
+	const multiplying = relatedNodes(model, facts);
+	const uncounted = multiplying.filter(isUncounted).length;
+	const macs = macsIn(undefined, byBody(multiplying));
+	return { params: countParameters(model.graph), macs, ...(uncounted > 0 && { uncounted }) };
 }
 
 /** Numbers in floating-point and quantized weights, bodies included; shapes and indices are no parameters. */
@@ -43,22 +51,31 @@ export function parametersOf({ type, dims }: Tensor): number {
 	return kind === undefined || kind === 'string' || kind === 'bool' || integral ? 0 : elementCount(dims);
 }
 
+/** Operators that multiply, and those that say how often a body runs. */
+function relatedNodes({ graph }: Model, facts: Facts): Related[] {
+	return graph.nodes
+		.filter(({ op, bodies }) => isCounted(op) || bodies !== undefined)
+		.map((node) => relatedNode(node, facts));
+}
+
+function isUncounted({ node, row }: Related): boolean {
+	return row === undefined && node.bodies === undefined;
+}
+
+/** Nodes by the body that they stand in; none is the main graph. */
+function byBody(nodes: readonly Related[]): ReadonlyMap<Scope | undefined, readonly Related[]> {
+	const standing = new Map<Scope | undefined, Related[]>();
+	for (const one of nodes) {
+		const body = around(one.node.scope).find((scope) => scope.body !== undefined);
+		standing.set(body, [...(standing.get(body) ?? []), one]);
+	}
+	return standing;
+}
+
 /**
  * Multiply–adds of products, convolutions, recurrent layers and fused attention at the first sample's sizes: of an `If` those of the branch that has more, of a loop
  * those of a turn times the turns it takes, or once where its condition may end it.
  */
-function countMacs(model: Model, facts: Facts): number {
-	const standing = new Map<Scope | undefined, Related[]>();
-	for (const node of model.graph.nodes) {
-		if (!isCounted(node.op) && node.bodies === undefined) continue;
-		const body = around(node.scope).find((scope) => scope.body !== undefined);
-		const beside = standing.get(body) ?? [];
-		standing.set(body, beside);
-		beside.push(relatedNode(node, facts));
-	}
-	return macsIn(undefined, standing);
-}
-
 function macsIn(
 	scope: Scope | undefined,
 	standing: ReadonlyMap<Scope | undefined, readonly Related[]>,

@@ -47,6 +47,7 @@ export const planSamples: Readonly<Record<string, Sample>> = {
 			{ ...place, at: '/embeddings/Add' },
 		),
 	),
+	'plan/uncounted': plain(plan.uncounted({ before: 38, after: 0 })),
 	'plan/nothing-selected': marked('prune heads where importance < 0.01', 'importance < 0.01', (place) =>
 		plan.nothingSelected(
 			{ what: 'heads', nearest: '; the nearest is head 3 of layer 1, with importance 0.0412' },

@@ -46,6 +46,15 @@ export const alreadyRemoved = defineDiagnostic({
 	message: ({ index, what, where }: Unit) => `${what} ${index}${where} is removed already`,
 	hint: () => 'leave it out of the list; a range may run over it',
 });
+export const uncounted = defineDiagnostic({
+	code: 'plan/uncounted',
+	severity: 'note',
+	explain:
+		'Multiply–adds follow from sizes. What stands behind values whose sizes cannot be told (sequences, loops that end by a condition) is left out of them, so that figures before and after may not compare.',
+	message: ({ before, after }: { before: number; after: number }) =>
+		`multiply–adds leave out operators whose sizes cannot be told: ${before} before, ${after} after`,
+	hint: () => 'give sizes of the inputs with --shape; behind loops and sequences `unroll loops` may help',
+});
 export const rangeOverRemoved = defineDiagnostic({
 	code: 'plan/range-over-removed',
 	severity: 'note',

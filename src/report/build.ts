@@ -18,7 +18,7 @@ export function buildReport({ steps, model, output, inputs, statistics, drift, e
 		lines.push(
 			`expect   ${text}: ${value === undefined ? 'not measured' : value.toPrecision(4)} ${ok ? 'holds' : 'FAILS'}`,
 		);
-	if (model !== undefined && output !== undefined) lines.push('', costTable(model, output));
+	if (model !== undefined && output !== undefined) lines.push('', costTable(model, output, steps));
 	if (output?.path !== undefined && output.bytes !== undefined) lines.push('', `written  ${output.path}`);
 	return lines.join('\n');
 }
@@ -121,17 +121,22 @@ function driftLine(drift: Drift): string {
 	return `drift    ${parts.join(', ')}`;
 }
 
-function costTable(model: NonNullable<Reported['model']>, output: NonNullable<Reported['output']>): string {
-	const row = (name: string, before: number, after: number | undefined): string[] => [
+function costTable(
+	model: NonNullable<Reported['model']>,
+	output: NonNullable<Reported['output']>,
+	steps: Reported['steps'],
+): string {
+	const row = (name: string, before: number, after: number | undefined, isAlike = true): string[] => [
 		name,
 		count(before),
 		after === undefined ? '-' : count(after),
-		after === undefined ? '-' : percent(after, before),
+		after === undefined || !isAlike ? '-' : percent(after, before),
 	];
+	const [first = 0, last = 0] = [steps.at(0)?.uncounted?.[0], steps.at(-1)?.uncounted?.[1]];
 	return table([
 		['', 'before', 'after', 'left'],
 		row('parameters', model.params, output.params),
-		row('multiply-adds', model.macs, output.macs),
+		row('multiply-adds', model.macs, output.macs, first === last),
 		row('bytes', model.bytes, output.bytes),
 	]);
 }

@@ -13,6 +13,7 @@ export type ReportedStep = {
 	readonly metric?: string;
 	readonly params: readonly [number, number];
 	readonly macs: readonly [number, number];
+	readonly uncounted?: readonly [number, number];
 	readonly removed: readonly { readonly layer: number; readonly units: readonly number[] }[];
 	readonly groups?: readonly {
 		readonly layer: number;
