@@ -7,6 +7,7 @@ import {
 	copyFileSync,
 	existsSync,
 	fsyncSync,
+	linkSync,
 	mkdirSync,
 	mkdtempSync,
 	openSync,
@@ -36,6 +37,9 @@ export class Stage {
 	private readonly force: boolean;
 	private readonly folder: string;
 	private readonly names: string[] = [];
+	/** Names that are given when all others are, to what lies in the folder `later`; and those that are taken away in the end. */
+	private readonly later: string[] = [];
+	private readonly dropped: string[] = [];
 
 	/** `root` receives the files; it may be missing, its parent not. Throws `Fault` when nothing can be written there. */
 	constructor(root: string, { force = false }: { readonly force?: boolean } = {}) {
@@ -78,6 +82,34 @@ export class Stage {
 		});
 	}
 
+	/**
+	 * Writes what takes a name, of a file that was written already or is still to be named, when all other files have theirs. Throws
+	 * `Fault`; then nothing is left of any file.
+	 */
+	writeLater(name: string, pieces: Iterable<Uint8Array>, length: number, hashed = false): Written {
+		return this.attempt(join(this.root, name), length, () =>
+			writeWhole(this.afterwards(name), pieces, hashed),
+		);
+	}
+
+	/** A second name for a file that was written, given when all others are; a copy where the file system has no links. Throws `Fault`. */
+	linkLater(from: string, to: string): void {
+		const [source, target] = [this.inside(from), this.afterwards(to)];
+		this.attempt(join(this.root, to), statSync(source).size, () => {
+			try {
+				linkSync(source, target);
+			} catch {
+				copyFileSync(source, target, constants.COPYFILE_FICLONE);
+				sync(target);
+			}
+		});
+	}
+
+	/** Takes a file of the folder away when all others have their names. */
+	dropLater(name: string): void {
+		this.dropped.push(name);
+	}
+
 	/** Gives a file that was written another name. */
 	rename(from: string, to: string): void {
 		renameSync(this.inside(from), this.inside(to));
@@ -86,14 +118,16 @@ export class Stage {
 
 	/**
 	 * Gives all files their names, in the order they were written: the one that refers to the others goes last, so that
-	 * at every moment what stands under its name is whole. `stale` files of the folder are removed after that.
+	 * at every moment what stands under its name is whole.
 	 */
-	commit(stale: readonly string[] = []): void {
+	commit(): void {
 		this.attempt(this.root, 0, () => {
 			if (this.isNew) renameSync(this.inside('.'), this.root);
-			else for (const name of this.names) this.reveal(name);
+			else for (const name of this.names) this.reveal(this.inside(name), name);
 			sync(this.isNew ? dirname(this.root) : this.root);
-			for (const name of stale) rmSync(join(this.root, name), { force: true });
+			for (const name of this.later) this.reveal(join(this.folder, 'later', name), name);
+			if (this.later.length > 0) sync(this.root);
+			for (const name of this.dropped) rmSync(join(this.root, name), { force: true });
 		});
 		this.discard();
 	}
@@ -117,9 +151,16 @@ export class Stage {
 		});
 	}
 
-	private reveal(name: string): void {
+	private reveal(path: string, name: string): void {
 		mkdirSync(dirname(join(this.root, name)), { recursive: true });
-		renameSync(this.inside(name), join(this.root, name));
+		renameSync(path, join(this.root, name));
+	}
+
+	private afterwards(name: string): string {
+		const path = join(this.folder, 'later', name);
+		mkdirSync(dirname(path), { recursive: true });
+		this.later.push(name);
+		return path;
 	}
 
 	/** A folder in the private one, which alone is closed to others. */

@@ -137,7 +137,7 @@ function sumOf(path: string): number {
 	return sum;
 }
 
-test('a process that dies between data file and model file leaves the old pair as it was', () => {
+test('a process that dies between data file and model file leaves the old pair as it was, or the new one', () => {
 	const cwd = folderWith();
 	const path = join(cwd, 'pair.onnx');
 	saveModel(old, join(cwd, 'old.onnx'));
@@ -157,16 +157,21 @@ saveModel(loadModel('next.onnx').model, 'pair.onnx', { externalData: 'always', f
 		const args = [...imports.flatMap((one) => ['--import', one]), '--input-type=module', '-e', program];
 		return spawnSync(process.execPath, args, { cwd }).signal;
 	};
-	// The first name inside the private folder is the data file's own; then data and model get theirs.
-	for (const count of [1, 2, 3]) {
+	// The first name inside the private folder is the data file's own; then data and model get theirs, and then those that loaders look for.
+	for (const count of [1, 2, 3, 4, 5]) {
+		saveModel(old, path, { externalData: 'always', force: true });
 		assert.is(replace(killedAtRename(count)), 'SIGKILL', `at name ${count}`);
-		assert.is(sumOf(path), before, `killed at name ${count}`);
+		assert.is(sumOf(path), count <= 3 ? before : after, `killed at name ${count}`);
 	}
 	assert.is(replace(), null);
 	assert.is(sumOf(path), after);
+	assert.equal(
+		everything(cwd).filter((name) => name.startsWith('pair.')),
+		['pair.onnx', 'pair.onnx_data'],
+		'under the name that Transformers.js looks for',
+	);
 	const left = everything(cwd).filter((name) => !name.startsWith('pair.'));
 	assert.equal(left, ['next.onnx', 'old.onnx'], 'what the dead have left is swept');
-	assert.is(everything(cwd).filter((name) => name.endsWith('_data')).length, 1);
 });
 
 test('a message that would pass the limit goes to a data file, with the same weights', () => {

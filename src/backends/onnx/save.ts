@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Model, type Tensor } from '../../ir/graph/graph.ts';
 import { piecesOf } from '../../ir/graph/tensor.ts';
-import { Stage } from '../../files/stage.ts';
-import { modelChunks, type Placement } from './encode.ts';
+import { Stage, type Written } from '../../files/stage.ts';
+import { modelChunks } from './encode.ts';
 import { type SideFile, type Target } from './layout.ts';
 import { type Loaded } from './load.ts';
 import { chunkLength, type Chunk } from './wire.ts';
@@ -52,18 +52,17 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	const { outside } = measured;
 	const stage = new Stage(root, options);
 	writeSides(stage, sides, outside);
-	const stale = options.force === true ? dataFilesOf(root, name) : [];
-	const { data, finished } = withDataBeside(stage, model, name, measured, stale);
+	const stale = staleOf(root, name, options);
 	const { original } = options;
 	const written =
 		!outside && model === original?.model && original.file.isWhole
 			? stage.copy(name, original.file.path)
-			: stage.write(name, gathered(finished), chunkLength(finished), options.hash ?? false);
-	const bytes = written.bytes + (data?.bytes ?? 0);
+			: writeModel(stage, model, name, { ...measured, stale, hash: options.hash ?? false });
+	dropStale(stage, name, outside, stale);
 	return {
-		...{ path: join(root, name), ...written, bytes },
+		...{ path: join(root, name), ...written },
 		commit: () => {
-			stage.commit(stale.filter((one) => one !== data?.location));
+			stage.commit();
 		},
 		discard: () => {
 			stage.discard();
@@ -71,15 +70,24 @@ export function stageModel(model: Model, target: Target, options: SaveOptions = 
 	};
 }
 
-/** Writes a model into a folder that is being made, with its weights beside it where the message would pass the limit. */
+/** Writes a model into a folder that is being made, `out`, with its weights beside it where the message would pass the limit. */
 export function writeInto(
 	stage: Stage,
 	model: Model,
 	name: string,
-	options: Pick<SaveOptions, 'limit'> = {},
+	{ out, ...options }: Pick<SaveOptions, 'limit' | 'force'> & { readonly out: string },
 ): void {
-	const { finished } = withDataBeside(stage, model, name, messageOf(model, options), []);
-	stage.write(name, gathered(finished), chunkLength(finished));
+	const measured = messageOf(model, options);
+	const stale = staleOf(out, name, options);
+	writeModel(stage, model, name, { ...measured, stale, hash: false });
+	dropStale(stage, name, measured.outside, stale);
+}
+
+const staleOf = (root: string, name: string, { force }: Pick<SaveOptions, 'force'>): readonly string[] =>
+	force === true ? dataFilesOf(root, name) : [];
+
+function dropStale(stage: Stage, name: string, outside: boolean, stale: readonly string[]): void {
+	for (const one of stale) if (!outside || one !== dataNameOf(name)) stage.dropLater(one);
 }
 
 type MessageOf = { readonly chunks: readonly Chunk[]; readonly outside: boolean };
@@ -90,17 +98,52 @@ function messageOf(model: Model, { externalData, limit }: SaveOptions): MessageO
 	return { chunks, outside: externalData === 'always' || length > (limit ?? messageLimit) };
 }
 
-function withDataBeside(
+type Writing = MessageOf & {
+	/** Data files that a model of this name has used so far. */
+	readonly stale: readonly string[];
+	readonly hash: boolean;
+};
+
+/**
+ * A model, with its weights beside it where they do not fit. Model and data file cannot take their names at once: where data of this name
+ * stands already, the model is written twice. First it takes its place reading data whose name has their hash, so that the old model keeps
+ * its own until then; when all of that stands, the data get the name that loaders look for, and the model that reads them there its place.
+ */
+function writeModel(
 	stage: Stage,
 	model: Model,
 	name: string,
-	{ chunks, outside }: MessageOf,
-	stale: readonly string[],
-): { readonly data?: Data; readonly finished: readonly Chunk[] } {
-	if (!outside) return { finished: chunks };
-	const data = writeData(stage, model, name, stale);
-	return { data, finished: modelChunks(model, (tensor) => data.placements.get(tensor)) };
+	{ chunks, outside, stale, hash }: Writing,
+): Written {
+	if (!outside) return stage.write(name, gathered(chunks), chunkLength(chunks), hash);
+	const plain = dataNameOf(name);
+	const isCrowded = stale.length > 0;
+	const { offsets, length, sha256 } = writeData(stage, model, plain, isCrowded);
+	const reading = (location: string): readonly Chunk[] =>
+		modelChunks(model, (tensor) => {
+			const offset = offsets.get(tensor);
+			return offset === undefined
+				? undefined
+				: { location: basename(location), offset, length: tensor.bytes?.length ?? 0 };
+		});
+	const finished = reading(plain);
+	const last = [name, gathered(finished), chunkLength(finished), hash] as const;
+	if (!isCrowded) return withData(stage.write(...last), length);
+	const apart = join(dirname(name), `${basename(name, '.onnx')}.${sha256.slice(0, 8)}.onnx_data`);
+	stage.rename(plain, apart);
+	const first = reading(apart);
+	stage.write(name, gathered(first), chunkLength(first));
+	stage.linkLater(apart, plain);
+	stage.dropLater(apart);
+	return withData(stage.writeLater(...last), length);
 }
+
+const dataNameOf = (name: string): string => `${name}_data`;
+
+const withData = (written: Written, length: number): Written => ({
+	...written,
+	bytes: written.bytes + length,
+});
 
 function writeSides(stage: Stage, sides: readonly SideFile[], outside: boolean): void {
 	for (const { name, read } of sides) {
@@ -115,7 +158,7 @@ function dataFilesOf(root: string, name: string): string[] {
 	if (!existsSync(folder)) return [];
 	const stem = basename(name, '.onnx');
 	return readdirSync(folder)
-		.filter((one) => one === `${basename(name)}_data` || hashedName(stem, one))
+		.filter((one) => one === basename(dataNameOf(name)) || hashedName(stem, one))
 		.map((one) => join(dirname(name), one));
 }
 
@@ -123,17 +166,13 @@ const hashedName = (stem: string, name: string): boolean =>
 	name.startsWith(`${stem}.`) && /^\.[0-9a-f]{8}\.onnx_data$/.test(name.slice(stem.length));
 
 type Data = {
-	readonly placements: ReadonlyMap<Tensor, Placement>;
-	/** Relative to the target folder. */
-	readonly location: string;
-	readonly bytes: number;
+	readonly offsets: ReadonlyMap<Tensor, number>;
+	readonly length: number;
+	readonly sha256: string;
 };
 
-/**
- * Weights into one data file, each at a page boundary so that onnxruntime can map it. Where a data file stands already,
- * the new one gets a name with its hash: until the model file is replaced, the old model keeps the data it was written with.
- */
-function writeData(stage: Stage, model: Model, name: string, existing: readonly string[]): Data {
+/** Weights into one data file, each at a page boundary so that onnxruntime can map it. */
+function writeData(stage: Stage, model: Model, name: string, hashed: boolean): Data {
 	const offsets = new Map<Tensor, number>();
 	const chunks: Chunk[] = [];
 	let length = 0;
@@ -144,19 +183,8 @@ function writeData(stage: Stage, model: Model, name: string, existing: readonly 
 		offsets.set(tensor, length + padding);
 		length += padding + tensor.bytes.length;
 	}
-	const plain = `${name}_data`;
-	const crowded = existing.length > 0;
-	const { sha256 = '' } = stage.write(plain, gathered(chunks), length, crowded);
-	const hashed = join(dirname(name), `${basename(name, '.onnx')}.${sha256.slice(0, 8)}.onnx_data`);
-	if (crowded) stage.rename(plain, hashed);
-	const location = crowded ? hashed : plain;
-	const placements = new Map(
-		[...offsets].map(([tensor, offset]) => [
-			tensor,
-			{ location: basename(location), offset, length: tensor.bytes?.length ?? 0 },
-		]),
-	);
-	return { placements, location, bytes: length };
+	const { sha256 = '' } = stage.write(name, gathered(chunks), length, hashed);
+	return { offsets, length, sha256 };
 }
 
 /** Small chunks joined, long extents in pieces, each good until the next. */
