@@ -47,7 +47,7 @@ export const everything: readonly Structure[] = [
 	fitted('softmax', 'prune softmax 1'),
 	fitted('softmax', 'prune softmax 1 with linear'),
 	fitted('bias', 'prune bias 30%'),
-	structure('positional encoding', 'prune positions where frequency * 512 < 0.1'),
+	structure('positional encoding', 'prune positions where frequency * 64 < 0.1'),
 	fitted('positional encoding', 'prune positions 1'),
 	fitted('positional encoding', 'prune positions while kl <= 0.02'),
 	structure('single weights', 'prune weights 50%'),

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { loadModel } from '../../src/backends/onnx/load.ts';
+import { loadStructure } from '../../src/backends/onnx/load.ts';
 import { compile } from '../../src/compile.ts';
 import { generate } from '../../src/data/generate.ts';
 import { Fault } from '../../src/diagnostic.ts';
@@ -19,14 +19,14 @@ process.on('exit', () => {
 	rmSync(folder, { recursive: true });
 });
 
-const { model, file } = loadModel(path);
+const { model, file } = loadStructure(path);
 file.close();
 const outputs = model.graph.outputs.map(({ name }) => JSON.stringify(name)).join(', ');
 
 /** A row of named arrays a sample. */
 function generated(): string {
 	const at = join(folder, 'generated.jsonl');
-	const shapes = bindShapes(model, { ...samples[0], batch: 1, length: 8 });
+	const shapes = bindShapes(model, { ...samples[0], batch: 1 });
 	const rows = Array.from({ length: 6 }, (_, seed) => lineOf(generate(model, shapes, seed + 1)));
 	writeFileSync(at, rows.join(''));
 	return at;

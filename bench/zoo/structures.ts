@@ -13,7 +13,7 @@ import { everything } from './everything.ts';
 import { modelsIn, Trials } from './trials.ts';
 
 /** What one statement may take. */
-const seconds = 45;
+const seconds = 120;
 
 const [page = '', ...paths] = process.argv.slice(2);
 const program = { path: fileURLToPath(new URL('measure-one.ts', import.meta.url)), seconds };
