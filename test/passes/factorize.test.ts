@@ -233,4 +233,19 @@ for (const [name, { model, adds }] of Object.entries(places)) {
 	});
 }
 
+test('layers that share a matrix share its factors', async () => {
+	const b = modelBuilder();
+	const [up, down] = [b.weight([24, 48]), b.weight([48, 24])];
+	let x = b.input('x', ['batch', 5, 24]);
+	for (let layer = 0; layer < 2; layer++) {
+		const inner = b.node('Relu', [b.node('MatMul', [b.node('LpNormalization', [x]), up])]);
+		x = b.node('Add', [x, b.node('MatMul', [inner, down])]);
+	}
+	b.output(x, ['batch', 5, 24]);
+	const [path, out] = [join(folder, 'shared.onnx'), join(folder, 'shared-out.onnx')];
+	saveModel(b.build(), path);
+	const { steps } = await build('factorize ffn rank 4', path, out);
+	assert.equal([steps[0]!.selected, steps[0]!.params], [4, [2 * 24 * 48, 2 * 4 * (24 + 48)]]);
+});
+
 test.run();

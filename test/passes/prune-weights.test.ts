@@ -86,4 +86,17 @@ test('a model without weights in floating point says what is missing', async () 
 	assert.match(why, /no weights in floating point that prunec can find/);
 });
 
+test('weights that layers share under several names become sparse once', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 8]);
+	const matrix = b.weight([8, 8], 'm');
+	const shared = b.node('Identity', [matrix]);
+	b.output(b.node('MatMul', [b.node('Relu', [b.node('MatMul', [x, matrix])]), shared]), ['batch', 8]);
+	const { document, model } = await buildOf(b.build(), 'prune weights 50%');
+	assert.ok(document.proof?.ok === true && !document.proof.weak);
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [32, 64]);
+	assert.equal([reasons(document).join(), document.steps[0]!.params], ['', [64, 64]]);
+	assert.is(zeros(weightOf(model, 'MatMul').values), 32);
+});
+
 test.run();

@@ -7,3 +7,10 @@ export function hashOf({ bytes }: Tensor): number {
 	for (const byte of bytes?.read() ?? []) hash = Math.imul(hash ^ byte, 0x01000193);
 	return hash >>> 0;
 }
+
+/** Whether two tensors hold the same bytes; type and sizes are the caller's. */
+export function sameBytes(left: Tensor, right: Tensor): boolean {
+	if (left.bytes === right.bytes) return true;
+	const [a, b] = [left.bytes?.read(), right.bytes?.read()];
+	return a !== undefined && b?.length === a.length && a.every((byte, at) => byte === b[at]);
+}

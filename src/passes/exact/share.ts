@@ -2,7 +2,7 @@
 import { groupBy } from '../group-by.ts';
 import { subgraphs, capturedNames, type Model, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { constantTensor } from '../../ir/graph/constants.ts';
-import { hashOf } from '../../ir/graph/hash.ts';
+import { hashOf, sameBytes } from '../../ir/graph/hash.ts';
 import { nothingToDo } from '../../messages/exact.ts';
 import { matchesGlob } from '../../ir/glob.ts';
 import { spoiledWith } from './exact.ts';
@@ -94,12 +94,6 @@ function equalOnes(tensors: readonly Tensor[]): Tensor[][] {
 		else home.push(tensor);
 	}
 	return groups;
-}
-
-function sameBytes(left: Tensor, right: Tensor): boolean {
-	if (left.bytes === right.bytes) return true;
-	const [a, b] = [left.bytes?.read(), right.bytes?.read()];
-	return a !== undefined && b?.length === a.length && a.every((byte, at) => byte === b[at]);
 }
 
 /** Reference: the model before, to the bit. Controls: shared tensors with other numbers. */

@@ -1,6 +1,7 @@
 /** Products with a matrix become two with its factors; products that share a first factor and what they read make it once. */
 import { bug, present } from '../../diagnostic.ts';
 import { type Attribute, type Node, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
+import { hashOf, sameBytes } from '../../ir/graph/hash.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
 import { addBehind, addToBias, type Fresh, type Shifted } from '../exact/bias.ts';
@@ -42,21 +43,23 @@ export function factorEdits({
 	const fresh = freshNames(model.graph);
 	const edits: Edit[] = [];
 	const plain: Edit[] = [];
-	const firsts = new Firsts(fresh, model.opsets.get('') ?? 1);
+	const stored = new StoredFactors(fresh);
+	const middles = new Middles(fresh, model.opsets.get('') ?? 1);
 	for (const { node: id, slot, left, right, shift: added } of matrices) {
 		const product = byNode.get(id) ?? bug('a plan names a node that is not there', { id });
 		const { node } = product;
 		const [a, b] = [present(tensors.get(left), left), present(tensors.get(right), right)];
 		const shift = added === undefined ? undefined : present(tensors.get(added), added);
 		const base = node.inputs[slot] ?? 'weight';
-		const [nameB, nameW] = [fresh(`${base}_right`), fresh(`${base}_product`)];
-		const [nameA, once] = firsts.factor(a, `${base}_left`);
-		const factors: Edit[] = [...once, { kind: 'constant', tensor: { ...b, name: nameB } }];
+		const nameW = fresh(`${base}_product`);
+		const [nameA, first] = stored.factor(a, `${base}_left`);
+		const [nameB, second] = stored.factor(b, `${base}_right`);
+		const factors: Edit[] = [...first, ...second];
 		const same: Shifted = { node, edits: [] };
 		const small = shift === undefined ? same : addToBias(product, scaledBy(node, shift), fresh);
 		const whole = shift === undefined ? same : addBehind(node, scaledBy(node, shift), fresh);
-		const [middle, first] = firsts.product(small.node, nameA);
-		edits.push(...factors, ...first, secondProduct(small.node, middle, nameB), ...small.edits);
+		const [middle, made] = middles.product(small.node, nameA);
+		edits.push(...factors, ...made, secondProduct(small.node, middle, nameB), ...small.edits);
 		const inputs = whole.node.inputs.map((name, at) => (at === slot ? nameW : name));
 		plain.push(
 			...factors,
@@ -68,24 +71,35 @@ export function factorEdits({
 	return { edits, plain };
 }
 
-/** First factors and the products with them, each made once. */
-class Firsts {
+/** Equal factors stand once: those that several matrices share, and those of one matrix that several layers read. */
+class StoredFactors {
+	private readonly fresh: Fresh;
+	private readonly stored = new Map<string, Tensor[]>();
+
+	constructor(fresh: Fresh) {
+		this.fresh = fresh;
+	}
+
+	factor(tensor: Tensor, base: string): readonly [ValueName, readonly Edit[]] {
+		const key = [tensor.type, ...tensor.dims, hashOf(tensor)].join(' ');
+		const alike = this.stored.get(key) ?? [];
+		const known = alike.find((one) => sameBytes(one, tensor));
+		if (known !== undefined) return [known.name, []];
+		const own = { ...tensor, name: this.fresh(base) };
+		this.stored.set(key, [...alike, own]);
+		return [own.name, [{ kind: 'constant', tensor: own }]];
+	}
+}
+
+/** Products with first factors, each made once. */
+class Middles {
 	private readonly fresh: Fresh;
 	private readonly opset: number;
-	private readonly constants = new Map<string, ValueName>();
 	private readonly middles = new Map<string, ValueName>();
 
 	constructor(fresh: Fresh, opset: number) {
 		this.fresh = fresh;
 		this.opset = opset;
-	}
-
-	factor(tensor: Tensor, base: string): readonly [ValueName, readonly Edit[]] {
-		const known = this.constants.get(tensor.name);
-		if (known !== undefined) return [known, []];
-		const name = this.fresh(base);
-		this.constants.set(tensor.name, name);
-		return [name, [{ kind: 'constant', tensor: { ...tensor, name } }]];
 	}
 
 	/** X·A, by the operator of the node, without what its second product does. */

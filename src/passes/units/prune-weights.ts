@@ -74,7 +74,7 @@ function plan(request: PlanRequest): Planned<Zeros> {
 			noAnatomy({ target: 'weights in floating point', scoped: step.in.length > 0 }, { span: step.span }),
 		);
 	const rule = ruleOf(step.amount);
-	const own = sites.filter((site) => isOwn(site, sites, net.model.graph.nodes));
+	const own = sites.filter((site) => isOwn(site, sites, net.nodes));
 	const shared = sites.filter((site) => !own.includes(site)).map(({ label }) => label);
 	const why = 'an operator that is no product reads the same weights';
 	const refused: Diagnostic[] =
@@ -114,18 +114,21 @@ function sitesAt(node: NetNode): Site[] {
 		if (tensor === undefined || !isReadable(tensor)) return [];
 		if (elementType(tensor.type)?.kind !== 'float') return [];
 		const label = `${node.node.op} '${node.node.name || (node.node.outputs[0] ?? '')}'`;
-		const name = node.node.inputs[slot] ?? '';
+		const name = node.inputs[slot]?.source ?? tensor.name;
 		return [{ node: node.node.id, slot, axis, tensor: { ...tensor, name }, label }];
 	});
 }
 
-function isOwn({ tensor }: Site, sites: readonly Site[], nodes: readonly Node[]): boolean {
-	const readers = nodes.filter(({ inputs }) => inputs.includes(tensor.name));
-	return readers.every(({ id }) => sites.some(({ node }) => node === id));
+/** Whether products alone read a site's weights, under whatever name. */
+function isOwn({ tensor }: Site, sites: readonly Site[], nodes: readonly NetNode[]): boolean {
+	const readers = nodes.filter(
+		({ node, inputs }) => node.op !== 'Identity' && inputs.some((one) => one?.source === tensor.name),
+	);
+	return readers.every(({ node }) => sites.some((site) => site.node === node.id));
 }
 
 /** Reference: the weights as they were, times a mask of ones and zeros in the graph. */
-function lower({ net: { model }, decision: { rule, weights }, label }: LowerTask<Zeros>): Lowered {
+function lower({ net: { model, byNode }, decision: { rule, weights }, label }: LowerTask<Zeros>): Lowered {
 	const fresh = freshNames(model.graph);
 	const constants = constantsOf(model.graph);
 	const made = new Map<string, { readonly sparse: string; readonly product: string }>();
@@ -135,7 +138,7 @@ function lower({ net: { model }, decision: { rule, weights }, label }: LowerTask
 	for (const { node: id, slot, axis } of weights) {
 		const node =
 			model.graph.nodes.find((one) => one.id === id) ?? bug('a plan names a node that is not there', { id });
-		const name = node.inputs[slot] ?? '';
+		const name = byNode.get(id)?.inputs[slot]?.source ?? node.inputs[slot] ?? '';
 		const tensor = present(constants.get(name), name);
 		if (!made.has(name)) {
 			const names = { sparse: fresh(`${name}_sparse`), product: fresh(`${name}_masked`) };
