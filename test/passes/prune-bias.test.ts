@@ -117,6 +117,92 @@ test('a mask whose places weigh nothing is no exception', async () => {
 	assert.is((await buildOf(attention({ scores: masked }), 'prune bias')).document.steps[0]!.selected, 1);
 });
 
+test('Casts between floating types and a floor that masked scores alone meet are no exception', async () => {
+	const variation: Variation = {
+		keys: (b, k) => b.node('Cast', [k], { to: 1 }),
+		scores: (b, s) => {
+			const masked = b.node('Add', [s, b.input('mask', ['seq', 'seq'])]);
+			return b.node('Cast', [b.node('Max', [masked, b.floats([-3.4e38], [])])], { to: 11 });
+		},
+		weights: (b, w) => b.node('Cast', [w], { to: 1 }),
+	};
+	const { document } = await buildOf(attention(variation), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	const near: Variation['scores'] = (b, s) => b.node('Max', [s, b.floats([-1e4], [])]);
+	assert.is((await buildOf(attention({ scores: near }), 'prune bias')).document.steps[0]!.selected, 1);
+});
+
+test('heads that share keys and values have one bias of each, which goes', async () => {
+	const b = modelBuilder({ seed: 3 });
+	const x = b.input('x', ['batch', 'seq', 8]);
+	const linear = (size: number): string =>
+		b.node('Add', [b.node('MatMul', [x, b.weight([8, size])]), b.weight([size])]);
+	const q = b.node('Transpose', [b.node('Reshape', [linear(8), b.ints([0, -1, 2, 4])])], {
+		perm: [0, 2, 1, 3],
+	});
+	const [k, v] = [linear(4), linear(4)].map((one) => b.node('Unsqueeze', [one, b.ints([1])]));
+	const keys = b.node('Transpose', [k!], { perm: [0, 1, 3, 2] });
+	const weights = b.node('Softmax', [b.node('MatMul', [q, keys])], { axis: 3 });
+	const context = b.node('Transpose', [b.node('MatMul', [weights, v!])], { perm: [0, 2, 1, 3] });
+	const merged = b.node('Reshape', [context, b.ints([0, -1, 8])]);
+	b.output(b.node('Add', [b.node('MatMul', [merged, b.weight([8, 8])]), b.weight([8])]), ['batch', 'seq', 8]);
+	const { document } = await buildOf(b.build(), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+});
+
+test('layers that share a weight lose their key biases; values stay, whose weight would be read for another', async () => {
+	const b = modelBuilder({ seed: 4 });
+	const [wq, wk, wv, wo] = [0, 0, 0, 0].map(() => b.weight([8, 8]));
+	const [bq, bk, bv, bo] = [0, 0, 0, 0].map(() => b.weight([8]));
+	let x = b.input('x', ['batch', 'seq', 8]);
+	for (let layer = 0; layer < 2; layer++) {
+		const linear = (from: string, w: string, bias: string): string =>
+			b.node('Add', [b.node('MatMul', [from, w]), bias]);
+		const keys = b.node('Transpose', [linear(x, wk!, bk!)], { perm: [0, 2, 1] });
+		const weights = b.node('Softmax', [b.node('MatMul', [linear(x, wq!, bq!), keys])], { axis: 2 });
+		x = b.node('Add', [x, linear(b.node('MatMul', [weights, linear(x, wv!, bv!)]), wo!, bo!)]);
+	}
+	b.output(x, ['batch', 'seq', 8]);
+	const { document } = await buildOf(b.build(), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 4]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.match(reasons(document).join(), /shares the weight of/);
+});
+
+test('keys that are turned, and have no bias, are none to speak of', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 8]);
+	const turned = (): string => {
+		const product = b.node('MatMul', [x, b.weight([8, 8])]);
+		const cosines = b.node('Cos', [b.node('Slice', [x, b.ints([0]), b.ints([1]), b.ints([2])])]);
+		return b.node('Add', [b.node('Mul', [product, cosines]), b.node('Neg', [product])]);
+	};
+	const scores = b.node('MatMul', [turned(), b.node('Transpose', [turned()], { perm: [0, 2, 1] })]);
+	b.output(b.node('MatMul', [b.node('Softmax', [scores], { axis: 2 }), x]), ['batch', 'seq', 8]);
+	const { document } = await buildOf(b.build(), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [0, 0]);
+});
+
+test('zeros at an output, and before a softmax of any length, are shown too', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 4]);
+	const scores = b.node('Add', [
+		b.node('MatMul', [x, b.node('Transpose', [x], { perm: [0, 2, 1] })]),
+		b.floats([0], []),
+	]);
+	const context = b.node('MatMul', [b.node('Softmax', [scores], { axis: 2 }), x]);
+	b.output(b.node('MatMul', [context, b.weight([4, 3])]), ['batch', 'seq', 3]);
+	b.output(b.node('Add', [b.node('MatMul', [x, b.weight([4, 3])]), b.floats([0, 0, 0])]), [
+		'batch',
+		'seq',
+		3,
+	]);
+	const { document } = await buildOf(b.build(), 'prune bias');
+	assert.equal([document.steps[0]!.selected, document.proof!.weak], [2, false]);
+});
+
 test('zeros go wherever they are added, unless they enlarge the value', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 4, 6, 6]);

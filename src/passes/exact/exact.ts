@@ -191,7 +191,7 @@ function spoil(tensor: Tensor): Tensor {
 	return { name, type, dims, bytes: { length: bytes?.length ?? 0, read } };
 }
 
-/** The model with everybody who reads a value reading it off by something: a control for folds that only take away. */
+/** The model with a value off by something, for everybody who sees it: a control for folds that only take away. */
 export function disturbed(
 	r: Rewriting,
 	model: Model,
@@ -199,20 +199,24 @@ export function disturbed(
 	op: 'Mul' | 'Add',
 	by: number | readonly number[],
 ): Model {
-	const readers = model.graph.nodes.filter((node) => node.inputs.includes(value));
 	// Before opset 7 a number is not broadcast by itself.
-	if (readers.length === 0 || r.opset() < 7) return model;
+	if (r.opset() < 7) return model;
 	const fresh = freshNames(model.graph);
-	const [constant, wrong] = [fresh('disturbance'), fresh(`${value}_disturbed`)];
+	const [constant, other] = [fresh('disturbance'), fresh(`${value}_disturbed`)];
 	const [dims, values] = typeof by === 'number' ? [[], [by]] : [[by.length], by];
 	const type = r.net.facts.of(value)?.type ?? FLOAT;
+	const renamed = (names: readonly ValueName[]): ValueName[] =>
+		names.map((name) => (name === value ? other : name));
+	const maker = model.graph.nodes.find(({ outputs }) => outputs.includes(value));
+	const readers = model.graph.nodes.filter(({ inputs }) => inputs.includes(value));
+	const moved = maker
+		? [{ ...maker, outputs: renamed(maker.outputs) }]
+		: readers.map((node) => ({ ...node, inputs: renamed(node.inputs) }));
+	const [from, to] = maker ? [other, value] : [value, other];
 	const edits: Edit[] = [
 		{ kind: 'constant', tensor: tensorOf(constant, type, dims, values) },
-		insert(op, [value, constant], wrong),
-		...readers.map((node): Edit => ({
-			kind: 'node',
-			node: { ...node, inputs: node.inputs.map((name) => (name === value ? wrong : name)) },
-		})),
+		insert(op, [from, constant], to),
+		...moved.map((node): Edit => ({ kind: 'node', node })),
 	];
 	return applyPatch(model, { label: 'disturbed', edits });
 }

@@ -77,12 +77,22 @@ export function projectionAt(r: Rewriting, node: Node): Projection | string {
 	return laidOut(r, node, layouts);
 }
 
+/** The same where the weight stays as it is, so that others may share it. */
+export function biasedAt(r: Rewriting, node: Node): Projection | string {
+	return laidOut(r, node, layouts, { isShared: true });
+}
+
 /** What the node projects its first input with, whatever it makes of the product; or why nothing. */
 export function readerAt(r: Rewriting, node: Node): Projection | string {
 	return laidOut(r, node, readers);
 }
 
-function laidOut(r: Rewriting, node: Node, known: typeof layouts): Projection | string {
+function laidOut(
+	r: Rewriting,
+	node: Node,
+	known: typeof layouts,
+	{ isShared = false } = {},
+): Projection | string {
 	const layout = known[operatorName(node)];
 	if (layout === undefined) return `${nodeLabel(node)} has no weight to fold into`;
 	const weight = r.constantOf(node.inputs[1]);
@@ -93,7 +103,7 @@ function laidOut(r: Rewriting, node: Node, known: typeof layouts): Projection | 
 	if (!node.op.startsWith('Conv') && weight.dims.length !== 2)
 		return `the weight of ${nodeLabel(node)} is no matrix`;
 	if (number(node, 'transA', 0) === 1) return `${nodeLabel(node)} reads its input transposed`;
-	const other = r.otherReader(weight, node);
+	const other = isShared ? undefined : r.otherReader(weight, node);
 	if (other !== undefined) return `${nodeLabel(other)} shares the weight of ${nodeLabel(node)}`;
 	return { node, weight, gain: number(node, 'alpha', 1), ...layout(weight.dims, node) };
 }

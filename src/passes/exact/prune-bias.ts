@@ -9,7 +9,9 @@ import { disturbed, lowerFolds, planFolds, type Folded, type Folds, type Rule } 
 import { lowerUnbiased, planUnbiased, type Unbiased } from './lossy-bias.ts';
 import { defineTechnique } from '../technique.ts';
 import {
+	castsFloats,
 	isActivationMatMul,
+	isBiased,
 	isOverLast,
 	leadsToSoftmax,
 	onChannels,
@@ -17,7 +19,7 @@ import {
 	sourceOf,
 	type Source,
 } from './attention-paths.ts';
-import { added, biasOf, projectionAt, setBias } from './projection.ts';
+import { added, biasedAt, biasOf, projectionAt, setBias } from './projection.ts';
 import { type Rewriting } from './rewriting.ts';
 import { alongAxis, ignoresAxis, leavesOf, pick } from './trace.ts';
 
@@ -83,8 +85,9 @@ function dropKeyBias(r: Rewriting, node: Node): Folded | string | undefined {
 	const softmax = softmaxAfter(r, node);
 	// Products of two activations that no softmax follows are no scores.
 	if (typeof softmax === 'string' && !leadsToSoftmax(r, node)) return undefined;
-	const source = sourceOf(r, node, 1);
-	if (typeof source === 'string') return `${source}, before it is a key`;
+	const source = sourceOf(r, node, 1, biasedAt);
+	if (typeof source === 'string')
+		return isBiased(r, node.inputs[1]) ? `${source}, before it is a key` : undefined;
 	if (biasSeen(source) === undefined) return undefined;
 	if (typeof softmax === 'string') return softmax;
 	const { channels } = source.leaf;
@@ -99,7 +102,8 @@ function foldValueBias(r: Rewriting, node: Node): Folded | string | undefined {
 	const weights = attentionWeights(r, node);
 	if (weights === undefined) return undefined;
 	const source = sourceOf(r, node, 1);
-	if (typeof source === 'string') return `${source}, before it is a value`;
+	if (typeof source === 'string')
+		return isBiased(r, node.inputs[1]) ? `${source}, before it is a value` : undefined;
 	const seen = biasSeen(source);
 	if (seen === undefined) return undefined;
 	if (weights !== '') return weights;
@@ -108,9 +112,9 @@ function foldValueBias(r: Rewriting, node: Node): Folded | string | undefined {
 	const sizes = r.sizesOf(node.outputs[0] ?? '') ?? [];
 	if (!ignoresAxis(channels, rank - 2) || sizes.length !== rank)
 		return 'the value bias differs between positions';
-	if (channels.sizes.slice(0, -2).some((size, axis) => size !== sizes[axis]))
-		return 'values are broadcast over heads';
-	const context = pick(channels, sizes, (place) => place.map((at, axis) => (axis === rank - 2 ? 0 : at)));
+	// All queries see the same values where heads share them.
+	const isBroad = (axis: number): boolean => axis === rank - 2 || channels.sizes[axis] === 1;
+	const context = pick(channels, sizes, (place) => place.map((at, axis) => (isBroad(axis) ? 0 : at)));
 	const [out, twice] = leavesOf(r, node.outputs[0] ?? '', context);
 	if (out?.reader === undefined || twice !== undefined)
 		return 'more than the output projection reads the attention';
@@ -137,7 +141,7 @@ function attentionWeights(r: Rewriting, node: Node): string | undefined {
 			if (!isOverLast(r, maker)) return `${nodeLabel(maker)} is over another axis`;
 			return between === undefined ? '' : `${nodeLabel(between)} changes the softmax's rows`;
 		}
-		const plain = maker.op === 'Identity' || maker.op === 'Dropout';
+		const plain = maker.op === 'Identity' || maker.op === 'Dropout' || castsFloats(r, maker);
 		const sameRows =
 			maker.op === 'Reshape' &&
 			r.sizesOf(maker.inputs[0] ?? '')?.at(-1) === r.sizesOf(maker.outputs[0] ?? '')?.at(-1);
@@ -177,7 +181,8 @@ const optional: Readonly<Record<string, number>> = {
 function dropZero(r: Rewriting, node: Node): Folded | string | undefined {
 	const [output = ''] = node.outputs;
 	const slot = optional[node.op];
-	const control = (before: Model): Model => disturbed(r, before, output, 'Add', everyOther(r, output));
+	const [how, by] = visibly(r, output);
+	const control = (before: Model): Model => disturbed(r, before, output, how, by);
 	if (node.op === 'Add') {
 		const at = node.inputs.findIndex((name) => isZeroBias(r, name));
 		const other = node.inputs[1 - at] ?? '';
@@ -209,11 +214,14 @@ function liesIn(r: Rewriting, constant: ValueName, value: ValueName): boolean {
 	});
 }
 
-/** Ones at every other place of the last axis: the same everywhere would be invisible to norms, which subtract the mean. */
-function everyOther(r: Rewriting, value: ValueName): number | readonly number[] {
+/**
+ * Ones added at every other place of the last axis: the same everywhere would be invisible to norms, which subtract the mean. Where the axis
+ * has no fixed size a factor: scores differ by more than what a softmax takes for one shift.
+ */
+function visibly(r: Rewriting, value: ValueName): ['Add', readonly number[]] | ['Mul', number] {
 	const { sizes = [], dynamic = [] } = r.net.tensors.get(value) ?? {};
 	const size = sizes.at(-1);
 	return size === undefined || dynamic.at(-1) === true
-		? 1
-		: Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 1 : 0));
+		? ['Mul', 1.5]
+		: ['Add', Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 1 : 0))];
 }

@@ -94,6 +94,18 @@ export class Rewriting {
 		return tensor !== undefined && isReadable(tensor) ? numbersOf(tensor) : undefined;
 	}
 
+	/** Numbers that are stored, or whole ones that the model's sizes settle. */
+	settled(value: ValueName | undefined): ArrayLike<number> | undefined {
+		const known = value === undefined ? undefined : this.net.facts.of(value)?.known;
+		return this.numbers(value) ?? (known?.fixed.every(Boolean) ? known.values : undefined);
+	}
+
+	/** What a value's numbers are stored as; undefined where that cannot be told. */
+	typeOf(value: ValueName): number | undefined {
+		const type = this.constants.get(value)?.type ?? this.net.facts.of(value)?.type;
+		return type === 0 ? undefined : type;
+	}
+
 	/** Another node that reads the same stored numbers, under whatever name. */
 	otherReader(tensor: Tensor, node: Node): Node | undefined {
 		return this.everyReader(tensor).find(({ id }) => id !== node.id);

@@ -68,15 +68,24 @@ export function scalarOf(r: Rewriting, node: Node): number | undefined {
 /** The input that a mover moves. */
 export function movedInput(r: Rewriting, node: Node): ValueName | undefined {
 	if (scalarOf(r, node) !== undefined) return node.inputs.find((name) => r.constantOf(name) === undefined);
-	return isMover(node) ? node.inputs[0] : undefined;
+	return isMover(r, node) ? node.inputs[0] : undefined;
 }
 
-const isMover = (node: Node): boolean => node.domain === '' && movers[node.op] !== undefined;
+function isMover(r: Rewriting, node: Node): boolean {
+	if (node.domain !== '' || movers[node.op] === undefined) return false;
+	return node.op !== 'Cast' || keepsType(r, node);
+}
+
+/** Whether a Cast changes nothing, as those do that ask for single precision where it is. */
+function keepsType(r: Rewriting, { inputs: [input = ''], outputs: [output = ''] }: Node): boolean {
+	const type = r.typeOf(input);
+	return type !== undefined && type === r.typeOf(output);
+}
 
 /** An axis of what a node only moves, all positions of which lie along one axis of the result; that axis. */
 export function carriedAxis(r: Rewriting, node: Node, axis: number): number | undefined {
 	const row = r.net.byNode.get(node.id)?.row;
-	if (row === undefined || !isMover(node) || node.outputs.length !== 1) return undefined;
+	if (row === undefined || !isMover(r, node) || node.outputs.length !== 1) return undefined;
 	const letterOf = (parts: readonly Part[]): number | undefined =>
 		parts.length === 1 && parts[0]?.index === null ? parts[0].letter : undefined;
 	const from = row.terms.find((term) => term.side === 'in' && term.slot === 0 && term.axis === axis);
@@ -122,6 +131,7 @@ const relabel: Mover = (_r, _node, { at, gain }, [sizes = []]) =>
 const movers: Readonly<Record<string, Mover>> = {
 	Identity: relabel,
 	Dropout: relabel,
+	Cast: relabel,
 	Reshape: relabel,
 	Flatten: relabel,
 	Squeeze: relabel,
@@ -150,7 +160,7 @@ const movers: Readonly<Record<string, Mover>> = {
 		});
 	},
 	Gather: (r, node, channels, [sizes = []]) => {
-		const indices = r.numbers(node.inputs[1]);
+		const indices = r.settled(node.inputs[1]);
 		const axis = axisOf(node, channels.sizes.length, 0);
 		const scalar = r.sizesOf(node.inputs[1] ?? '')?.length === 0;
 		if (indices === undefined || (!scalar && r.sizesOf(node.inputs[1] ?? '')?.length !== 1)) return undefined;
@@ -165,7 +175,7 @@ const movers: Readonly<Record<string, Mover>> = {
 		];
 	},
 	Slice: (r, node, channels, [sizes = []]) => {
-		const [starts, , axes, steps] = [1, 2, 3, 4].map((slot) => r.numbers(node.inputs[slot]));
+		const [starts, , axes, steps] = [1, 2, 3, 4].map((slot) => r.settled(node.inputs[slot]));
 		if (starts === undefined || (node.inputs[3] ?? '') === '' || axes === undefined) return undefined;
 		if (
 			(node.inputs[4] ?? '') !== '' &&
