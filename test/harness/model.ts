@@ -143,11 +143,21 @@ export function modelBuilder({
 	};
 }
 
+export type LayerSizes = {
+	readonly heads: number;
+	readonly width: number;
+	readonly hidden: number;
+	/** Norms behind the sums. */
+	readonly post?: boolean;
+	/** The feed-forward block reads positions of all sequences as rows, as OPT has it. */
+	readonly rows?: boolean;
+};
+
 /** A transformer encoder layer: `heads` × `width`, a feed-forward block of `hidden`, norms before or after the sum. */
 export function encoderLayer(
 	b: Build,
 	x: string,
-	{ heads, width, hidden, post = false }: { heads: number; width: number; hidden: number; post?: boolean },
+	{ heads, width, hidden, post = false, rows = false }: LayerSizes,
 ): string {
 	const d = heads * width;
 	const norm = (value: string): string => b.node('LayerNormalization', [value, b.weight([d]), b.weight([d])]);
@@ -169,16 +179,18 @@ export function encoderLayer(
 		b.ints([0, -1, d]),
 	]);
 	const first = b.node('Add', [x, linear(merged, d, d)]);
-	const middle = post ? norm(first) : first;
+	const laid = rows ? b.node('Reshape', [first, b.ints([-1, d])]) : first;
+	const middle = post ? norm(laid) : laid;
 	const f = post ? middle : norm(middle);
 	const second = b.node('Add', [middle, linear(b.node('Relu', [linear(f, d, hidden)]), hidden, d)]);
-	return post ? norm(second) : second;
+	const put = rows ? b.node('Reshape', [second, b.node('Shape', [first])]) : second;
+	return post ? norm(put) : put;
 }
 
 /** A stack of encoder layers over `x [batch, seq, heads·width]`. */
 export function encoder(
 	layers: number,
-	options: { heads: number; width: number; hidden: number; post?: boolean },
+	options: LayerSizes,
 	build: Parameters<typeof modelBuilder>[0] = {},
 ): Model {
 	const b = modelBuilder(build);

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../src/compile.ts';
 import { present } from '../../src/diagnostic.ts';
-import { type Build } from '../harness/model.ts';
+import { encoder as layered, type Build } from '../harness/model.ts';
 import { attentionForms } from '../harness/attention.ts';
 import { buildOf } from '../harness/exact.ts';
 import {
@@ -167,6 +167,14 @@ test('behind the last attention the last position is enough for a next token', a
 	assert.match(await refusal(encoderOf({ head: mean }), recipe), /ReduceMean mixes positions behind/);
 	assert.match(await refusal(encoderOf({ head: first }), recipe), /picks positions by number/);
 	assert.match(await refusal(model, 'prune tokens keep last after layer 0'), /stands `after last attention`/);
+});
+
+test('the same where the last feed-forward block reads rows of all sequences', async () => {
+	const model = layered(2, { heads: 2, width: 4, hidden: 16, rows: true });
+	const recipe = `prune tokens keep last after last attention may change "${model.graph.outputs[0]!.name}"`;
+	const { document } = await proves(model, recipe);
+	const { macs } = document.steps[0]!;
+	assert.ok(macs[1] < macs[0]);
 });
 
 test('columns of a text recognizer leave between its two blocks and are back before its neck convolves them', async () => {

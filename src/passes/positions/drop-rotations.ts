@@ -107,7 +107,7 @@ const others = (refused: ReadonlyMap<string, string>, { step }: PlanRequest): Di
 async function choose({ step, net, lab }: PlanRequest, all: readonly Turned[]): Promise<readonly Turned[]> {
 	if (step.amount === undefined) return all;
 	if (lab?.calibrated !== true)
-		throw new Fault(needsData({ metric: 'drift' }, { span: step.spans.amount ?? step.span }));
+		throw new Fault(needsData({ metric: 'drift', fitted: true }, { span: step.spans.amount ?? step.span }));
 	const harm: number[] = [];
 	for (const one of all) {
 		const edits = editsFor(net, decisionOf([one]));

@@ -31,7 +31,7 @@ export function planLast(request: PlanRequest): Planned<KeptLast> {
 	const last = anatomy.layers
 		.flatMap(({ residuals }) => residuals)
 		.findLast(({ block }) => block.kind === 'attention');
-	const start = last === undefined ? undefined : net.tensors.get(last.after);
+	const start = last && unflattened(net.tensors.get(last.after));
 	if (start === undefined) throw refusal(request, 'no attention on a residual path is found');
 	if (start.io.includes('output'))
 		throw refusal(request, `nothing stands behind the last attention of '${start.name}', an output`);
@@ -53,6 +53,14 @@ export function planLast(request: PlanRequest): Planned<KeptLast> {
 		tensors: new Map(),
 		numbering,
 	};
+}
+
+/** Where positions and batch were laid along one axis (OPT), what they were laid out from. */
+function unflattened(value: NetTensor | undefined): NetTensor | undefined {
+	const { producer } = value ?? {};
+	const [from] = producer?.inputs ?? [];
+	const isFlat = producer?.node.op === 'Reshape' && value?.sizes.length === 2 && from?.sizes.length === 3;
+	return isFlat ? from : value;
 }
 
 function follow(net: PlanRequest['net'], start: NetTensor): Followed {
