@@ -167,10 +167,30 @@ function namesOf({ lines, first, space, name }: Classes): Dictionary {
 
 function special(model: string, size: number): number[] {
 	const tokenizer = tokenizerBeside(model);
-	if (tokenizer === undefined) return [...(dictionaryBeside(model, size)?.unnamed ?? []), ...saidIds(model)];
-	const added = addedIn(tokenizer).filter((token) => token.special);
+	const dictionary = dictionaryBeside(model, size);
+	const added = tokenizer === undefined ? [] : addedIn(tokenizer).filter((token) => token.special);
 	const own = unknown(model);
-	return [...added.map(({ id }) => id), ...saidIds(model), ...(own === undefined ? [] : [own])];
+	return [
+		...added.map(({ id }) => id),
+		...(tokenizer === undefined ? (dictionary?.unnamed ?? []) : []),
+		...saidTokens(model).flatMap(([, token]) => dictionary?.ids.get(token) ?? []),
+		...saidIds(model),
+		...(own === undefined ? [] : [own]),
+	];
+}
+
+/** Tokens with a part to play, by it: `cls_token` and the like, in the settings of a tokenizer. */
+function saidTokens(model: string): [part: string, token: string][] {
+	return ['special_tokens_map.json', 'tokenizer_config.json'].flatMap((name) =>
+		Object.entries(settingsBeside(model, name) ?? {}).flatMap(([part, value]) =>
+			/_tokens?$/.test(part)
+				? [value, ...listOf(value)].flatMap((one): [string, string][] => {
+						const text = isObject(one) ? one['content'] : one;
+						return typeof text === 'string' ? [[part, text]] : [];
+					})
+				: [],
+		),
+	);
 }
 
 /** `pad_token_id` and the like in the model's configuration. */
@@ -186,9 +206,15 @@ function saidIds(model: string): number[] {
 
 function unknown(model: string): number | undefined {
 	const path = pathBeside(model, 'tokenizer.json');
-	if (path === undefined) return undefined;
+	if (path === undefined) return unknownOfSettings(model);
 	const tokenizer = readSettings(path);
 	const { unk_token: token, unk_id: id } = isObject(tokenizer['model']) ? tokenizer['model'] : {};
 	if (typeof id === 'number') return id;
 	return typeof token === 'string' ? tokensOf(tokenizer).get(token) : undefined;
+}
+
+/** Of tokenizers that say it by its name alone, beside a list of their tokens. */
+function unknownOfSettings(model: string): number | undefined {
+	const [, token] = saidTokens(model).find(([part]) => part === 'unk_token') ?? [];
+	return token === undefined ? undefined : dictionaryBeside(model, 0)?.ids.get(token);
 }

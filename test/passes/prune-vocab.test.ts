@@ -259,6 +259,21 @@ test('reads tokens as the tokenizer spells them, and keeps its special ones', as
 	);
 });
 
+test('special tokens stay where a list of tokens and their names are all there is', async () => {
+	const files = {
+		'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\ncat\nsat\nmat\n',
+		'special_tokens_map.json': '{"unk_token": {"content": "[UNK]"}, "additional_special_tokens": ["mat"]}',
+		'tokenizer_config.json': '{"cls_token": "[CLS]", "tokenizer_class": "BertTokenizer"}',
+		'list.txt': 'cat\n',
+	};
+	const { document } = await build(encoder(), 'prune vocab keep "./list.txt"', files);
+	isProven(document);
+	assert.equal(
+		document.steps[0]!.removed[0]!.units.filter((id) => id < 8),
+		[0, 3, 4, 6],
+	);
+});
+
 /** What a recognizer ends in: scores of classes by position, through a softmax. */
 function recognizer(last: (b: Build, x: string) => string): Model {
 	const b = modelBuilder();
