@@ -26,10 +26,12 @@ export type Session = {
 	release(): Promise<void>;
 };
 
+type Level = 'disabled' | 'basic' | 'extended' | 'all';
+
 export type SessionOptions = {
 	/** Whose session it is, for messages: `original`, `reference`, `pruned`. */
 	readonly which: string;
-	readonly optimize?: 'disabled' | 'basic' | 'extended' | 'all';
+	readonly optimize?: Level;
 	readonly threads?: number;
 	/** Values to make fetchable beside the graph's outputs. */
 	readonly extra?: readonly ValueName[];
@@ -70,17 +72,7 @@ export async function openSession(
 	const fail = (problem: unknown): never => {
 		throw new Fault(sessionFailed({ which, cause: (problem as Error).message.split('\n')[0] ?? '' }));
 	};
-	const session = await ort.InferenceSession.create(bytes, {
-		graphOptimizationLevel: optimize,
-		logSeverityLevel: 4,
-		...(threads !== undefined && { intraOpNumThreads: threads }),
-		extra: {
-			session: {
-				intra_op: { allow_spinning: '0' },
-				...(folder !== undefined && { model_external_initializers_file_folder_path: folder }),
-			},
-		},
-	}).catch(fail);
+	const session = await created(ort, { bytes, folder }, optimize, threads).catch(fail);
 	const tensors = (values: Feeds): Record<string, Ort.Tensor> =>
 		Object.fromEntries([...values].map(([name, value]) => [name, toOrt(ort, value)]));
 	return {
@@ -97,6 +89,35 @@ export async function openSession(
 		release: () => session.release(),
 	};
 }
+
+/** Without optimizations where that is asked for, and possible. */
+async function created(
+	ort: typeof Ort,
+	{ bytes, folder }: { readonly bytes: Uint8Array; readonly folder: string | undefined },
+	optimize: Level,
+	threads: number | undefined,
+): Promise<Ort.InferenceSession> {
+	const create = (graphOptimizationLevel: Level): Promise<Ort.InferenceSession> =>
+		ort.InferenceSession.create(bytes, {
+			graphOptimizationLevel,
+			logSeverityLevel: 4,
+			...(threads !== undefined && { intraOpNumThreads: threads }),
+			extra: {
+				session: {
+					intra_op: { allow_spinning: '0' },
+					...(folder !== undefined && { model_external_initializers_file_folder_path: folder }),
+				},
+			},
+		});
+	return create(optimize).catch((problem: unknown) => {
+		if (optimize !== 'disabled' || !isCastToItself(problem)) throw problem;
+		return create('basic');
+	});
+}
+
+/** A model that casts half precision to itself is loaded by onnxruntime 1.30 only where its optimizer takes such casts out first. */
+const isCastToItself = (problem: unknown): boolean =>
+	(problem as Error).message.includes('(InsertedPrecisionFreeCast_');
 
 const endsProcess = (node: Node): string =>
 	`${nodeLabel(node)} has no bias and computes its weight, which ends the process in onnxruntime 1.30`;
