@@ -107,12 +107,18 @@ function scored(kit: Kit, scores: string, heads: number): string {
 }
 
 /** Scores, their softmax, values, and the way back to [batch, seq, d]. */
-function attended(kit: Kit, qkv: readonly [string, string, string], { heads, d }: Sizes): string {
+function attended(
+	kit: Kit,
+	qkv: readonly [string, string, string],
+	{ heads, d }: Sizes,
+	bias?: string,
+): string {
 	const [q, k, v] = qkv;
 	const einsum = kit.draw.chance(0.2);
-	const scores = einsum
+	const plain = einsum
 		? kit.node('Einsum', [q, k], { equation: { kind: 'string', value: 'bhsd,bhtd->bhst' } })
 		: kit.node('MatMul', [q, kit.transpose(k, 0, 1, 3, 2)]);
+	const scores = bias === undefined ? plain : kit.node('Add', [plain, bias]);
 	const context = kit.bounded(kit.node('MatMul', [scored(kit, scores, heads), v]));
 	return kit.reshape(kit.transpose(context, 0, 2, 1, 3), 2, [d]);
 }
@@ -133,6 +139,23 @@ function attention(layout: Layout): Block {
 	};
 }
 
+/** Two attentions that read one bias by head and key, of T5's and ALiBi's kind: their heads are tied until it is copied. */
+const tied: Block = {
+	takes: ['sequence'],
+	build: (kit, x) => {
+		const sizes = pickSizes(kit);
+		const byKey = kit.transpose(kit.linear(x.name, x.width, 1), 0, 2, 1);
+		const bias = kit.bounded(
+			kit.node('Mul', [kit.node('Unsqueeze', [byKey, kit.b.ints([1])]), kit.weight([sizes.heads, 1, 1], 1)]),
+		);
+		const layer = (from: string): string => {
+			const name = attended(kit, separate(kit, { ...x, name: from }, sizes), sizes, bias);
+			return kit.bounded(kit.node('Add', [from, kit.linear(name, sizes.d, x.width)]));
+		};
+		return { ...x, name: layer(layer(x.name)) };
+	},
+};
+
 /** torch.nn.MultiheadAttention: the sequence first, heads beside the batch on one axis. */
 const threeDimensional: Block = {
 	takes: ['sequence'],
@@ -147,8 +170,11 @@ const threeDimensional: Block = {
 			.map((part) => kit.transpose(kit.node('Reshape', [part, target]), 1, 0, 2));
 		const scores = kit.node('MatMul', [q, kit.transpose(k, 0, 2, 1)]);
 		const weights = kit.exact ? kit.bounded(scores) : kit.node('Softmax', [scores], { axis: 2 });
-		const context = kit.transpose(kit.bounded(kit.node('MatMul', [weights, v])), 1, 0, 2);
-		const shape = kit.node('Concat', [length, batch, kit.b.ints([d])], { axis: 0 });
+		const flat = kit.bounded(kit.node('MatMul', [weights, v]));
+		const context = kit.transpose(flat, 1, 0, 2);
+		// BLOOM asks how many there are of the axis of both.
+		const items = kit.draw.chance(0.5) ? kit.node('Div', [kit.sizeAt(flat, 0), kit.b.ints([heads])]) : batch;
+		const shape = kit.node('Concat', [length, items, kit.b.ints([d])], { axis: 0 });
 		const merged = kit.transpose(kit.node('Reshape', [context, shape]), 1, 0, 2);
 		return { ...x, name: kit.linear(merged, d, x.width) };
 	},
@@ -219,6 +245,7 @@ export const attentionBlocks: Readonly<Record<string, Block>> = {
 	),
 	attention_threeDimensional: threeDimensional,
 	attention_beside: beside,
+	attention_tied: tied,
 	...Object.fromEntries(
 		Object.entries(fused).map(([name, build]): [string, Block] => [
 			name,
