@@ -4,7 +4,7 @@
  * a softmax at the model's end goes, and the output holds logits.
  */
 import { Fault } from '../../diagnostic.ts';
-import { nodeLabel, type Model, type Node } from '../../ir/graph/graph.ts';
+import { nodeLabel, type Model, type Node, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import {
 	isActivationMatMul,
@@ -125,27 +125,48 @@ function lower(task: LowerTask<Folds>): Lowered {
 	return { patch: lowered.patch, claims: [claim] };
 }
 
-/** The softmax back between the logits and who read it, or behind the logits that took its output's name. */
-function restored(after: Model, softmax: Node, before: Model): Model {
-	const [[input = ''], [output = '']] = [softmax.inputs, softmax.outputs];
-	const atEnd = before.graph.outputs.some(({ name }) => name === output);
-	const fresh = freshNames(after.graph);
-	const [logits, weights] = atEnd ? [fresh(`${output}_logits`), output] : [input, fresh(output)];
-	const renamed =
-		(from: string, to: string) =>
-		(name: string): string =>
-			name === from ? to : name;
-	const readers = before.graph.nodes.filter(({ inputs }) => inputs.includes(output)).map(({ id }) => id);
-	const moved = after.graph.nodes.flatMap((node): Edit[] => {
-		const [inputs, outputs] = atEnd
-			? [node.inputs.map(renamed(output, logits)), node.outputs.map(renamed(output, logits))]
-			: [readers.includes(node.id) ? node.inputs.map(renamed(input, weights)) : node.inputs, node.outputs];
-		const same = inputs.join() === node.inputs.join() && outputs.join() === node.outputs.join();
-		return same ? [] : [{ kind: 'node', node: { ...node, inputs, outputs } }];
-	});
-	const { id: _, ...rest } = softmax;
-	const back: Edit = { kind: 'insert', node: { ...rest, inputs: [logits], outputs: [weights] } };
-	return applyPatch(after, { label: 'softmax restored', edits: [...moved, back] });
+/** The softmax back in its place: at the end, or before what only moves it on its way there. */
+function restored(after: Model, softmax: Node, { graph }: Model): Model {
+	const [output = ''] = softmax.outputs;
+	const isLast = graph.outputs.some(({ name }) => name === output);
+	const edits = isLast ? behindLogits(after, softmax) : beforeReaders(after, softmax, graph.nodes);
+	return applyPatch(after, { label: 'softmax restored', edits });
+}
+
+/** The logits took the output's name: they get another one, and the softmax of them the name. */
+function behindLogits({ graph }: Model, softmax: Node): Edit[] {
+	const [output = ''] = softmax.outputs;
+	const logits = freshNames(graph)(`${output}_logits`);
+	const renamed = (names: readonly ValueName[]): ValueName[] =>
+		names.map((name) => (name === output ? logits : name));
+	const holders = graph.nodes.filter(({ inputs, outputs }) => [...inputs, ...outputs].includes(output));
+	return [
+		...holders.map((node): Edit => {
+			const renewed = { ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) };
+			return { kind: 'node', node: renewed };
+		}),
+		insertedAgain(softmax, logits, output),
+	];
+}
+
+/** Who read the softmax reads the logits now: it reads a softmax of them. */
+function beforeReaders({ graph }: Model, softmax: Node, before: readonly Node[]): Edit[] {
+	const [[logits = ''], [output = '']] = [softmax.inputs, softmax.outputs];
+	const weights = freshNames(graph)(output);
+	const readers = new Set(before.filter(({ inputs }) => inputs.includes(output)).map(({ id }) => id));
+	return [
+		...graph.nodes
+			.filter(({ id }) => readers.has(id))
+			.map((node): Edit => {
+				const inputs = node.inputs.map((name) => (name === logits ? weights : name));
+				return { kind: 'node', node: { ...node, inputs } };
+			}),
+		insertedAgain(softmax, logits, weights),
+	];
+}
+
+function insertedAgain({ id: _, ...softmax }: Node, from: ValueName, to: ValueName): Edit {
+	return { kind: 'insert', node: { ...softmax, inputs: [from], outputs: [to] } };
 }
 
 const isSoftmax = ({ op }: Node): boolean => op === 'Softmax' || op === 'LogSoftmax';
