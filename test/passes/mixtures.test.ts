@@ -326,4 +326,14 @@ test('experts whose numbers are used otherwise stay', async () => {
 	assert.match(await whyAllStay(model, 'prune experts 25%'), /Mul/);
 });
 
+test('classes that share a softmax are no experts', async () => {
+	const b = modelBuilder();
+	const maps = b.node('Relu', [b.node('Conv', [b.input('x', ['batch', 3, 4, 4]), b.weight([6, 3, 1, 1])])]);
+	const scores = b.node('Transpose', [b.node('Conv', [maps, b.weight([2, 6, 1, 1])])], {
+		perm: [0, 2, 3, 1],
+	});
+	b.output(b.node('Softmax', [scores], { axis: 3 }), ['batch', 4, 4, 2]);
+	assert.match(await refusalOf(b.build(), 'prune experts 50%'), /no experts that prunec can find/);
+});
+
 test.run();

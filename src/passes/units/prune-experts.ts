@@ -2,6 +2,8 @@
 import { type Diagnostic } from '../../diagnostic.ts';
 import { type Passage } from '../../ir/axes/barriers.ts';
 import { type Family } from '../../ir/axes/families.ts';
+import { type NetTensor } from '../../ir/axes/net.ts';
+import { intAttribute } from '../../ir/axes/view.ts';
 import { pinned } from '../../messages/plan.ts';
 import { pruneUnits } from './prune-units.ts';
 import { handedOnBy, ownWeights } from './silent.ts';
@@ -74,7 +76,15 @@ function isChosen({ letters }: Family): boolean {
 /** Whether matrices of each lie on one axis. */
 function isStacked({ axes }: Family): boolean {
 	return [...axes].some(
-		([tensor, own]) => tensor.constant !== undefined && tensor.sizes.length > 2 && own[0] !== undefined,
+		([tensor, own]) =>
+			tensor.constant !== undefined && tensor.sizes.length > 2 && own[0] !== undefined && !isKernel(tensor),
+	);
+}
+
+/** A convolution's kernel holds a filter for each channel that comes out; a matrix for each group where there are several. */
+function isKernel({ consumers }: NetTensor): boolean {
+	return consumers.some(
+		({ node, view }) => node.op.startsWith('Conv') && intAttribute(view, 'group', 1) === 1,
 	);
 }
 
