@@ -1,5 +1,5 @@
 /** How far rounding alone moves what a model puts out. */
-import { FLOAT } from './dtype.ts';
+import { FLOAT, FLOAT16 } from './dtype.ts';
 import {
 	type Attribute,
 	type Bytes,
@@ -12,10 +12,10 @@ import {
 	withBodies,
 } from './graph.ts';
 import { drawAt } from './random.ts';
-import { floats, isReadable, numbersOf } from './tensor.ts';
+import { floats, halfBits, isReadable, numbersOf } from './tensor.ts';
 
 /**
- * The model with every float32 weight of two axes or more moved by one unit in the last place, up or down by `seed`: about what rounding
+ * The model with every floating-point weight of two axes or more moved by one unit in the last place, up or down by `seed`: about what rounding
  * does to the sums that the weights are multiplied into, carried to the outputs by whatever stands behind. Vectors and scalars stay: sizes
  * and thresholds are among them. What is quantized is moved too, by as much: weights of quantized models are no floating-point numbers, and
  * a number on the other side of the boundary between two steps is another step.
@@ -81,7 +81,7 @@ function jitterAttribute(attribute: Attribute, seed: number): Attribute {
 }
 
 function jitterTensor(tensor: Tensor, seed: number): Tensor {
-	if (tensor.type !== FLOAT || tensor.dims.length < 2 || !isReadable(tensor)) return tensor;
+	if (![FLOAT, FLOAT16].includes(tensor.type) || tensor.dims.length < 2 || !isReadable(tensor)) return tensor;
 	const { origin: _, ...rest } = tensor;
 	return { ...rest, bytes: movedBytes(tensor, seed) };
 }
@@ -89,12 +89,23 @@ function jitterTensor(tensor: Tensor, seed: number): Tensor {
 /** Moved when they are read, and not held afterwards. */
 function movedBytes(tensor: Tensor, seed: number): Bytes {
 	const read = (): Uint8Array => {
-		const values = Float32Array.from(numbersOf(tensor));
-		const bits = new Int32Array(values.buffer);
+		const values = numbersOf(tensor);
+		const bits = bitsOf(tensor.type, values);
+		const limit = tensor.type === FLOAT ? Infinity : largestHalf;
 		for (const [at, value] of values.entries())
-			if (value !== 0 && Number.isFinite(value))
+			if (value !== 0 && Math.abs(value) < limit)
 				bits[at] = (bits[at] ?? 0) + (drawAt(seed, at) < 0.5 ? 1 : -1);
-		return new Uint8Array(values.buffer);
+		return new Uint8Array(bits.buffer);
 	};
 	return { length: tensor.bytes?.length ?? 0, read };
+}
+
+/** Behind it lies infinity. */
+const largestHalf = 65504;
+
+/** Numbers as they are stored: the next integer is the next number. */
+function bitsOf(type: number, values: ArrayLike<number>): Int32Array | Uint16Array {
+	return type === FLOAT
+		? new Int32Array(Float32Array.from(values).buffer)
+		: Uint16Array.from(values, halfBits);
 }
