@@ -2,6 +2,7 @@
 import { drawAt } from '../ir/graph/random.ts';
 import { matrix, transposed, type Matrix, type Products } from '../ir/matrix.ts';
 import { damped, solveDamped } from './ridge.ts';
+import { truncate } from './svd.ts';
 
 export type Canonical = {
 	/** By axis: size × rank; all columns but the last factor's are unit vectors. */
@@ -16,7 +17,42 @@ const settled = 1e-6;
 const damping = 1e-9;
 
 /** A tensor of these sizes, row-major, as a sum of `rank` products of vectors. The start is drawn from a fixed seed. */
-export async function canonical(
+export function canonical(
+	data: Float64Array,
+	dims: readonly number[],
+	rank: number,
+	products: Products,
+): Promise<Canonical> {
+	const wide = [...dims.keys()].filter((axis) => dims[axis] !== 1);
+	const [rows = 0, cols = dims.length - 1] = wide;
+	const isMatrix = wide.length <= 2 && rows < cols && rank <= Math.min(dims[rows] ?? 1, dims[cols] ?? 1);
+	return isMatrix
+		? ofMatrix(data, dims, [rows, cols, rank], products)
+		: alternating(data, dims, rank, products);
+}
+
+/** Along two axes alone the sum that loses least is that of the singular values (Eckart & Young 1936). */
+async function ofMatrix(
+	data: Float64Array,
+	dims: readonly number[],
+	[rows, cols, rank]: readonly [rows: number, cols: number, rank: number],
+	products: Products,
+): Promise<Canonical> {
+	const whole = matrix(dims[rows] ?? 1, dims[cols] ?? 1, data);
+	const { left, right, tail } = await truncate(whole, rank, products);
+	const [before, behind] = [left, transposed(right)].map(unitColumns);
+	const lengths = [left, transposed(right)].map(columnLengths);
+	const sizes = Float64Array.from({ length: rank }, (_, at) =>
+		lengths.reduce((all, own) => all * (own[at] ?? 0), 1),
+	);
+	const factors = dims.map((_, axis) => {
+		const unit = axis === rows ? before : axis === cols ? behind : undefined;
+		return unit ?? matrix(1, rank, new Float64Array(rank).fill(1));
+	});
+	return { factors: factors.map((one, axis) => (axis === dims.length - 1 ? scaled(one, sizes) : one)), tail };
+}
+
+async function alternating(
 	data: Float64Array,
 	dims: readonly number[],
 	rank: number,
@@ -118,15 +154,27 @@ async function hadamardGram(factors: readonly Matrix[], products: Products): Pro
 	return result;
 }
 
-function unitColumns({ rows, cols, data }: Matrix): Matrix {
+function unitColumns(a: Matrix): Matrix {
+	return scaled(
+		a,
+		columnLengths(a).map((length) => 1 / (length || 1)),
+	);
+}
+
+function columnLengths({ cols, data }: Matrix): Float64Array {
 	const squares = new Float64Array(cols);
 	data.forEach((value, at) => {
 		squares[at % cols] = (squares[at % cols] ?? 0) + value * value;
 	});
+	return squares.map(Math.sqrt);
+}
+
+/** Each column times a number. */
+function scaled({ rows, cols, data }: Matrix, by: Float64Array): Matrix {
 	return matrix(
 		rows,
 		cols,
-		data.map((value, at) => value / (Math.sqrt(squares[at % cols] ?? 0) || 1)),
+		data.map((value, at) => value * (by[at % cols] ?? 0)),
 	);
 }
 

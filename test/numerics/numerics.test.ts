@@ -7,6 +7,7 @@ import { productsOf } from '../../src/backends/ort/products.ts';
 import { Fault } from '../../src/diagnostic.ts';
 import { stream } from '../../src/data/generate.ts';
 import { identity, matrix, transposed, type Form, type Matrix } from '../../src/ir/matrix.ts';
+import { canonical, khatriRao } from '../../src/numerics/canonical.ts';
 import { cholesky, factorMatrix, inverseFactor, solve } from '../../src/numerics/cholesky.ts';
 import { orthonormalize } from '../../src/numerics/orthonormal.ts';
 import { plainProducts } from '../../src/numerics/plain-products.ts';
@@ -154,6 +155,30 @@ test('truncates like the singular value decomposition of ml-matrix', async () =>
 		const tail = values.slice(rank).reduce((sum, value) => sum + value ** 2, 0) / total;
 		assert.ok(Math.abs(factors.tail - tail) < 1e-12, 'the tail that is told');
 		assert.ok(Math.abs((await errorOf(a, factors)) - Math.sqrt(tail)) < 1e-7, 'the error that is measured');
+	}
+});
+
+test('a kernel of two axes is decomposed by its singular values, whichever two they are', async () => {
+	const [rows, cols, rank] = [12, 9, 4];
+	const a = random(rows, cols, 5);
+	const values = new SVD(dense(a)).diagonal.map((value) => value * value);
+	const all = values.reduce((sum, value) => sum + value, 0);
+	const lost = values.slice(rank).reduce((sum, value) => sum + value, 0) / all;
+	for (const dims of [
+		[rows, 1, cols],
+		[1, rows, cols],
+		[rows, cols, 1],
+	]) {
+		const { factors, tail } = await canonical(a.data, dims, rank, plainProducts);
+		const ones = matrix(rank, 1, new Float64Array(rank).fill(1));
+		const made = await products.multiply(khatriRao(factors), ones);
+		// Double precision, through a Gram matrix.
+		assert.ok(Math.abs(tail - lost) < 1e-12 && Math.abs(distance(made.data, a.data) ** 2 - lost) < 1e-12);
+		for (const { data } of factors.slice(0, -1)) {
+			const size = data.length / rank;
+			const first = Array.from({ length: size }, (_, at) => data[at * rank]!);
+			assert.ok(Math.abs(norm(Float64Array.from(first)) - 1) < 1e-12, 'unit vectors');
+		}
 	}
 });
 
