@@ -7,6 +7,7 @@ import { classifier, lm, proven } from '../fixtures/text/text.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { encoder } from '../harness/model.ts';
+import { attention, type Variation } from '../harness/one-attention.ts';
 
 const test = suite('prune softmax with relu, sigmoid, topk');
 const folder = testFolder();
@@ -67,6 +68,15 @@ test('how many weights stay is said with topk, and with nothing else', async () 
 		codes,
 		Array.from({ length: 4 }, () => 'plan/keep-and-topk'),
 	);
+});
+
+test('weights that are cast before they weigh values, as decoders of transformers write them, are weights all the same', async () => {
+	const cast: Variation['weights'] = (b, weights) => b.node('Cast', [weights], { to: 1 });
+	for (const by of ['with relu', 'keep 2 with topk']) {
+		const { document } = await buildOf(attention({ weights: cast }), `prune softmax ${by}`);
+		assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [1, 1]);
+		assert.ok(document.proof!.ok && !document.proof!.weak);
+	}
 });
 
 test.run();

@@ -10,6 +10,7 @@ import { npy } from '../harness/data.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { encoder } from '../harness/model.ts';
+import { attention, type Variation } from '../harness/one-attention.ts';
 
 const test = suite('prune softmax with mean');
 const folder = testFolder();
@@ -75,6 +76,13 @@ test('masks go on deciding what is seen: padding and causal models, those that m
 		assert.equal([document.steps[0]!.selected, document.steps[0]!.metric], [1, 'drift']);
 		assert.ok(document.drift!.cosine > 0.98, String(document.drift!.cosine));
 	}
+});
+
+test('weights that are cast before they weigh values, as decoders of transformers write them, are weights all the same', async () => {
+	const cast: Variation['weights'] = (b, weights) => b.node('Cast', [weights], { to: 1 });
+	const { document, model } = await buildOf(attention({ weights: cast }), 'prune softmax with mean');
+	assert.equal([document.steps[0]!.selected, operators(model)['Softmax']], [1, undefined]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
 });
 
 test.run();

@@ -94,13 +94,24 @@ export function outputProjection(start: NetNode): Linear | undefined {
 	return undefined;
 }
 
+/** Operators that hand weights on as they are, but for their type. */
+const handing: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Dropout']);
+
+/** Whether somebody multiplies values with what a softmax puts out. */
+export function weighsValues({ outputs: [output] }: NetNode): boolean {
+	return (output?.consumers ?? []).some(
+		(one) => isActivationProduct(one) || (handing.has(one.node.op) && weighsValues(one)),
+	);
+}
+
 /** The product with the values that alone reads a softmax; or who else does. */
 export function soleProduct({ outputs: [output] }: NetNode): NetNode | string {
-	const [values, ...others] = output?.consumers ?? [];
-	const isProduct = values !== undefined && isActivationProduct(values) && values.inputs[0] === output;
-	return others.length > 0 || !isProduct || output?.io.length !== 0
+	const [reader, ...others] = output?.consumers ?? [];
+	const isAlone = others.length === 0 && output?.io.length === 0 && reader?.inputs[0] === output;
+	if (reader !== undefined && isAlone && handing.has(reader.node.op)) return soleProduct(reader);
+	return reader === undefined || !isAlone || !isActivationProduct(reader)
 		? 'more than the product with the values reads its weights'
-		: values;
+		: reader;
 }
 
 type Shifts = (net: Net, changing: Changing, tensors: ReadonlyMap<string, Tensor>, fresh: Fresh) => Edit[];

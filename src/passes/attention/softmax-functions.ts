@@ -2,15 +2,14 @@
  * `prune softmax with relu`, `with sigmoid`, `with topk`: other functions of the scores in a softmax's place (arXiv:2309.08586,
  * arXiv:2409.04431). Lossy; they save nothing on a CPU, and the plan says so.
  */
-import { Fault, present, type Diagnostic } from '../../diagnostic.ts';
+import { Fault, type Diagnostic } from '../../diagnostic.ts';
 import { nodeLabel, type Tensor } from '../../ir/graph/graph.ts';
 import { type Edit } from '../../ir/graph/patch.ts';
 import { isOverLast } from '../exact/attention-paths.ts';
 import { type NetNode } from '../../ir/axes/net.ts';
 import { keepAndTopk, stays } from '../../messages/exact.ts';
 import { noAnatomy } from '../../messages/plan.ts';
-import { isActivationProduct } from '../../ir/anatomy/parts.ts';
-import { chooseAttentions, compensated, soleProduct } from './attention-changes.ts';
+import { chooseAttentions, compensated, soleProduct, weighsValues } from './attention-changes.ts';
 import { Rewriting } from '../exact/rewriting.ts';
 import { sitesInScope } from '../sites.ts';
 import { editsForWeighings, type Weighing, type Weighings, type Kept } from './softmax-graph.ts';
@@ -80,7 +79,7 @@ function sitesOf(request: PlanRequest): {
 	const r = new Rewriting(net);
 	const inScope = sitesInScope(request);
 	const softmaxes = net.nodes.filter(
-		(one) => one.node.op === 'Softmax' && inScope(one.node) && isAttention(one),
+		(one) => one.node.op === 'Softmax' && inScope(one.node) && weighsValues(one),
 	);
 	if (softmaxes.length === 0)
 		throw new Fault(noAnatomy({ target: 'attentions', scoped: step.in.length > 0 }, { span: step.span }));
@@ -99,9 +98,4 @@ function sitesOf(request: PlanRequest): {
 		found: tried.flatMap(({ softmax, values }) => (typeof values === 'string' ? [] : [{ softmax, values }])),
 		refused,
 	};
-}
-
-/** Somebody multiplies values with what it puts out. */
-function isAttention({ outputs }: NetNode): boolean {
-	return present(outputs[0], 'an output').consumers.some((one) => isActivationProduct(one));
 }

@@ -141,6 +141,7 @@ async function stillOf(
 	const [average] = await lab.averages(model, [output.name]);
 	const name = `${output.name}.weights`;
 	const { dims, mean } = present(average, 'an average');
-	tensors.set(name, tensorOf(name, FLOAT, [1, ...dims], mean));
+	const type = values.view.inputs[0]?.type ?? FLOAT;
+	tensors.set(name, tensorOf(name, type, [1, ...dims], mean));
 	return { ...base, weights: name };
 }
