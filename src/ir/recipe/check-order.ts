@@ -8,18 +8,16 @@ type Kind = (step: Step) => boolean;
 type Rule = { readonly first: Kind; readonly second: Kind; readonly why: string };
 
 const widths: ReadonlySet<string> = new Set([
-	'heads',
-	'ffn',
-	'hidden',
-	'channels',
-	'filters',
-	'groups',
-	'experts',
+	...['heads', 'queries', 'ffn', 'hidden', 'channels', 'filters', 'groups', 'experts', 'units'],
 ]);
 const prunes =
 	(...targets: readonly string[]): Kind =>
 	({ verb, target = '' }) =>
 		verb === 'prune' && targets.includes(target);
+const factors =
+	(...targets: readonly string[]): Kind =>
+	({ verb, target = '' }) =>
+		verb === 'factorize' && targets.includes(target);
 const narrows: Kind = ({ verb, target = '' }) => verb === 'prune' && widths.has(target);
 
 /** Constants in the place of norms and softmaxes, and layers that take up others. */
@@ -33,6 +31,16 @@ const rules: readonly Rule[] = [
 		first: ({ verb }) => verb === 'factorize',
 		second: narrows,
 		why: 'factors have no units of their own to score, and smaller matrices need smaller ranks',
+	},
+	{
+		first: factors('ffn', 'attention'),
+		second: prunes('layers'),
+		why: 'factors of layers that go are made for nothing',
+	},
+	{
+		first: factors('embeddings', 'head'),
+		second: prunes('vocab'),
+		why: 'factors are chosen for all tokens that stand there, also for those that go afterwards',
 	},
 	{
 		first: prunes('weights'),
