@@ -86,7 +86,9 @@ async function measure(carried: Carried, result: Model, staged: Staged | undefin
 		: undefined;
 	const isVerified = carried.options.verify !== false;
 	const accuracy = isVerified ? await sharesOf(recipe, models, shapes, judging) : undefined;
-	const latency = isTimed(carried) ? await timeBoth([loaded.model, result], shapes, threads) : undefined;
+	const latency = isTimed(carried, result)
+		? await timeBoth([loaded.model, result], shapes, threads)
+		: undefined;
 	return {
 		before: { ...before, bytes: loaded.file.bytes },
 		after: { ...after, ...(staged && { bytes: staged.bytes }) },
@@ -101,8 +103,10 @@ function isDriftWanted({ loaded, recipe, options }: Carried, result: Model): boo
 	return options.verify !== false && (result !== loaded.model || (recipe?.expectations ?? []).length > 0);
 }
 
-function isTimed({ recipe, options }: Carried): boolean {
-	return options.bench === true || recipe?.expectations.some(({ subject }) => subject === 'latency') === true;
+/** Twice the same model would differ by noise alone. */
+function isTimed({ loaded, recipe, options }: Carried, result: Model): boolean {
+	const isAsked = options.bench === true && result !== loaded.model;
+	return isAsked || recipe?.expectations.some(({ subject }) => subject === 'latency') === true;
 }
 
 /** Of the model before the first step and after the last. */

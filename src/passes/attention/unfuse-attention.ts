@@ -7,7 +7,7 @@ import { Fault, present } from '../../diagnostic.ts';
 import { nodeLabel, type Node } from '../../ir/graph/graph.ts';
 import { opsetLacks } from '../../messages/tokens.ts';
 import { nothingToDo } from '../../messages/exact.ts';
-import { listRefusals, spoiled } from '../exact/exact.ts';
+import { asBefore, listRefusals, spoiled } from '../exact/exact.ts';
 import { Drawing } from '../draw.ts';
 import { drawAttention, formOf, fusedIn } from './plain-attention.ts';
 import { sitesInScope } from '../sites.ts';
@@ -85,15 +85,6 @@ function lower({ net, decision, label }: LowerTask<Unfused>): Lowered {
 		return drawAttention(draw, present(site, 'a fused attention of the plan'));
 	});
 	const edits = [...draw.edits, ...last.map((node) => ({ kind: 'node', node }) as const)];
-	return {
-		patch: { label, edits },
-		claims: [
-			{
-				says: 'the model before',
-				reference: net.model,
-				controls: spoiled(net.model, edits, label),
-				isSpoiled: true,
-			},
-		],
-	};
+	const claim = asBefore(net.model, spoiled(net.model, edits, label));
+	return { patch: { label, edits }, claims: [claim] };
 }

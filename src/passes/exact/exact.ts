@@ -6,6 +6,7 @@
 import { bug, present, type Diagnostic } from '../../diagnostic.ts';
 import { type Model, type Node, type Tensor, type ValueName } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
+import { type Claim } from '../../ir/proof.ts';
 import { isReadable, numbersOf, tensorOf } from '../../ir/graph/tensor.ts';
 import { FLOAT, INT32, INT64, isFloat } from '../../ir/graph/dtype.ts';
 import { nothingToDo, stays } from '../../messages/exact.ts';
@@ -133,20 +134,16 @@ export function lowerFolds(
 		if (outcome.control !== undefined) controls.push(outcome.control);
 	}
 	const patch = { label, edits: r.edits() };
-	return {
-		patch,
-		claims: [
-			{
-				says: 'the model before',
-				reference: net.model,
-				isSpoiled: true,
-				controls: [
-					...spoiled(net.model, patch.edits, label),
-					...controls.slice(0, most).map((control) => () => control(net.model)),
-				],
-			},
-		],
-	};
+	const claim = asBefore(net.model, [
+		...spoiled(net.model, patch.edits, label),
+		...controls.slice(0, most).map((control) => () => control(net.model)),
+	]);
+	return { patch, claims: [claim] };
+}
+
+/** That nothing changed: the reference is the model before, and controls are the result with a mistake in it. */
+export function asBefore(reference: Model, controls: Claim['controls']): Claim {
+	return { says: 'the model before', reference, controls, isSpoiled: true };
 }
 
 /** Controls are tried in turn; these many are enough to find one that shows. */

@@ -5,7 +5,7 @@ import { constantTensor } from '../../ir/graph/constants.ts';
 import { hashOf, sameBytes } from '../../ir/graph/hash.ts';
 import { nothingToDo } from '../../messages/exact.ts';
 import { matchesGlob } from '../../ir/glob.ts';
-import { spoiledWith } from './exact.ts';
+import { asBefore, spoiledWith } from './exact.ts';
 import { Rewriting } from './rewriting.ts';
 import {
 	defineTechnique,
@@ -105,6 +105,6 @@ function lower({ net, decision: { groups }, label }: LowerTask<Sharing>): Lowere
 	const controls = spoiledWith(net.model, edits, kept, label);
 	return {
 		patch: { label, edits },
-		claims: [{ says: 'the model before', reference: net.model, controls, isSpoiled: true }],
+		claims: [asBefore(net.model, controls)],
 	};
 }

@@ -7,7 +7,7 @@ import { nodeLabel, type Model, type Node } from '../../ir/graph/graph.ts';
 import { applyPatch, freshNames, type Edit } from '../../ir/graph/patch.ts';
 import { floats, tensorOf } from '../../ir/graph/tensor.ts';
 import { nothingToDo } from '../../messages/exact.ts';
-import { listRefusals, spoiled } from './exact.ts';
+import { asBefore, listRefusals, spoiled } from './exact.ts';
 import { sitesInScope } from '../sites.ts';
 import { insert } from '../edits.ts';
 import { loopsOf, unrolled, type Turning } from './turns.ts';
@@ -91,7 +91,7 @@ function lower({ net, decision, label }: LowerTask<Unrolled>): Lowered {
 	];
 	return {
 		patch: { label, edits },
-		claims: [{ says: 'the model before', reference: net.model, controls, isSpoiled: true }],
+		claims: [asBefore(net.model, controls)],
 	};
 }
 

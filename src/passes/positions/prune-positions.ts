@@ -12,7 +12,7 @@ import { unsupportedAmount } from '../../messages/check.ts';
 import { nothingToDo, stays } from '../../messages/exact.ts';
 import { fewerPositions, positionsNeeded } from '../../messages/positions.ts';
 import { dialStraight, lowerStraight, planStraight, type Straight } from './drop-rotations.ts';
-import { lowerFolds, planFolds, spoiled, type Folds } from '../exact/exact.ts';
+import { asBefore, lowerFolds, planFolds, spoiled, type Folds } from '../exact/exact.ts';
 import { positionTable, rowsOf, type PositionTable } from './position-tables.ts';
 import { sums } from './pre-added.ts';
 import { groupBy } from '../group-by.ts';
@@ -181,8 +181,6 @@ function lower({ net: { model }, decision: { tables }, label }: LowerTask<Cuts>)
 	});
 	return {
 		patch: { label, edits },
-		claims: [
-			{ says: 'the model before', reference: model, controls: spoiled(model, edits, label), isSpoiled: true },
-		],
+		claims: [asBefore(model, spoiled(model, edits, label))],
 	};
 }
