@@ -66,6 +66,30 @@ test('a batch normalization without a projection before it goes into those behin
 	assert.equal(operators(model), { Conv: 2, Add: 1 });
 });
 
+test('a batch normalization goes through operators that only move its channels, as behind products over tokens', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 'seq', 5]);
+	const linear = (from: string, inputs: number, outputs: number): string =>
+		b.node('Add', [b.node('MatMul', [from, b.weight([inputs, outputs])]), b.weight([outputs])]);
+	const turned = b.node('Transpose', [linear(x, 5, 6)], { perm: [0, 2, 1] });
+	const back = b.node('Transpose', [b.node('Relu', [batch(b, turned, 6)])], { perm: [0, 2, 1] });
+	const flat = b.node('Flatten', [b.node('MatMul', [back, b.weight([6, 4])])], { axis: 2 });
+	b.output(b.node('Relu', [batch(b, flat, 4)]), ['rows', 4]);
+	const { document, model } = await buildOf(b.build(), 'prune norms');
+	assert.equal([document.steps[0]!.selected, document.steps[0]!.of], [2, 2]);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+	assert.equal(operators(model), { MatMul: 2, Add: 2, Transpose: 2, Relu: 2, Flatten: 1 });
+});
+
+test('channels that are moved to another axis than the one that is normalized stay', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 6, 5]);
+	b.output(b.node('Relu', [batch(b, b.node('MatMul', [x, b.weight([5, 6])]), 6)]), ['batch', 6, 6]);
+	const { document } = await buildOf(b.build(), 'prune norms');
+	assert.is(document.steps[0]!.selected, 0);
+	assert.match(reasons(document).join(), /writes another axis/);
+});
+
 test('what stands in the way of a batch normalization is said', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 4, 6, 6]);

@@ -71,7 +71,8 @@ export function movedInput(r: Rewriting, node: Node): ValueName | undefined {
 	return isMover(r, node) ? node.inputs[0] : undefined;
 }
 
-function isMover(r: Rewriting, node: Node): boolean {
+/** Whether a node only moves the numbers of its first input. */
+export function isMover(r: Rewriting, node: Node): boolean {
 	if (node.domain !== '' || movers[node.op] === undefined) return false;
 	return node.op !== 'Cast' || keepsType(r, node);
 }

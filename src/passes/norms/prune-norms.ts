@@ -14,11 +14,13 @@ import {
 	foldBehind,
 	projectionAt,
 	readerAt,
+	resultAxis,
 	resultOf,
 	type Affine,
 	type Projection,
 } from '../exact/projection.ts';
 import { Rewriting } from '../exact/rewriting.ts';
+import { carriedAxis, isMover } from '../exact/trace.ts';
 import { lowerStatic, type Statics } from './norm-constants.ts';
 import { planStatic } from './static-norms.ts';
 import { foldRepeated } from './repeated-norms.ts';
@@ -94,20 +96,35 @@ function foldBatch(r: Rewriting, node: Node): Folded | string | undefined {
 	return {};
 }
 
+/** The projection whose channels a norm alone reads, through operators that only move them; or why there is none. */
 function projectionBefore(r: Rewriting, norm: Node): Projection | string {
-	const [value = ''] = norm.inputs;
-	const maker = r.makerOf(value);
+	const way: Node[] = [];
+	let [reader, value, shared] = [norm, norm.inputs[0] ?? '', r.sharedWith(norm.inputs[0] ?? '', norm)];
+	let maker = r.makerOf(value);
+	while (maker !== undefined && shared === undefined && isMover(r, maker)) {
+		way.unshift(maker);
+		[reader, value] = [maker, maker.inputs[0] ?? ''];
+		[maker, shared] = [r.makerOf(value), r.sharedWith(value, reader)];
+	}
 	if (maker === undefined) return `'${value}' is a model input`;
 	const product =
 		maker.op === 'Add' ? r.makerOf(maker.inputs.find((name) => r.constantOf(name) === undefined)) : maker;
 	const projection = product === undefined ? `${nodeLabel(maker)} has no weight` : projectionAt(r, product);
 	if (typeof projection === 'string') return projection;
 	if (projection.node.domain !== '') return `${nodeLabel(projection.node)} makes more than its product`;
-	if (projection.node.op === 'MatMul' && r.sizesOf(value)?.length !== 2)
-		return `${nodeLabel(projection.node)} writes another axis`;
 	if (resultOf(r, projection).id !== maker.id) return `${nodeLabel(maker)} is no bias`;
+	if (carriedAlong(r, way, resultAxis(r, projection)) !== 1)
+		return `${nodeLabel(projection.node)} writes another axis`;
 	const bias = biasOf(r, projection);
-	return r.sharedWith(value, norm) ?? (typeof bias === 'string' ? bias : projection);
+	return shared ?? (typeof bias === 'string' ? bias : projection);
+}
+
+/** Where an axis comes out of operators that only move numbers. */
+function carriedAlong(r: Rewriting, way: readonly Node[], axis: number): number | undefined {
+	return way.reduce<number | undefined>(
+		(at, node) => (at === undefined ? undefined : carriedAxis(r, node, at)),
+		axis,
+	);
 }
 
 /** What a scale along the last axis passes unchanged: operators that leave that axis alone. */
