@@ -64,6 +64,12 @@ test('what a network makes for all of them is not copied: those heads go togethe
 	const [first, second] = pruned.steps[0]?.removed ?? [];
 	assert.equal(first?.units, second?.units);
 	assert.equal([pruned.proof?.ok, pruned.proof?.weak], [true, false]);
+	const { document: one } = await buildOf(tiedHeads('product', 3), 'prune heads 50% in layers [0]');
+	assert.is(one.steps[0]?.selected, 0);
+	assert.match(
+		reasons(one).join(' '),
+		/they go together with those of layers 1, 2, which the statement leaves out/,
+	);
 });
 
 test.run();

@@ -51,13 +51,35 @@ function unitsOfBlocks(request: PlanRequest, kind: Block['kind'], unit: string):
 			.filter((block) => block.kind === kind && inCross(request, block))
 			.map((block) => ({ block, layer: given })),
 	);
+	const reasons = placed.map(({ block }) => whyWhole(block, placed, request));
 	return {
-		groups: placed.flatMap(({ block, layer }) => groupOf(block, layer) ?? []),
-		refused: placed.flatMap(({ block, layer }) =>
-			block.family === undefined ? [refusal(block, layer, unit, request)] : [],
+		groups: placed.flatMap(({ block, layer }, at) =>
+			reasons[at] === undefined ? (groupOf(block, layer) ?? []) : [],
 		),
+		refused: placed.flatMap(({ layer }, at) => {
+			const why = reasons[at];
+			return why === undefined ? [] : [refusal(layer, unit, why, request)];
+		}),
 		total: placed.reduce((sum, { block }) => sum + block.units, 0),
 	};
+}
+
+/** Why a block loses nothing: nothing can go, or it would go from layers too that the statement leaves out. */
+function whyWhole(
+	{ family, reasons }: Block,
+	placed: readonly { readonly block: Block }[],
+	{ anatomy, numbering }: PlanRequest,
+): string | undefined {
+	if (family === undefined) return reasons[0] ?? 'nothing there can go';
+	const inScope = new Set(placed.map(({ block }) => block));
+	const others = anatomy.layers.flatMap(({ blocks }, at) =>
+		blocks.some((block) => block.family === family && !inScope.has(block))
+			? [numbering.layers[at] ?? at]
+			: [],
+	);
+	return others.length === 0
+		? undefined
+		: `they go together with those of layers ${others.join(', ')}, which the statement leaves out`;
 }
 
 function queriesOf(request: PlanRequest): Found {
@@ -87,9 +109,6 @@ function inCross({ step }: PlanRequest, block: Block): boolean {
 	return !step.in.some((place) => place.kind === 'cross-attention') || block.cross;
 }
 
-function refusal(block: Block, layer: number, unit: string, { step }: PlanRequest): Diagnostic {
-	return pinned(
-		{ what: `the ${unit} of layer ${layer}`, why: block.reasons[0] ?? 'nothing there can go' },
-		{ span: step.span, at: `layer ${layer}` },
-	);
+function refusal(layer: number, unit: string, why: string, { step }: PlanRequest): Diagnostic {
+	return pinned({ what: `the ${unit} of layer ${layer}`, why }, { span: step.span, at: `layer ${layer}` });
 }
