@@ -259,6 +259,22 @@ test('reads tokens as the tokenizer spells them, and keeps its special ones', as
 	);
 });
 
+test('a head behind values whose sizes cannot be told stays whole, and is named', async () => {
+	const b = modelBuilder({ opset: 13 });
+	const ids = b.input('input_ids', ['batch', 'seq'], 7);
+	const x = b.node('Gather', [b.weight([V, d]), ids]);
+	const pieces = b.node('SplitToSequence', [x, b.ints([1], [])], { axis: 1 });
+	const last = b.node('SequenceAt', [pieces, b.ints([0], [])]);
+	b.output(b.node('MatMul', [last, b.weight([d, V])]), ['batch', 1, V]);
+	const { document } = await build(b.build(), 'prune vocab keep 8');
+	assert.is(document.steps[0]!.selected, V - 8);
+	const said = document.diagnostics.map(({ message }) => message).join();
+	assert.match(
+		said,
+		/^output '.*' stays: sizes at MatMul '.*' cannot be told, from .*\(`unroll loops` may help\)$/,
+	);
+});
+
 test('special tokens stay where a list of tokens and their names are all there is', async () => {
 	const files = {
 		'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\ncat\nsat\nmat\n',

@@ -8,6 +8,7 @@ import { type Model } from '../../ir/graph/graph.ts';
 import { applyPatch } from '../../ir/graph/patch.ts';
 import { type Kept } from '../../ir/proof.ts';
 import { type Amount } from '../../ir/recipe/recipe.ts';
+import { stays } from '../../messages/exact.ts';
 import {
 	alignedAway,
 	columnsStay,
@@ -82,6 +83,7 @@ async function plan(request: PlanRequest): Promise<Planned<VocabularyDecision>> 
 			removed: [{ layer: 0, units: gone.map((at) => given[at] ?? at) }],
 			refused: [
 				...notes(request, parts, asked, gone.length),
+				...blindOutputs(request),
 				...restored.map((one) => columnsStay({ ...one, gone: gone.length }, { span: step.span })),
 			],
 			decision: {
@@ -138,6 +140,17 @@ function restoredOf(request: PlanRequest, { tables, heads }: VocabularyParts, ke
 		);
 	if (problems.length > 0) throw new Fault(...problems);
 	return lost.map(({ name, axis, size }) => ({ output: name, axis, columns: size }));
+}
+
+/** Outputs of which nobody can say whether they score tokens. */
+function blindOutputs({ net, step }: PlanRequest): Diagnostic[] {
+	return net.model.graph.outputs.flatMap(({ name }) => {
+		const why = net.tensors.get(name)?.producer?.why;
+		const isBlind = net.facts.of(name)?.sizes === undefined && why !== undefined;
+		return isBlind
+			? [stays({ unit: 'outputs', why, labels: [`output '${name}'`] }, { span: step.span })]
+			: [];
+	});
 }
 
 function notes(
