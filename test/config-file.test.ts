@@ -46,6 +46,13 @@ for (const [family, [given, after]] of Object.entries(families))
 test('positions, and heads that share keys, are told in every spelling', () => {
 	for (const key of ['max_position_embeddings', 'n_positions', 'n_ctx'])
 		assert.equal(changedConfig({ [key]: 512 }, whole, whole, 128).settings, { [key]: 128 });
+	const told = (most: number, positions: number): unknown =>
+		changedConfig({ max_position_embeddings: most }, { ...whole, positions }, whole, 128).settings;
+	assert.equal(told(514, 512), { max_position_embeddings: 130 }, 'rows, as RoBERTa counts them');
+	assert.equal(
+		[told(512, 512), told(512, 2048), told(2048, 512)],
+		Array(3).fill({ max_position_embeddings: 128 }),
+	);
 	const grouped = { num_attention_heads: 8, num_key_value_heads: 4 };
 	assert.equal(changedConfig(grouped, whole, less, undefined).settings, {
 		num_attention_heads: 6,

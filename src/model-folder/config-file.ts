@@ -9,6 +9,7 @@ import { type Shapes } from '../ir/graph/bindings.ts';
 import { inferFacts } from '../ir/graph/facts.ts';
 import { type Model } from '../ir/graph/graph.ts';
 import { opened } from '../ir/graph/open.ts';
+import { positionTable, rowsOf } from '../passes/positions/position-tables.ts';
 import { type Settings } from '../data/beside.ts';
 import { type Network } from '../backends/onnx/layout.ts';
 
@@ -18,6 +19,8 @@ export type Structure = {
 	readonly heads: readonly number[];
 	readonly ffn: readonly number[];
 	readonly hidden: readonly number[];
+	/** How long an input the tables of positions have rows for; undefined without such a table. */
+	readonly positions?: number;
 	/** How many layers keep keys and values in inputs or outputs of their own. */
 	readonly caches: number;
 	/** Size of the last axis of each output, where it is fixed. */
@@ -40,9 +43,18 @@ export function structureOf(given: Model, shapes: Shapes): Structure {
 		heads: unitsOf('attention'),
 		ffn: unitsOf('ffn'),
 		hidden: widthsOf(anatomy),
+		...positionsIn(anatomy),
 		caches: new Set(caches).size,
 		outputs: Object.fromEntries(outputs.flatMap(({ name }) => widthAt(anatomy, name))),
 	};
+}
+
+function positionsIn({ net }: Anatomy): Pick<Structure, 'positions'> {
+	const lengths = net.nodes.flatMap((node) => {
+		const table = positionTable(node);
+		return table?.more === undefined || table.read !== undefined ? [] : [rowsOf(table) - table.more];
+	});
+	return lengths.length === 0 ? {} : { positions: Math.min(...lengths) };
 }
 
 function widthAt({ net }: Anatomy, name: string): [string, number][] {
@@ -85,6 +97,8 @@ const partKeys: Readonly<Record<Exclude<Network, 'model'>, Readonly<Record<Count
 		hidden: keys.hidden,
 	},
 };
+/** Positions are counted from 0, from 2 (BART), or from behind the padding token, which is one of the first. */
+const mostOffset = 8;
 const positionKeys = ['max_position_embeddings', 'n_positions', 'n_ctx'];
 
 export type Change = { readonly key: string; readonly from: number; readonly to: number };
@@ -128,7 +142,11 @@ export function changedConfig(
 	draft.set(own.ffn, before.ffn, after.ffn);
 	draft.set(own.hidden, before.hidden, after.hidden);
 	const most = positionKeys.map((key) => settings[key]).find((value) => typeof value === 'number');
-	if (positions !== undefined && typeof most === 'number') draft.set(positionKeys, [most], [positions]);
+	if (positions !== undefined && typeof most === 'number') {
+		// Families that count from behind the padding token say how many rows there are, which is more (RoBERTa: 514 for 512).
+		const more = Math.max(0, most - (before.positions ?? most));
+		draft.set(positionKeys, [most], [positions + (more <= mostOffset ? more : 0)]);
+	}
 	return { ...draft.done(), unfit: unfitLoaders(settings, before, after) };
 }
 
