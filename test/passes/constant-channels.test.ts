@@ -83,6 +83,19 @@ const cases: readonly Case[] = [
 		},
 		[6, 7],
 	],
+	[
+		'through slopes of their own, and bounds that are cast',
+		{
+			dead: [1, 4],
+			between: (b, x) => {
+				const [least, most] = [-0.5, 6].map((bound) => b.node('Cast', [b.floats([bound], [])], { to: 1 }));
+				return b.node('Softplus', [
+					b.node('Clip', [b.node('PRelu', [x, b.floats(biases.map(Math.abs), [8, 1, 1])]), least!, most!]),
+				]);
+			},
+		},
+		[1, 4],
+	],
 ];
 for (const [what, options, gone] of cases)
 	test(`go ${what}`, async () => {
@@ -114,6 +127,25 @@ test('what is constant but not zero stays where zeros are read around it, with t
 	assert.match(
 		reasons(document).join(),
 		/1 of the filters of '.*' stays: they are constant, but Conv '.*' reads zeros around them/,
+	);
+	assert.ok(document.proof!.ok && !document.proof!.weak);
+});
+
+test('filters of zeros of a transposed convolution go, through a mean over places', async () => {
+	const b = modelBuilder();
+	const x = b.input('x', ['batch', 3, 6, 6]);
+	const values = Array.from({ length: 3 * 8 * 4 }, (_, at) =>
+		Math.floor(at / 4) % 8 === 2 ? 0 : Math.sin(at) / 2,
+	);
+	const up = b.node('ConvTranspose', [x, b.floats(values, [3, 8, 2, 2]), b.floats(biases)], {
+		strides: [2, 2],
+	});
+	const mean = b.node('ReduceMean', [b.node('Relu', [up])], { axes: [2, 3], keepdims: 0 });
+	b.output(b.node('Gemm', [mean, b.weight([8, 5]), b.floats([1, 2, 3, 4, 5])]), ['batch', 5]);
+	const { document } = await buildOf(b.build(), 'prune channels');
+	assert.equal(
+		document.steps[0]!.removed.flatMap(({ units }) => units),
+		[2],
 	);
 	assert.ok(document.proof!.ok && !document.proof!.weak);
 });

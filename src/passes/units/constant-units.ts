@@ -24,6 +24,8 @@ const functions: Readonly<Record<string, (x: number, node: NetNode) => number>> 
 	HardSigmoid: (x, { node }) => clip(numberOf(node, 'alpha', 0.2) * x + numberOf(node, 'beta', 0.5), 0, 1),
 	HardSwish: (x) => x * clip(x / 6 + 0.5, 0, 1),
 	Clip: clipped,
+	Exp: Math.exp,
+	Softplus: (x) => Math.log1p(Math.exp(x)),
 	Abs: Math.abs,
 	Neg: (x) => -x,
 };
@@ -34,9 +36,14 @@ const clip = (x: number, least: number, most: number): number => Math.min(Math.m
 function clipped(x: number, { node, inputs }: NetNode): number {
 	const bound = (slot: number, name: string, absent: number): number => {
 		const given = node.inputs[slot] ?? '';
-		return given === '' ? numberOf(node, name, absent) : (numbersIn(inputs[slot])?.[0] ?? NaN);
+		return given === '' ? numberOf(node, name, absent) : (numbersIn(uncast(inputs[slot]))?.[0] ?? NaN);
 	};
 	return clip(x, bound(1, 'min', -Infinity), bound(2, 'max', Infinity));
+}
+
+/** What a constant was before it was cast, as exporters write bounds. */
+function uncast(tensor: NetTensor | undefined): NetTensor | undefined {
+	return tensor?.producer?.node.op === 'Cast' ? uncast(tensor.producer.inputs[0]) : tensor;
 }
 
 const sums: Readonly<Record<string, (a: number, b: number) => number>> = {
@@ -44,12 +51,14 @@ const sums: Readonly<Record<string, (a: number, b: number) => number>> = {
 	Sub: (a, b) => a - b,
 	Mul: (a, b) => (a === 0 || b === 0 ? 0 : a * b),
 	Div: (a, b) => a / b,
+	PRelu: (x, slope) => (x < 0 ? x * slope : x),
 };
 
 /** Operators that only move numbers, or take one of several equal ones. */
 const moving: ReadonlySet<string> = new Set([
 	...['Identity', 'Dropout', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Slice', 'Split'],
 	...['MaxPool', 'GlobalMaxPool', 'GlobalAveragePool', 'Gather', 'DepthToSpace', 'SpaceToDepth'],
+	...['ReduceMean', 'ReduceMax', 'ReduceMin'],
 ]);
 
 export class ConstantUnits {
@@ -82,6 +91,7 @@ export class ConstantUnits {
 		if (moving.has(op)) return this.read(input);
 		switch (op) {
 			case 'Conv':
+			case 'ConvTranspose':
 			case 'Gemm':
 			case 'MatMul':
 				return this.written(made);
@@ -129,7 +139,7 @@ export class ConstantUnits {
 		const [alpha, beta] = ['alpha', 'beta'].map((name) => numberOf(node.node, name, 1));
 		const weighed = this.perUnit(weight, axis, (values) => values.reduce((total, one) => total + one, 0));
 		const isZero = this.perUnit(weight, axis, (values) => (values.every((one) => one === 0) ? 1 : 0));
-		const single = isDepthwise(node) ? this.read(input) : this.all(NaN);
+		const single = node.node.op === 'Conv' && isDepthwise(node) ? this.read(input) : this.all(NaN);
 		return bias.map((added, unit) => {
 			const value = single[unit] ?? NaN;
 			const isFlat = isZero[unit] === 1 || value === 0;
@@ -205,6 +215,7 @@ export class ConstantUnits {
 /** The axis of a weight that tells what it puts out. */
 function outAxis(node: Node, { sizes }: NetTensor): number | undefined {
 	if (node.op === 'Conv') return 0;
+	if (node.op === 'ConvTranspose') return intOf(node, 'group', 1) === 1 ? 1 : undefined;
 	return sizes.length === 2 ? 1 - intOf(node, 'transB', 0) : undefined;
 }
 
