@@ -38,6 +38,23 @@ test('a softmax whose every reader asks for the order goes', async () => {
 	assert.is(operators(model)['Softmax'], undefined);
 });
 
+test('it goes along whatever axis it ranks, and stays where others rank along another', async () => {
+	for (const [axis, selected] of [
+		[1, 1],
+		[3, 0],
+	] as const) {
+		const b = modelBuilder();
+		const scores = b.node('Conv', [b.input('x', ['batch', 3, 5, 4]), b.weight([6, 3, 1, 1])]);
+		b.output(b.node('ArgMax', [b.node('Softmax', [scores], { axis: 1 })], { axis }));
+		const model = b.build();
+		model.graph.outputs.forEach((info) => Object.assign(info, { type: 7 }));
+		const { document } = await buildOf(model, 'prune softmax');
+		assert.is(document.steps[0]!.selected, selected);
+		if (selected === 1) assert.ok(document.proof!.ok && !document.proof!.weak);
+		else assert.match(reasons(document).join(), /ArgMax .* reads its numbers/);
+	}
+});
+
 test('it stays when somebody reads its numbers', async () => {
 	const mixed = classifier((b, p) => b.output(b.node('TopK', [p, b.ints([2])], { axis: 1 }, '', 2)));
 	const { document } = await buildOf(mixed, 'prune softmax');
