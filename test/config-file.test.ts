@@ -43,6 +43,17 @@ for (const [family, [given, after]] of Object.entries(families))
 		assert.equal([changes.length, unfit], [4, []]);
 	});
 
+test('settings of parts stay, and those that speak of what changed are named', () => {
+	const given = {
+		model_type: 'clip',
+		text_config: { num_attention_heads: 4, hidden_size: 16 },
+		vision_config: { num_attention_heads: 4, image_size: 224 },
+	};
+	const { settings, below } = changedConfig(given, whole, { ...whole, heads: [3, 3, 3] }, undefined);
+	assert.equal(settings, given);
+	assert.equal(below, ['text_config.num_attention_heads', 'vision_config.num_attention_heads']);
+});
+
 test('positions, and heads that share keys, are told in every spelling', () => {
 	for (const key of ['max_position_embeddings', 'n_positions', 'n_ctx'])
 		assert.equal(changedConfig({ [key]: 512 }, whole, whole, 128).settings, { [key]: 128 });

@@ -6,6 +6,8 @@ type Said = {
 	readonly changes: readonly string[];
 	/** `intermediate_size: 3072, 2048, …`. */
 	readonly uneven: readonly string[];
+	/** `text_config.num_attention_heads`. */
+	readonly below: readonly string[];
 	readonly fits: readonly string[];
 	/** `optimum: why`. */
 	readonly unfit: readonly string[];
@@ -18,8 +20,9 @@ export const configWritten = defineDiagnostic({
 		'A folder in the Hugging Face layout says in `config.json` how many layers, heads and neurons its model has. Keys that said what the model had now say what it has; one number cannot say it where layers differ, and then the key stays as it was. Runtimes take sizes from the model itself; loaders that make caches from the configuration may not fit the result.',
 	message: ({ changes }: Said) =>
 		changes.length === 0 ? 'config.json stays as it was' : `config.json now says ${changes.join(', ')}`,
-	notes: ({ uneven, fits, unfit }) => [
+	notes: ({ uneven, below, fits, unfit }) => [
 		...uneven.map((one) => `layers differ, so this key stays: ${one}`),
+		...(below.length > 0 ? [`settings of parts are not followed: ${below.join(', ')}`] : []),
 		`loads in ${fits.join(', ')}`,
 		...unfit.map((one) => `not in ${one}`),
 	],

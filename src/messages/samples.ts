@@ -63,6 +63,7 @@ const ran: Readonly<Record<string, Sample>> = {
 		folder.configWritten({
 			changes: ['num_hidden_layers 12 -> 10'],
 			uneven: ['intermediate_size: 3072, 2048'],
+			below: ['text_config.num_attention_heads'],
 			fits: ['transformers.js'],
 			unfit: ['optimum: layers differ'],
 		}),

@@ -72,7 +72,8 @@ function widthsOf({ layers, net }: Anatomy): number[] {
 }
 
 /** Keys of model families by what they count (https://github.com/huggingface/optimum, utils/normalized_config.py). */
-type Counted = 'layers' | 'heads' | 'ffn' | 'hidden';
+const countedKinds = ['layers', 'heads', 'ffn', 'hidden'] as const;
+type Counted = (typeof countedKinds)[number];
 const keys: Readonly<Record<Counted, readonly string[]>> = {
 	layers: ['num_hidden_layers', 'n_layers', 'n_layer', 'num_layers'],
 	heads: ['num_attention_heads', 'n_heads', 'n_head', 'num_heads'],
@@ -107,6 +108,8 @@ export type Changed = {
 	readonly changes: readonly Change[];
 	/** Keys that no one number can say any more, with what each layer has. */
 	readonly uneven: readonly { readonly key: string; readonly each: readonly number[] }[];
+	/** Keys of settings below (`text_config`) that speak of what changed: which of several networks they mean is not known. */
+	readonly below: readonly string[];
 	/** Loaders that the result does not fit, and why. */
 	readonly unfit: readonly { readonly loader: string; readonly why: string }[];
 };
@@ -147,7 +150,22 @@ export function changedConfig(
 		const more = Math.max(0, most - (before.positions ?? most));
 		draft.set(positionKeys, [most], [positions + (more <= mostOffset ? more : 0)]);
 	}
-	return { ...draft.done(), unfit: unfitLoaders(settings, before, after) };
+	return {
+		...draft.done(),
+		below: keysBelow(settings, before, after),
+		unfit: unfitLoaders(settings, before, after),
+	};
+}
+
+function keysBelow(settings: Settings, before: Structure, after: Structure): string[] {
+	const changed = countedKinds.filter((kind) => before[kind].join() !== after[kind].join());
+	return Object.entries(settings).flatMap(([name, inner]) =>
+		typeof inner !== 'object' || inner === null
+			? []
+			: changed.flatMap((kind) =>
+					keys[kind].flatMap((key) => (isNumber((inner as Settings)[key]) ? [`${name}.${key}`] : [])),
+				),
+	);
 }
 
 /** A decoder without an encoder speaks of itself as models do. */
@@ -201,7 +219,7 @@ class Draft {
 		}
 	}
 
-	done(): Omit<Changed, 'unfit'> {
+	done(): Omit<Changed, 'unfit' | 'below'> {
 		const settings = { ...this.settings, ...Object.fromEntries(this.changed) };
 		return { settings, changes: this.changes, uneven: this.uneven };
 	}

@@ -194,13 +194,14 @@ function objectIn(text: string): Settings | undefined {
 	}
 }
 
-function said({ changes, uneven, unfit }: Changed): Diagnostic[] {
-	if (changes.length + uneven.length + unfit.length === 0) return [];
+function said({ changes, uneven, below, unfit }: Changed): Diagnostic[] {
+	if (changes.length + uneven.length + below.length + unfit.length === 0) return [];
 	const loaders = ['onnxruntime', 'transformers.js', 'optimum'];
 	return [
 		configWritten({
 			changes: changes.map(({ key, from, to }) => `${key} ${from} → ${to}`),
 			uneven: uneven.map(({ key, each }) => `${key} (${each.join(', ')})`),
+			below,
 			fits: loaders.filter((one) => !unfit.some(({ loader }) => loader === one)),
 			unfit: unfit.map(({ loader, why }) => `${loader}: ${why}`),
 		}),
