@@ -1,7 +1,7 @@
 /** Loops of a known number of turns, and the sequences that they build. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BOOL } from '../../src/ir/graph/dtype.ts';
+import { BOOL, INT64 } from '../../src/ir/graph/dtype.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { loop, splitInLoop } from '../harness/loops.ts';
 import { modelBuilder } from '../harness/model.ts';
@@ -80,6 +80,31 @@ test('leaves a loop whose turns the input counts, and says so', async () => {
 	const { document } = await buildOf(splitInLoop({ at: 'input' }), 'unroll loops');
 	assert.is(document.steps[0]!.selected, 0);
 	assert.match(reasons(document).join(' '), /how often it turns comes from the input/);
+});
+
+test('names what is taken out of sequences that nobody knows, in turns of an unrolled loop and by numbers of the input', async () => {
+	const b = modelBuilder();
+	const yes = b.constant({ type: BOOL, dims: [], data: [1] });
+	const x = b.node('MatMul', [b.input('x', ['batch', 6]), b.weight([6, 8])]);
+	const parts = b.node('SplitToSequence', [x, b.ints([4], [])], { axis: 1 });
+	const sum = loop(b, b.ints([2], []), [[b.weight([1, 4]), 1, [1, 4]]], (inner, turn, [state = '']) => [
+		inner.node('Identity', [yes]),
+		inner.node('Add', [
+			state,
+			inner.node('ReduceMean', [inner.node('SequenceAt', [parts, turn])], { axes: [0] }),
+		]),
+	]);
+	const list = b.node('SequenceConstruct', [x, b.node('Relu', [x])]);
+	const chosen = b.node('SequenceAt', [list, b.input('which', [], INT64)]);
+	b.output(sum, [1, 4]);
+	b.output(chosen, ['batch', 8]);
+	const { document } = await buildOf(b.build(), 'unroll loops');
+	const [step] = document.steps;
+	assert.equal([step!.selected, step!.of, step!.proof?.ok, step!.proof?.weak], [1, 3, true, false]);
+	assert.match(
+		reasons(document).join(' '),
+		/SequenceAt '\S+' stays: what its sequence holds, made by SplitToSequence, is not known.* stays: which value it takes comes from the input/s,
+	);
 });
 
 test.run();

@@ -53,18 +53,25 @@ function isIn(scope: Scope | undefined, outer: Scope): boolean {
 	return scope === outer || (scope?.parent !== undefined && isIn(scope.parent, outer));
 }
 
-/** What puts the turns in the place of the loops, and values in that of what takes them out of sequences; ids of the nodes that did. */
+/** Nodes that go on taking a value out of a sequence, each with why. */
+export type Kept = ReadonlyMap<Node, string>;
+
+/**
+ * What puts the turns in the place of the loops, and values in that of what takes them out of sequences; ids of the nodes that did, and
+ * the nodes that stay, those in turns of the loops too.
+ */
 export function unrolled(
 	net: Net,
 	loops: readonly Turning[],
 	inScope: (node: Node) => boolean,
-): { readonly edits: readonly Edit[]; readonly taken: readonly number[] } {
+): { readonly edits: readonly Edit[]; readonly taken: readonly number[]; readonly kept: Kept } {
 	const unrolling = new Unrolling(net, loops, inScope);
-	return { edits: unrolling.run(), taken: unrolling.taken };
+	return { edits: unrolling.run(), taken: unrolling.taken, kept: unrolling.kept };
 }
 
 class Unrolling {
 	readonly taken: number[] = [];
+	readonly kept = new Map<Node, string>();
 	private readonly edits: Edit[] = [];
 	private readonly rewires: Edit[] = [];
 	private readonly values = new Map<ValueName, ValueName>();
@@ -175,13 +182,26 @@ class Unrolling {
 		return true;
 	}
 
-	/** What is taken out of a known sequence, by a known number. */
+	/** What is taken out of a known sequence, by a known number; where either is not known, why the node stays is noted. */
 	private itemOf({ op, inputs }: Node, before: Node): ValueName | undefined {
-		const list = op === 'SequenceAt' ? this.held.get(inputs[0] ?? '') : undefined;
+		if (op !== 'SequenceAt') return undefined;
+		const list = this.held.get(inputs[0] ?? '');
 		const given = this.net.facts.of(before.inputs[1] ?? '');
 		const at =
 			this.numbers.get(inputs[1] ?? '') ?? (given?.constant === true ? given.known?.values[0] : undefined);
-		return at === undefined ? undefined : list?.at(at);
+		const item = at === undefined ? undefined : list?.at(at);
+		if (item === undefined)
+			this.kept.set(
+				before,
+				list === undefined ? this.unknown(before) : 'which value it takes comes from the input',
+			);
+		return item;
+	}
+
+	private unknown({ inputs }: Node): string {
+		const [sequence = ''] = inputs;
+		const maker = this.net.nodes.find(({ node }) => node.outputs.includes(sequence))?.node;
+		return `what its sequence holds, made by ${maker?.op ?? 'an input'}, is not known`;
 	}
 
 	/** A value that others can read: a sequence is made of what it holds. */

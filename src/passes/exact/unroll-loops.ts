@@ -48,13 +48,13 @@ function plan(request: PlanRequest): Planned<Unrolled> {
 	const inScope = sitesInScope(request);
 	const found = loopsOf(net).filter(({ exit }) => inScope(exit));
 	const turning = found.flatMap(({ turning: one }) => (typeof one === 'string' ? [] : [one]));
-	const refusals = found.flatMap(({ exit, turning: why }) =>
-		typeof why === 'string' ? [{ label: nodeLabel(exit), why }] : [],
+	const { edits, taken, kept } = unrolled(net, turning, inScope);
+	const refusals = [...found.map(({ exit, turning: why }) => [exit, why] as const), ...kept].flatMap(
+		([node, why]) => (typeof why === 'string' ? [{ label: nodeLabel(node), why }] : []),
 	);
-	const { edits, taken } = unrolled(net, turning, inScope);
-	const takers = net.nodes.filter(({ node }) => node.op === 'SequenceAt' && inScope(node));
-	const unit = takers.length > 0 ? 'loops and takings from sequences' : 'loops';
-	const [selected, of] = [turning.length + taken.length, found.length + takers.length];
+	const takings = taken.length + kept.size;
+	const unit = takings > 0 ? 'loops and takings from sequences' : 'loops';
+	const [selected, of] = [turning.length + taken.length, found.length + takings];
 	const nothing = selected === 0 ? [nothingToDo({ unit, of }, { span: step.span })] : [];
 	return {
 		plan: {
