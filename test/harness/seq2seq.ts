@@ -13,8 +13,8 @@ const linear = (b: Build, x: string, name: string, from = width, to = width): st
 		b.node('MatMul', [x, b.weight([from, to], `${name}.weight`)]),
 		b.weight([to], `${name}.bias`),
 	]);
-const split = (b: Build, x: string): string =>
-	b.node('Transpose', [b.node('Reshape', [x, b.ints([0, -1, heads, each])])], { perm: [0, 2, 1, 3] });
+const split = (b: Build, x: string, sizes = b.ints([0, -1, heads, each])): string =>
+	b.node('Transpose', [b.node('Reshape', [x, sizes])], { perm: [0, 2, 1, 3] });
 
 type Attended = { readonly keys: string; readonly values: string };
 
@@ -37,8 +37,16 @@ const projected = (b: Build, x: string, name: string): Attended => ({
 const crossAttention = (b: Build, x: string, memory: string, name: string): string =>
 	attention(b, x, name, projected(b, memory, name));
 
+/** The same where the batch that keys and values are split by is that of what asks, as exporters of BART write it. */
+export function batchOfQueries(b: Build, x: string, memory: string, name: string): string {
+	const batch = b.node('Unsqueeze', [b.node('Gather', [b.node('Shape', [x]), b.ints([0], [])]), b.ints([0])]);
+	const sizes = b.node('Concat', [batch, b.ints([-1, heads, each])], { axis: 0 });
+	const part = (which: string): string => split(b, linear(b, memory, `${name}.${which}`), sizes);
+	return attention(b, x, name, { keys: part('k'), values: part('v') });
+}
+
 /** https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MultiHeadAttention */
-function fusedAttention(b: Build, x: string, memory: string, name: string): string {
+export function fusedAttention(b: Build, x: string, memory: string, name: string): string {
 	const read = [x, memory, memory].map((value, at) => linear(b, value, `${name}.${'qkv'[at] ?? ''}`));
 	return linear(b, b.node('MultiHeadAttention', read, { num_heads: heads }, 'com.microsoft'), `${name}.o`);
 }
@@ -69,7 +77,7 @@ export function encoderFile(layers = 2): Model {
 /**
  * `decoder_model.onnx`, or with `past` `decoder_with_past_model.onnx`: keys and values go out, and with `past` come in.
  */
-export function decoderFile({ past = false, layers = 2, isFused = false } = {}): Model {
+export function decoderFile({ past = false, layers = 2, cross = crossAttention } = {}): Model {
 	const b = modelBuilder();
 	const names = new Map<string, string>();
 	const table = b.weight([vocabulary, width], 'shared');
@@ -81,7 +89,6 @@ export function decoderFile({ past = false, layers = 2, isFused = false } = {}):
 		const own = cached(b, projected(b, read, `${name}.self`), { layer, past }, names);
 		x = b.node('Add', [x, attention(b, read, `${name}.self`, own)]);
 		const asked = norm(b, x, `${name}.cross.norm`);
-		const cross = isFused ? fusedAttention : crossAttention;
 		x = b.node('Add', [x, cross(b, asked, memory, `${name}.cross`)]);
 		x = feedForward(b, x, `${name}.ffn`);
 	}

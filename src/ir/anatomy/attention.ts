@@ -244,6 +244,7 @@ function crossOf(node: NetNode): boolean {
 	return right.size > 0 && [...left].some((name) => !right.has(name));
 }
 
+/** Inputs whose numbers a value is made of: sizes alone, as of a batch that both sequences share, do not count. */
 function inputsBehind(tensor: NetTensor): Set<string> {
 	const names = new Set<string>();
 	const seen = new Set<NetTensor>();
@@ -252,7 +253,9 @@ function inputsBehind(tensor: NetTensor): Set<string> {
 		if (seen.has(next)) continue;
 		seen.add(next);
 		if (next.io.includes('input')) names.add(next.name);
-		pending.push(...(next.producer?.inputs.filter((input) => input !== undefined) ?? []));
+		const { producer } = next;
+		if (producer === undefined || producer.node.op === 'Shape') continue;
+		pending.push(...producer.inputs.filter((input) => input !== undefined));
 	}
 	return names;
 }

@@ -9,7 +9,7 @@ import { compile } from '../../../src/compile.ts';
 import { inspectModel } from '../../../src/tasks/examine.ts';
 import { type Model } from '../../../src/ir/graph/graph.ts';
 import { attentionForms } from '../../harness/attention.ts';
-import { decoderFile } from '../../harness/seq2seq.ts';
+import { batchOfQueries, decoderFile, fusedAttention } from '../../harness/seq2seq.ts';
 
 const test = suite('forms of attention');
 const folder = mkdtempSync(join(tmpdir(), 'prunec-test-'));
@@ -63,7 +63,8 @@ test('attention across two sequences joins the layer of its decoder, also behind
 	const layer = ['attention', 'cross attention', 'ffn'];
 	assert.equal(kinds(decoderFile({ layers: 3 })), [layer, layer, layer]);
 	assert.equal(kinds(decoderFile({ past: true })), [layer, layer]);
-	assert.equal(kinds(decoderFile({ isFused: true })), [layer, layer]);
+	assert.equal(kinds(decoderFile({ cross: fusedAttention })), [layer, layer]);
+	assert.equal(kinds(decoderFile({ cross: batchOfQueries })), [layer, layer]);
 });
 
 test.run();
