@@ -11,8 +11,11 @@ export const [heads, width, d] = [4, 8, 32];
  */
 export type TiedBy = 'mask' | 'bias' | 'slopes' | 'table' | 'product';
 
-/** Attentions over `x` of [batch, seq, 32], four heads each. */
-export function tiedHeads(by: TiedBy, layers = 2): Model {
+/**
+ * Attentions over `x` of [batch, seq, 32], four heads each; of which none can go where `isRepeated`: queries are held against a vector
+ * by head too, which is repeated as often as the batch is large (positions of DeBERTa).
+ */
+export function tiedHeads(by: TiedBy, layers = 2, isRepeated = false): Model {
 	const b = modelBuilder();
 	let x = b.input('x', ['batch', 'seq', d]);
 	const isFlat = by === 'slopes';
@@ -26,7 +29,8 @@ export function tiedHeads(by: TiedBy, layers = 2): Model {
 		};
 		const shared = by === 'table' ? stretchOf(b, given, x) : given;
 		const [queries, keys, values] = [part([0, 2, 1, 3]), part([0, 2, 3, 1]), part([0, 2, 1, 3])];
-		const sum = isFlat ? flatScores(b, queries, keys, shared) : b.node('MatMul', [queries, keys]);
+		const plain = isRepeated ? repeatedScores(b, queries, keys, x) : b.node('MatMul', [queries, keys]);
+		const sum = isFlat ? flatScores(b, queries, keys, shared) : plain;
 		const scores = isFlat ? sum : b.node('Add', [sum, shared]);
 		const weights = b.node('Softmax', [scores], { axis: -1 });
 		const context = b.node('MatMul', [weights, values]);
@@ -82,13 +86,21 @@ function placesOf(b: Build, x: string): string {
 	return b.node('Range', [b.ints([0], []), length, b.ints([1], [])]);
 }
 
+function repeatedScores(b: Build, queries: string, keys: string, x: string): string {
+	const batch = b.node('Shape', [x], { start: 0, end: 1 });
+	const repeats = b.node('Concat', [batch, b.ints([1, 1])], { axis: 0 });
+	const places = b.node('Tile', [b.weight([heads, width, 1]), repeats]);
+	return flatScores(b, queries, keys, b.node('MatMul', [flat(b, queries), places]));
+}
+
+function flat(b: Build, value: string): string {
+	const rest = b.node('Shape', [value], { start: 2 });
+	return b.node('Reshape', [value, b.node('Concat', [b.ints([-1]), rest], { axis: 0 })]);
+}
+
 /** Heads and batch become one axis, and two again: how many there are is asked of the graph. */
 function flatScores(b: Build, queries: string, keys: string, shared: string): string {
-	const flat = (value: string): string => {
-		const rest = b.node('Shape', [value], { start: 2 });
-		return b.node('Reshape', [value, b.node('Concat', [b.ints([-1]), rest], { axis: 0 })]);
-	};
-	const sum = b.node('Add', [b.node('MatMul', [flat(queries), flat(keys)]), shared]);
+	const sum = b.node('Add', [b.node('MatMul', [flat(b, queries), flat(b, keys)]), shared]);
 	const all = b.node('Shape', [sum], { start: 0, end: 1 });
 	const batch = b.node('Div', [all, b.ints([heads])]);
 	const lengths = b.node('Shape', [sum], { start: 1 });

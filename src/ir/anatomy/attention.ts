@@ -73,19 +73,22 @@ function decomposedBlock(softmax: NetNode, families: readonly Family[]): Block |
 	);
 	const output = found?.node.outputs[0];
 	if (scores === undefined || found === undefined || output === undefined) return undefined;
-	const { family, queries } = headsOf(found, families);
+	const { family, queries, linears } = headsOf(found, families);
 	const choke = family && (chokeAt(output, family) ?? chokeAtProjection(family));
 	const heads = family === undefined ? 1 : Math.max(1, family.units || pinnedHeads(output, family));
 	const width = output.sizes.at(-1) ?? 1;
 	const cross = crossOf(scores.node);
-	return { ...block(found.node, family, choke, heads, width, cross), ...(queries && { queries }) };
+	return { ...block(found.node, family, choke, heads, width, cross), linears, ...(queries && { queries }) };
 }
+
+type Heads = { readonly family?: Family; readonly queries?: Family; readonly linears: readonly Linear[] };
 
 /**
  * The family of heads at a product with values; where several queries share keys, of the keys, and then of the queries: each by itself,
- * or, where they lie on an axis beside that of their keys, the same of every group.
+ * or, where they lie on an axis beside that of their keys, the same of every group. Heads that cannot go may be several families, which
+ * other attentions may reach too: their projections are those of all of them, for `apart` to tell whose they are.
  */
-function headsOf(values: Found, families: readonly Family[]): { family?: Family; queries?: Family } {
+function headsOf(values: Found, families: readonly Family[]): Heads {
 	const letters = headLetters(values);
 	const lettersOf = (family: Family): string =>
 		letters.filter((at) => family.letters.get(values.node)?.[at] !== undefined).join();
@@ -95,7 +98,13 @@ function headsOf(values: Found, families: readonly Family[]): { family?: Family;
 	const queries =
 		reaching.find((one) => isByQuery(one) && one.units > 1) ??
 		candidates.find((one) => one.units > 1 && family !== undefined && lettersOf(one) !== lettersOf(family));
-	return { ...(family && { family }), ...(queries && { queries }) };
+	const own = family === undefined || family.units > 0 ? [family ?? []].flat() : candidates;
+	const linears = [...new Map(own.flatMap(linearsOf).map((linear) => [linear.node, linear])).values()];
+	return {
+		...(family && { family }),
+		...(queries && { queries }),
+		linears: linears.sort((a, b) => a.node.index - b.node.index),
+	};
 }
 
 function block(

@@ -25,4 +25,22 @@ test('a mask by head that two attentions add ties their heads, and gives neither
 	assert.is(factored.document.steps[0]!.selected, 4);
 });
 
+test('heads that cannot go, since their keys are repeated, keep the projections of each attention apart', async () => {
+	const model = tiedHeads('mask', 2, true);
+	const { layers } = findAnatomy(buildNet(model, inferFacts(model)));
+	const held = layers.map(({ blocks }) =>
+		blocks.flatMap(({ family, linears }) => [family, ...linears.map(({ node }) => node.index)]),
+	);
+	assert.equal(
+		held.map(([family, ...nodes]) => [family, nodes.length]),
+		[
+			[undefined, 4],
+			[undefined, 4],
+		],
+	);
+	assert.is(new Set(held.flat()).size, 9);
+	const { document } = await buildOf(model, 'share attention across layers .. with mean');
+	assert.equal([document.steps[0]!.selected, document.proof?.ok, document.proof?.weak], [2, true, false]);
+});
+
 test.run();
