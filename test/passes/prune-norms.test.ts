@@ -54,6 +54,18 @@ test('a batch normalization goes into the projection before it, whatever the ope
 	);
 });
 
+test('a norm over channels that come first stays, and the plan says where its scale lies', async () => {
+	const b = modelBuilder();
+	const x = b.node('Conv', [b.input('x', ['batch', 4, 6, 6]), b.weight([8, 4, 1, 1])]);
+	const off = b.node('Sub', [x, b.node('ReduceMean', [x], { axes: [1] })]);
+	const variance = b.node('ReduceMean', [b.node('Mul', [off, off])], { axes: [1] });
+	const root = b.node('Sqrt', [b.node('Add', [variance, b.floats([1e-5], [])])]);
+	const scaled = b.node('Mul', [b.node('Div', [off, root]), b.weight([8, 1, 1])]);
+	b.output(b.node('Conv', [b.node('Add', [scaled, b.weight([8, 1, 1])]), b.weight([3, 8, 1, 1])]));
+	const { document } = await buildOf(b.build(), 'prune norms');
+	assert.match(reasons(document).join(' '), /its scale lies along another axis than the last/);
+});
+
 test('a batch normalization without a projection before it goes into those behind it', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 4, 6, 6]);

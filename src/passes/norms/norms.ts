@@ -135,10 +135,18 @@ function writtenNorm(r: Rewriting, root: Node): Norm | string {
 		)
 			return apart;
 		const constant = reader.inputs.find((name) => r.constantOf(name) !== undefined);
-		if (reader.op === 'Mul' && constant !== undefined) return scaleOf(r, reader, constant, value) ?? apart;
+		if (reader.op === 'Mul' && constant !== undefined)
+			return scaleOf(r, reader, constant, value) ?? (isElsewhere(r, constant) ? elsewhere : apart);
 		value = reader.outputs[0] ?? '';
 	}
 	return apart;
+}
+
+const elsewhere = 'its scale lies along another axis than the last, as of norms with channels first';
+
+function isElsewhere(r: Rewriting, constant: ValueName): boolean {
+	const sizes = r.sizesOf(constant) ?? [];
+	return sizes.at(-1) === 1 && sizes.some((size) => size > 1);
 }
 
 function scaleOf(r: Rewriting, mul: Node, constant: ValueName, from: ValueName): Norm | undefined {
