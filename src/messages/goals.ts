@@ -14,9 +14,12 @@ export const nothingGood = defineDiagnostic({
 	code: 'plan/floor-too-high',
 	severity: 'error',
 	explain:
-		'A statement with `while` takes as much as quality allows. Here the first unit that would go already breaks it.',
-	message: ({ goal }: { goal: string }) => `nothing can go while \`${goal}\``,
-	hint: () => 'ask for less, or give more calibration data: refits on few inputs are poor',
+		'A statement with `while` takes as much as quality allows. Here the first unit that would go already breaks it, or none could go whatever the quality.',
+	message: ({ goal }: { goal: string; choices?: number }) => `nothing can go while \`${goal}\``,
+	hint: ({ choices }) =>
+		choices === 0
+			? 'nothing of what is named may go whatever the quality: what stays says why'
+			: 'ask for less, or give more calibration data: refits on few inputs are poor',
 });
 export const goalUnmeasured = defineDiagnostic({
 	code: 'plan/goal-unmeasured',

@@ -1,5 +1,5 @@
 /** Carries a recipe out step by step: plan, lower, apply, verify. What a step needs measured comes through the lab. */
-import { type Diagnostic } from '../diagnostic.ts';
+import { Fault, type Diagnostic } from '../diagnostic.ts';
 import { findAnatomy } from '../ir/anatomy/anatomy.ts';
 import { weightBytes } from '../ir/cost.ts';
 import { type Shapes } from '../ir/graph/bindings.ts';
@@ -36,6 +36,7 @@ import {
 	type Planned,
 	type PlanRequest,
 	type StepPlan,
+	withAmount,
 } from './technique.ts';
 
 export type RunOptions = {
@@ -121,7 +122,7 @@ class Run {
 	async statement(steps: readonly Step[], state: State): Promise<Carried> {
 		if (!steps.some(hasGoal)) return this.carryOut(steps, state);
 		const opening = await this.openWay(steps, state);
-		const { result, reached } = await this.solve(steps, opening.after);
+		const { result, reached } = await this.orWhatStays(steps, opening.after);
 		const made = result.made.map(({ planned, done }, at): Made => {
 			if (at < result.made.length - 1) return { planned, done };
 			const plan = { ...planned.plan, reached };
@@ -180,6 +181,19 @@ class Run {
 				const solved = await reachBest(await this.goalTask(others, before.after), isCalibrated);
 				return { ...solved, result: { ...solved.result, made: [...before.made, ...solved.result.made] } };
 			},
+		});
+	}
+
+	/** Where goals are missed and a statement finds nothing that could be turned up, the fault says what stays, too. */
+	private async orWhatStays(steps: readonly Step[], state: State): Promise<Solved<Carried>> {
+		return this.solve(steps, state).catch(async (problem: unknown) => {
+			if (!(problem instanceof Fault)) throw problem;
+			const empty = steps.filter(
+				(step) => techniqueNamed(step.technique).dial?.(this.request(step, state)).length === 0,
+			);
+			const one = empty.map((step) => withAmount(step, { kind: 'remove-count', count: 1 }));
+			const { made } = await this.carryOut(one, state);
+			throw new Fault(...problem.diagnostics, ...made.flatMap(({ planned }) => planned.plan.refused));
 		});
 	}
 

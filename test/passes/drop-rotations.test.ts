@@ -103,6 +103,25 @@ test('attentions stop turning one after another, as long as the outputs stay nea
 	assert.match(sums.diagnostics.at(-1)!.message, 'a goal beside `with sums`');
 });
 
+test('where none may go whatever the quality, a guarded statement says what stands in the way', async () => {
+	const path = folder.at('shown.onnx');
+	saveModel(network([{ shown: true }, { shown: true }]), path);
+	const values = Array.from({ length: 800 }, (_, at) => Math.sin(at * 1.7));
+	const data = folder.file('shown.npy', npy([10, 5, d], values, 'f4'));
+	const { diagnostics } = await compile({
+		recipe: 'prune positions while kl <= 10',
+		model: path,
+		data,
+		threads: 1,
+	});
+	assert.equal(
+		diagnostics.map(({ code }) => code),
+		['plan/floor-too-high', 'plan/stays', 'plan/stays'],
+	);
+	assert.match(diagnostics[0]!.hint ?? '', 'whatever the quality');
+	assert.match(diagnostics[1]!.message, /its turned keys are the output/);
+});
+
 test('a model whose attentions turn nothing says so', async () => {
 	const b = modelBuilder();
 	const x = b.input('x', ['batch', 4]);

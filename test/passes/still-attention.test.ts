@@ -10,6 +10,7 @@ import { npy } from '../harness/data.ts';
 import { buildOf, operators, reasons } from '../harness/exact.ts';
 import { testFolder } from '../harness/folder.ts';
 import { encoder } from '../harness/model.ts';
+import { decoderFile } from '../harness/seq2seq.ts';
 import { attention, type Variation } from '../harness/one-attention.ts';
 
 const test = suite('prune softmax with mean');
@@ -67,6 +68,13 @@ test('constants are refused where the length depends on the input', async () => 
 		String,
 	);
 	assert.match(message, /its length depends on the input: `with mean` needs none/);
+});
+
+test('attentions over more positions than ask stay, for one reason said once', async () => {
+	const { document } = await buildOf(decoderFile({ past: true }), 'prune softmax with mean');
+	const [said, ...more] = reasons(document);
+	assert.equal([document.steps[0]!.of, document.proof!.ok, document.proof!.weak, more], [4, true, false, []]);
+	assert.match(said ?? '', 'attentions stay: it sees more or fewer positions than ask');
 });
 
 test('masks go on deciding what is seen: padding and causal models, those that matter least first', async () => {

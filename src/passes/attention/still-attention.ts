@@ -11,10 +11,10 @@ import { type Edit } from '../../ir/graph/patch.ts';
 import { tensorOf } from '../../ir/graph/tensor.ts';
 import { intAttribute } from '../../ir/axes/view.ts';
 import { type NetNode, type NetTensor } from '../../ir/axes/net.ts';
-import { stays } from '../../messages/exact.ts';
 import { needsData, noAnatomy } from '../../messages/plan.ts';
 import { chooseAttentions, compensated, soleProduct } from './attention-changes.ts';
 import { isCounted } from '../positions/position-tables.ts';
+import { listRefusals } from '../exact/exact.ts';
 import { sitesInScope } from '../sites.ts';
 import { editsFor, type Still, type Stills } from './still-graph.ts';
 import { type Planned, type PlanRequest, saidOf } from '../technique.ts';
@@ -28,7 +28,7 @@ type Site = {
 
 export async function planStill(request: PlanRequest): Promise<Planned<Stills>> {
 	const { step, numbering } = request;
-	const { sites, refused } = sitesOf(request);
+	const { sites, of, refused } = sitesOf(request);
 	const tensors = new Map<string, Tensor>();
 	const all: Still[] = [];
 	for (const site of sites) all.push(await stillOf(site, request, tensors));
@@ -40,7 +40,7 @@ export async function planStill(request: PlanRequest): Promise<Planned<Stills>> 
 		plan: {
 			...saidOf(step),
 			selected: still.length,
-			of: sites.length + refused.length,
+			of,
 			unit: `attentions (${step.with === 'constant' ? 'constant weights' : 'the mean of what they see'})`,
 			...(step.amount && { metric: 'drift' }),
 			removed: [],
@@ -62,6 +62,7 @@ export const stillable = (request: PlanRequest): number => sitesOf(request).site
 /** Attentions written in single operators, in scope; and those that stay, with the reason. */
 function sitesOf(request: PlanRequest): {
 	readonly sites: readonly Site[];
+	readonly of: number;
 	readonly refused: readonly Diagnostic[];
 } {
 	const { step, net } = request;
@@ -69,15 +70,11 @@ function sitesOf(request: PlanRequest): {
 	const softmaxes = net.nodes.filter(({ node }) => node.op === 'Softmax' && inScope(node));
 	const found = softmaxes.map((node) => siteAt(node, step.with === 'constant'));
 	const sites = found.filter((one) => typeof one === 'object');
-	const refused = found.flatMap((why, at) => (typeof why === 'string' ? [{ why, at }] : []));
+	const labelAt = (at: number): string => nodeLabel(present(softmaxes[at], 'a softmax').node);
+	const refused = found.flatMap((why, at) => (typeof why === 'string' ? [{ why, label: labelAt(at) }] : []));
 	if (found.length === 0)
 		throw new Fault(noAnatomy({ target: 'attentions', scoped: step.in.length > 0 }, { span: step.span }));
-	const place = { span: step.span };
-	const labelAt = (at: number): string => nodeLabel(present(softmaxes[at], 'a softmax').node);
-	return {
-		sites,
-		refused: refused.map(({ why, at }) => stays({ unit: 'attentions', why, labels: [labelAt(at)] }, place)),
-	};
+	return { sites, of: found.length, refused: listRefusals(refused, 'attentions', request) };
 }
 
 function siteAt(softmax: NetNode, fixed: boolean): Site | string {
@@ -85,7 +82,8 @@ function siteAt(softmax: NetNode, fixed: boolean): Site | string {
 	const axis = intAttribute(softmax.view, 'axis', -1);
 	if (output?.sizes.length !== 4 || (axis !== -1 && axis !== 3))
 		return 'it is no softmax of [batch, heads, length, length] over the last axis';
-	if (output.sizes[2] !== output.sizes[3]) return 'it is between two sequences';
+	if (output.sizes[2] !== output.sizes[3])
+		return 'it sees more or fewer positions than ask: those of a cache, or of another sequence';
 	const values = soleProduct(softmax);
 	if (typeof values === 'string') return values;
 	const masks: NetTensor[] = [];

@@ -109,8 +109,11 @@ class Dial<T> {
 	async asFarAsGood(): Promise<Solved<T>> {
 		const best = await this.furthest();
 		if (best !== undefined) return this.solved(best);
-		const [goal] = this.task.while;
-		throw new Fault(nothingGood({ goal: goal ? goalText(goal) : '' }, goal && { span: goal.span }));
+		const {
+			while: [goal],
+			settings: choices,
+		} = this.task;
+		throw new Fault(nothingGood({ goal: goal ? goalText(goal) : '', choices }, goal && { span: goal.span }));
 	}
 
 	/** The last setting at which quality was seen to hold. */
