@@ -88,6 +88,14 @@ const numbered: Record<string, readonly [(b: Build, ids: string) => string, numb
 		},
 		8,
 	],
+	'the first of stored numbers, no more than there are': [
+		(b, ids) => {
+			const length = b.node('Gather', [b.node('Shape', [ids]), b.ints([1])]);
+			const stored = b.ints(Array.from({ length: 32 }, (_, at) => at));
+			return b.node('Slice', [stored, b.ints([0]), b.node('Min', [length, b.ints([32])]), b.ints([0])]);
+		},
+		8,
+	],
 	'along what is no padding, as RoBERTa does': [
 		(b, ids) => {
 			const mask = b.node('Cast', [b.node('Not', [b.node('Equal', [ids, b.ints([1], [])])])], { to: int64 });

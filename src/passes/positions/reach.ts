@@ -59,6 +59,8 @@ function computed({ node, inputs }: NetNode, of: Of): Reach | undefined {
 			return isBinary(first) ? { counts: true, most: 0 } : undefined;
 		case 'Slice':
 			return sliced(first, of(inputs[2])) ?? of(first);
+		case 'Min':
+			return inputs.map(of).reduce(lower);
 		case 'Where':
 			return larger(of(second), of(inputs[2]));
 		case 'Concat':
@@ -89,6 +91,13 @@ function larger(a: Reach | undefined, b: Reach | undefined): Reach | undefined {
 	const counts = a.counts || b.counts;
 	const [one = 0, other = 0] = [a, b].map(({ counts: own, most }) => (counts && !own ? most - 1 : most));
 	return { counts, most: Math.max(one, other) };
+}
+
+/** The least of several is no higher than any of them: than the one that goes with the length, where there is one. */
+function lower(a: Reach | undefined, b: Reach | undefined): Reach | undefined {
+	if (a === undefined || b === undefined) return a ?? b;
+	if (a.counts !== b.counts) return a.counts ? a : b;
+	return a.most <= b.most ? a : b;
 }
 
 /** Numbers that are the same whatever the input. */
