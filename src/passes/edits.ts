@@ -1,4 +1,5 @@
 /** Short words for the edits that techniques write. */
+import { frontAxis } from '../ir/axes/view.ts';
 import { type Attribute, type Node, type ValueName } from '../ir/graph/graph.ts';
 import { type Edit } from '../ir/graph/patch.ts';
 
@@ -20,6 +21,11 @@ export function attributeInt(name: string, value: number): ReadonlyMap<string, A
 export function intOf({ attributes }: Node, name: string, otherwise: number): number {
 	const attribute = attributes.get(name);
 	return attribute?.kind === 'int' ? attribute.value : otherwise;
+}
+
+/** The attribute `axis`, counted from the front of `rank` axes. */
+export function axisOf(node: Node, rank: number, otherwise: number): number {
+	return frontAxis(intOf(node, 'axis', otherwise), rank);
 }
 
 /** A number attribute, or what holds where it is absent. */

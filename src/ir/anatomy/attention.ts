@@ -98,7 +98,7 @@ function headsOf(values: Found, families: readonly Family[]): Heads {
 	const queries =
 		reaching.find((one) => isByQuery(one) && one.units > 1) ??
 		candidates.find((one) => one.units > 1 && family !== undefined && lettersOf(one) !== lettersOf(family));
-	const own = family === undefined || family.units > 0 ? [family ?? []].flat() : candidates;
+	const own = family !== undefined && family.units > 0 ? [family] : candidates;
 	const linears = [...new Map(own.flatMap(linearsOf).map((linear) => [linear.node, linear])).values()];
 	return {
 		...(family && { family }),

@@ -13,7 +13,7 @@ import { operatorOf } from './table.ts';
 import { type Removal, type Resized, type SizePiece } from './operator.ts';
 import { periodOf, type Period } from './period.ts';
 import { type Row } from './row.ts';
-import { intAttribute } from './view.ts';
+import { frontAxis, intAttribute } from './view.ts';
 
 /**
  * The edits that carry a cut out, or why an operator cannot follow it.
@@ -270,7 +270,8 @@ class Rewriter {
 		const known = node.view.outputs[0]?.known;
 		const dead = this.cut.dead.get(input)?.slice(firstAxis(node, input));
 		const moved = known?.fixed.map((fixed, at) => (fixed ? undefined : dead?.[at])) ?? [];
-		if (known === undefined || moved.some((set) => set && periodOf(set) === undefined)) {
+		const periods = moved.map((set) => set && periodOf(set));
+		if (known === undefined || moved.some((set, at) => set && periods[at] === undefined)) {
 			this.refused ??= `${nodeLabel(node.node)} reads a size that depends on the input and on what is removed`;
 			return;
 		}
@@ -279,7 +280,7 @@ class Rewriter {
 		const parts = known.values.map((value, at) => {
 			if (known.fixed[at] && (dead?.[at] || free?.[at])) return this.literalSize(value, output);
 			const size = this.pick(now, at, output);
-			const period = moved[at] && periodOf(moved[at]);
+			const period = periods[at];
 			return period === undefined ? size : this.wasSize(size, period, output);
 		});
 		this.edits.push({ kind: 'node', node: { ...node.node, outputs: [now] } });
@@ -324,7 +325,7 @@ class Rewriter {
 /** The axis whose size stands first in what a `Shape` puts out. */
 function firstAxis({ view }: NetNode, { sizes }: NetTensor): number {
 	const start = intAttribute(view, 'start', 0);
-	return Math.max(0, start < 0 ? start + sizes.length : start);
+	return Math.max(0, frontAxis(start, sizes.length));
 }
 
 /** The constants of a node that the model does not have, as they are. */

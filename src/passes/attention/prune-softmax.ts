@@ -14,7 +14,7 @@ import {
 	sourceOf,
 } from '../exact/attention-paths.ts';
 import { disturbed, lowerFolds, planFolds, type Folded, type Folds, type Rule } from '../exact/exact.ts';
-import { intOf } from '../edits.ts';
+import { axisOf } from '../edits.ts';
 import { foldBehind } from '../exact/projection.ts';
 import { type Rewriting } from '../exact/rewriting.ts';
 import {
@@ -204,7 +204,7 @@ function dropRanking(r: Rewriting, node: Node): Folded | string | undefined {
 	const rank = r.sizesOf(output)?.length ?? 0;
 	// Before opset 13 a softmax is over all axes from its own on.
 	if (r.opset() < 13 && !isOverLast(r, node)) return 'it is over another axis than the last';
-	const axis = isOverLast(r, node) ? rank - 1 : axisOf(node, -1, rank);
+	const axis = isOverLast(r, node) ? rank - 1 : axisOf(node, rank, -1);
 	const other = readers.find((reader) => !ranks(r, reader, output, axis));
 	if (other !== undefined) return `${nodeLabel(other)} reads its numbers`;
 	r.bypass(node.id);
@@ -213,17 +213,12 @@ function dropRanking(r: Rewriting, node: Node): Folded | string | undefined {
 
 /** Whether a reader asks for the order along an axis alone. */
 function ranks(r: Rewriting, reader: Node, value: string, axis: number): boolean {
-	const own = axisOf(reader, reader.op === 'TopK' ? -1 : 0, r.sizesOf(value)?.length ?? 0);
+	const own = axisOf(reader, r.sizesOf(value)?.length ?? 0, reader.op === 'TopK' ? -1 : 0);
 	if (own !== axis) return false;
 	if (reader.op === 'ArgMax') return true;
 	const [values = ''] = reader.outputs;
 	const unread = values === '' || (r.readersOf(values).length === 0 && r.seenOutside(values) === undefined);
 	return reader.op === 'TopK' && unread && reader.inputs[0] === value;
-}
-
-function axisOf(node: Node, otherwise: number, rank: number): number {
-	const axis = intOf(node, 'axis', otherwise);
-	return axis < 0 ? axis + rank : axis;
 }
 
 /** A constant factor of scores, behind their product or on the way into it, goes into the projection of the queries (or keys). */

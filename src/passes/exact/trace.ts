@@ -5,6 +5,7 @@
  */
 import { elementCount, nodeLabel, type Node, type ValueName } from '../../ir/graph/graph.ts';
 import { type Part } from '../../ir/axes/row.ts';
+import { axisOf } from '../edits.ts';
 import { type Rewriting } from './rewriting.ts';
 
 /** The channel behind each element, row-major, and what it was multiplied with on the way. */
@@ -192,12 +193,6 @@ const movers: Readonly<Record<string, Mover>> = {
 		return [pick(channels, sizes, (place) => place.map((at, axis) => at + startOn(axis)))];
 	},
 };
-
-function axisOf(node: Node, rank: number, otherwise: number): number {
-	const attribute = node.attributes.get('axis');
-	const axis = attribute?.kind === 'int' ? attribute.value : otherwise;
-	return axis < 0 ? axis + rank : axis;
-}
 
 function inverse(place: readonly number[], order: readonly number[]): number[] {
 	const from: number[] = [];
