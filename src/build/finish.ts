@@ -53,7 +53,7 @@ export async function finish(carried: Carried): Promise<BuildDocument> {
 		await pause();
 		const wrong = [...unmet(expectations), ...slowerThanBefore(measured.latency, carried.recipe, isSlower)];
 		settle(staged, wrong.length === 0, options);
-		const diagnostics = [...carried.diagnostics, ...uncountedIn(steps), ...notes, ...wrong];
+		const diagnostics = [...carried.diagnostics, ...uncountedNotes(steps), ...notes, ...wrong];
 		const told = { ok: wrong.length === 0, expectations, diagnostics };
 		return { ...(await documentOf(carried, measured, staged)), ...told };
 	} catch (problem) {
@@ -124,7 +124,7 @@ function costs({ loaded, steps, shapes }: Carried): readonly [before: Cost, afte
 }
 
 /** A note where multiply–adds before the first step, or behind the last, leave operators out. */
-function uncountedIn(steps: Carried['steps']): Diagnostic[] {
+function uncountedNotes(steps: Carried['steps']): Diagnostic[] {
 	const [before, after] = [steps.at(0)?.uncounted?.[0] ?? 0, steps.at(-1)?.uncounted?.[1] ?? 0];
 	return before + after > 0 ? [uncounted({ before, after })] : [];
 }

@@ -40,8 +40,9 @@ async function ofMatrix(
 ): Promise<Canonical> {
 	const whole = matrix(dims[rows] ?? 1, dims[cols] ?? 1, data);
 	const { left, right, tail } = await truncate(whole, rank, products);
-	const [before, behind] = [left, transposed(right)].map(unitColumns);
-	const lengths = [left, transposed(right)].map(columnLengths);
+	const sides = [left, transposed(right)];
+	const [before, behind] = sides.map(unitColumns);
+	const lengths = sides.map(columnLengths);
 	const sizes = Float64Array.from({ length: rank }, (_, at) =>
 		lengths.reduce((all, own) => all * (own[at] ?? 0), 1),
 	);
